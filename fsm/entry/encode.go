@@ -1,0 +1,154 @@
+package entry
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"math/bits"
+)
+
+// castagnoli is the polynomial of the checksums (CRC-32C; processors have it built in).
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// crcBytes is the length of a checksum.
+const crcBytes = 4
+
+// AppendBatch appends b's encoded form to dst. The error says which limit b
+// exceeds or which field does not fit its kind; dst is then unchanged.
+func AppendBatch(dst []byte, b *Batch) ([]byte, error) {
+	if err := b.check(); err != nil {
+		return dst, err
+	}
+	start := len(dst)
+	out := append(dst, Version, byte(b.Kind))
+	out = appendBytes(out, b.Server)
+	out = binary.AppendUvarint(out, b.Boot)
+	out = binary.AppendUvarint(out, b.Number)
+	out = binary.AppendUvarint(out, b.Acked)
+	switch b.Kind {
+	case Commands:
+		out = AppendBody(out, b.Commands)
+	case Register:
+		out = appendBytes(out, b.ClientAddr)
+	case Part:
+		out = binary.AppendUvarint(out, uint64(b.PartIndex))
+		out = binary.AppendUvarint(out, uint64(b.PartTotal))
+		out = appendBytes(out, b.PartBytes)
+	}
+	out = appendCRC(out, start)
+	if size := len(out) - start; size > BatchBytesMax {
+		return dst, fmt.Errorf("entry: a batch of %d bytes is over %d", size, BatchBytesMax)
+	}
+	return out, nil
+}
+
+// AppendBody appends the body of a Commands batch to dst: what Parts are cut
+// from when it is larger than BodyBytesMax. It does not check any limit.
+func AppendBody(dst []byte, commands []Command) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(commands)))
+	for i := range commands {
+		c := &commands[i]
+		dst = binary.AppendUvarint(dst, uint64(c.DB))
+		dst = binary.AppendUvarint(dst, uint64(len(c.Args)))
+		for _, arg := range c.Args {
+			dst = appendBytes(dst, arg)
+		}
+	}
+	return dst
+}
+
+// CommandBytes is what a command takes in a body. A body of n commands takes
+// the sum and at most 3 bytes for their count.
+func CommandBytes(c *Command) int {
+	size := uvarintBytes(uint64(c.DB)) + uvarintBytes(uint64(len(c.Args)))
+	for _, arg := range c.Args {
+		size += uvarintBytes(uint64(len(arg))) + len(arg)
+	}
+	return size
+}
+
+// AppendEntry appends the entry of encoded batches to dst, without decoding
+// them. None at all makes a no-op or a tick.
+func AppendEntry(dst []byte, stampMS int64, seed uint64, batches [][]byte) ([]byte, error) {
+	if stampMS < 0 || len(batches) > BatchesMax {
+		return dst, fmt.Errorf("entry: stamp %d or %d batches is out of range", stampMS, len(batches))
+	}
+	start := len(dst)
+	out := append(dst, Version)
+	out = binary.AppendUvarint(out, uint64(stampMS))
+	out = binary.LittleEndian.AppendUint64(out, seed)
+	out = binary.AppendUvarint(out, uint64(len(batches)))
+	out = appendCRC(out, start)
+	for _, b := range batches {
+		out = appendBytes(out, b)
+	}
+	if size := len(out) - start; size > EntryBytesMax {
+		return dst, fmt.Errorf("entry: an entry of %d bytes is over %d", size, EntryBytesMax)
+	}
+	return out, nil
+}
+
+// EntryBytes bounds from above what AppendEntry makes of count batches with a
+// sum of lengths.
+func EntryBytes(count, sum int) int {
+	const head = 1 + binary.MaxVarintLen64 + 8 + 3 + crcBytes
+	return head + 3*count + sum
+}
+
+// check is what must hold of a batch of any origin.
+func (b *Batch) check() error {
+	if len(b.Server) == 0 || len(b.Server) > NameBytesMax {
+		return fmt.Errorf("entry: a server's name of %d bytes", len(b.Server))
+	}
+	switch b.Kind {
+	case Register:
+		if b.Number != 0 || b.Acked != 0 || len(b.ClientAddr) > NameBytesMax {
+			return errors.New("entry: a Register with a number, a mark or a long address")
+		}
+		return nil
+	case Part:
+		if b.PartTotal < 1 || b.PartTotal > PartsMax || b.PartIndex < 0 || b.PartIndex >= b.PartTotal ||
+			len(b.PartBytes) > PartBytesMax {
+			return fmt.Errorf("entry: part %d of %d with %d bytes", b.PartIndex, b.PartTotal, len(b.PartBytes))
+		}
+	case Commands:
+		if err := checkCommands(b.Commands); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("entry: a batch of kind %d", b.Kind)
+	}
+	if b.Acked >= b.Number {
+		return fmt.Errorf("entry: batch %d acknowledges %d", b.Number, b.Acked)
+	}
+	return nil
+}
+
+func checkCommands(commands []Command) error {
+	if len(commands) > CommandsMax {
+		return fmt.Errorf("entry: a batch of %d commands is over %d", len(commands), CommandsMax)
+	}
+	for i := range commands {
+		c := &commands[i]
+		if c.DB < 0 || c.DB >= databasesMax || len(c.Args) < 1 || len(c.Args) > ArgsMax {
+			return fmt.Errorf("entry: a command of %d arguments for database %d", len(c.Args), c.DB)
+		}
+	}
+	return nil
+}
+
+func appendBytes[T ~string | ~[]byte](dst []byte, b T) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(b)))
+	return append(dst, b...)
+}
+
+func appendCRC(dst []byte, start int) []byte {
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+}
+
+func uvarintBytes(n uint64) int { return (bits.Len64(n|1) + 6) / 7 }
+
+// The largest lengths must fit an int on every platform that we build for.
+var _ [math.MaxInt32 - SplitBytesMax]struct{}

@@ -1,0 +1,10 @@
+package entry
+
+// WithChecksum gives bytes that end in any checksum a fitting one.
+func WithChecksum(data []byte) []byte {
+	if len(data) < crcBytes {
+		return nil
+	}
+	out := append([]byte(nil), data[:len(data)-crcBytes]...)
+	return appendCRC(out, 0)
+}

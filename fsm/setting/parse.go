@@ -1,0 +1,172 @@
+package setting
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Refusal is why CONFIG SET does not take a value, in Redis's words.
+type Refusal struct{ Text string }
+
+func (r *Refusal) Error() string { return r.Text }
+
+// The refusals that do not depend on a value.
+var (
+	ErrImmutable = &Refusal{"can't set immutable config"}
+	ErrDuplicate = &Refusal{"duplicate parameter"}
+)
+
+func refuse(format string, args ...any) error { return &Refusal{fmt.Sprintf(format, args...)} }
+
+// UnknownReply is the error reply to CONFIG SET with a name that is in no row.
+func UnknownReply(name string) string {
+	return fmt.Sprintf("ERR Unknown option or number of arguments for CONFIG SET - '%s'", name)
+}
+
+// RefusedReply is the error reply to CONFIG SET whose value for name was refused.
+func RefusedReply(name string, err error) string {
+	text := err.Error()
+	if r := (*Refusal)(nil); errors.As(err, &r) {
+		text = r.Text
+	}
+	return fmt.Sprintf("ERR CONFIG SET failed (possibly related to argument '%s') - %s", name, text)
+}
+
+// Check says whether CONFIG SET may give the setting this value.
+func (r *Row) Check(value string) error {
+	_, err := r.Parse(value, r.Default)
+	return err
+}
+
+// Parse returns the canonical form of what CONFIG SET gave, where the
+// setting's value is now current (a list of buffer limits names only the
+// classes that it changes). What cannot be changed takes no value.
+func (r *Row) Parse(value, current string) (string, error) {
+	if r.Immutable || r.Scope == Fixed {
+		return "", ErrImmutable
+	}
+	return r.Canonical(value, current)
+}
+
+// Canonical is Parse for a node's own start, which may also set what CONFIG
+// SET may not.
+func (r *Row) Canonical(value, current string) (string, error) {
+	switch r.Kind {
+	case Bool:
+		v := strings.ToLower(value)
+		if v != "yes" && v != "no" {
+			return "", refuse("argument must be 'yes' or 'no'")
+		}
+		return v, nil
+	case Word:
+		v := strings.ToLower(value)
+		if !slices.Contains(r.Words, v) {
+			return "", refuse("argument(s) must be one of the following: %s", strings.Join(r.Words, ", "))
+		}
+		return v, nil
+	case Integer:
+		n, ok := parseInteger(value)
+		if !ok {
+			return "", refuse("argument couldn't be parsed into an integer")
+		}
+		return r.within(n)
+	case Memory:
+		n, ok := ParseMemory(value)
+		if !ok {
+			return "", refuse("argument must be a memory value")
+		}
+		return r.within(n)
+	case BufferLimits:
+		return parseBufferLimits(value, current)
+	}
+	return value, nil
+}
+
+func (r *Row) within(n int64) (string, error) {
+	if n < r.Min || n > r.Max {
+		return "", refuse("argument must be between %d and %d inclusive", r.Min, r.Max)
+	}
+	return strconv.FormatInt(n, 10), nil
+}
+
+// parseInteger reads a number in the one form that Redis's string2ll takes: no
+// sign but a minus, no leading zeros, no spaces.
+func parseInteger(s string) (int64, bool) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil && strconv.FormatInt(n, 10) == s
+}
+
+// ParseMemory reads a number of bytes with an optional unit: b, k and kb (1000
+// and 1024), m and mb, g and gb, in any case. What is too large is saturated.
+func ParseMemory(s string) (int64, bool) {
+	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
+	units := map[string]uint64{"": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 1000_000, "mb": 1 << 20, "g": 1000_000_000, "gb": 1 << 30}
+	unit, ok := units[strings.ToLower(s[digits:])]
+	if !ok || digits == 0 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s[:digits], 10, 64)
+	hi, lo := bits.Mul64(n, unit)
+	if err != nil || hi != 0 || lo > math.MaxInt64 {
+		return math.MaxInt64, true
+	}
+	return int64(lo), true
+}
+
+// bufferClasses are the classes of clients in the order that CONFIG GET names them.
+var bufferClasses = []string{"normal", "slave", "pubsub"}
+
+// parseBufferLimits reads a list of limits and replaces these classes' limits in current.
+func parseBufferLimits(value, current string) (string, error) {
+	words := strings.Fields(value)
+	if len(words)%4 != 0 {
+		return "", refuse("Wrong number of arguments in buffer limit configuration.")
+	}
+	limits := strings.Fields(current)
+	if len(limits) != 4*len(bufferClasses) {
+		return "", errors.New("setting: the present buffer limits are malformed")
+	}
+	for group := range slices.Chunk(words, 4) {
+		name := strings.ToLower(group[0])
+		if name == "replica" {
+			name = "slave"
+		}
+		class := slices.Index(bufferClasses, name)
+		if class < 0 {
+			return "", refuse("Invalid client class specified in buffer limit configuration.")
+		}
+		hard, ok1 := ParseMemory(group[1])
+		soft, ok2 := ParseMemory(group[2])
+		seconds, ok3 := parseInteger(group[3])
+		if !ok1 || !ok2 || !ok3 || seconds < 0 {
+			return "", refuse("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
+		}
+		for i, n := range []int64{hard, soft, seconds} {
+			limits[4*class+1+i] = strconv.FormatInt(n, 10)
+		}
+	}
+	return strings.Join(limits, " "), nil
+}
+
+// BufferLimit is one class's limits of output that waits for its client; 0 is none.
+type BufferLimit struct {
+	HardBytes, SoftBytes, SoftSeconds int64
+}
+
+// BufferLimitOf reads one class ("normal", "slave", "pubsub") of a canonical value.
+func BufferLimitOf(canonical, class string) (BufferLimit, bool) {
+	words := strings.Fields(canonical)
+	i := 4 * slices.Index(bufferClasses, class)
+	if i < 0 || len(words) < i+4 {
+		return BufferLimit{}, false
+	}
+	hard, ok1 := parseInteger(words[i+1])
+	soft, ok2 := parseInteger(words[i+2])
+	seconds, ok3 := parseInteger(words[i+3])
+	return BufferLimit{hard, soft, seconds}, ok1 && ok2 && ok3
+}

@@ -1,0 +1,82 @@
+package setting
+
+import "strings"
+
+// Scope says who keeps a setting.
+type Scope uint8
+
+// The scopes.
+const (
+	Replicated Scope = iota // state of the machine, changed through the log
+	Node                    // kept by each node for itself
+	Fixed                   // what Kvorum is; cannot be changed
+)
+
+// Kind says how a setting's value is written.
+type Kind uint8
+
+// The kinds.
+const (
+	Text         Kind = iota // any bytes
+	Bool                     // yes or no
+	Integer                  // a decimal number from Min to Max
+	Memory                   // a number of bytes from Min to Max, with a unit if one likes
+	Word                     // one of Words
+	BufferLimits             // class, hard bytes, soft bytes, soft seconds; any number of times
+)
+
+// Row is one setting.
+type Row struct {
+	Name      string // lower case
+	Scope     Scope
+	Kind      Kind
+	Default   string // canonical
+	Min, Max  int64  // Integer and Memory
+	Words     []string
+	Immutable bool // a Node's that only its start can set: CONFIG SET refuses it
+	Secret    bool // must not be logged
+}
+
+// ProtoMaxBulkLen is the one setting that commands read while they are applied.
+const ProtoMaxBulkLen = "proto-max-bulk-len"
+
+// Table is every setting, ordered by name. Nothing may change it.
+var Table = []Row{
+	{Name: "appendfsync", Scope: Fixed, Kind: Word, Default: "always", Words: []string{"everysec", "always", "no"}},
+	{Name: "appendonly", Scope: Fixed, Kind: Bool, Default: "yes"}, // every write is in a log on disk
+	{Name: "bind", Scope: Node, Kind: Text, Immutable: true},
+	{Name: "client-output-buffer-limit", Scope: Node, Kind: BufferLimits,
+		Default: "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"},
+	{Name: "client-query-buffer-limit", Scope: Node, Kind: Memory, Default: "1073741824", Min: 1 << 20, Max: 1<<63 - 1},
+	{Name: "daemonize", Scope: Fixed, Kind: Bool, Default: "no"},
+	{Name: "databases", Scope: Fixed, Kind: Integer, Default: "16", Min: 1, Max: 1<<31 - 1},
+	{Name: "dir", Scope: Node, Kind: Text, Immutable: true},
+	{Name: "enable-debug-command", Scope: Node, Kind: Word, Default: "no", Words: []string{"no", "yes", "local"}, Immutable: true},
+	{Name: "enable-module-command", Scope: Fixed, Kind: Word, Default: "no", Words: []string{"no", "yes", "local"}},
+	{Name: "logfile", Scope: Fixed, Kind: Text}, // logs go to standard error
+	{Name: "loglevel", Scope: Node, Kind: Word, Default: "notice", Words: []string{"debug", "verbose", "notice", "warning"}},
+	{Name: "maxclients", Scope: Node, Kind: Integer, Default: "10000", Min: 1, Max: 1<<32 - 1},
+	{Name: "maxmemory", Scope: Fixed, Kind: Memory, Default: "0", Max: 1<<63 - 1},
+	{Name: "maxmemory-policy", Scope: Fixed, Kind: Word, Default: "noeviction", Words: []string{
+		"volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
+		"allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"}},
+	{Name: "notify-keyspace-events", Scope: Fixed, Kind: Text},
+	{Name: "port", Scope: Node, Kind: Integer, Default: "6379", Max: 65535, Immutable: true},
+	{Name: "protected-mode", Scope: Fixed, Kind: Bool, Default: "no"},
+	{Name: ProtoMaxBulkLen, Scope: Replicated, Kind: Memory, Default: "536870912", Min: 1 << 20, Max: 512 << 20},
+	{Name: "rdbchecksum", Scope: Fixed, Kind: Bool, Default: "yes"},
+	{Name: "requirepass", Scope: Node, Kind: Text, Secret: true},
+	{Name: "save", Scope: Fixed, Kind: Text}, // snapshots follow the log's growth, not a schedule
+	{Name: "tcp-keepalive", Scope: Node, Kind: Integer, Default: "300", Max: 1<<31 - 1},
+	{Name: "timeout", Scope: Node, Kind: Integer, Default: "0", Max: 1<<31 - 1},
+}
+
+// Find returns the row of a name in any case, nil for an unknown one.
+func Find(name string) *Row {
+	for i := range Table {
+		if strings.EqualFold(Table[i].Name, name) {
+			return &Table[i]
+		}
+	}
+	return nil
+}
