@@ -1,0 +1,115 @@
+package command
+
+import (
+	"strings"
+
+	"github.com/kvorum/kvorum/fsm/keyspace"
+	"github.com/kvorum/kvorum/fsm/reply"
+	"github.com/kvorum/kvorum/fsm/setting"
+)
+
+// Route says who runs a command.
+type Route uint8
+
+// The routes.
+const (
+	Local Route = iota // the connection, or the node's administration
+	Gate               // a read: a machine whose state is confirmed to be current
+	Log                // a write: every machine, from the log
+)
+
+// Call is one command of one client on its way through a node: made by the
+// connection, answered by whoever its route names.
+type Call struct {
+	Command *Command
+	DB      int
+	Args    [][]byte // Args[0] is the name in lower case; valid until the call is answered
+	Reply   reply.Value
+}
+
+// Context is what a command's function may see and change.
+type Context struct {
+	Keys     *keyspace.Keyspace
+	DB       int      // the selected database
+	NowMS    int64    // of a write: the machine's clock; of a read: the leader's stamp that confirmed it
+	Args     [][]byte // Args[0] is the name; the bytes belong to the caller: copy what is kept
+	Seed     uint64   // the entry's randomness (of a read: the node's)
+	Stream   uint64   // tells apart the commands of one entry
+	Settings *setting.Values
+	Command  *Command
+
+	// DueMS is set by a read that met a key whose deadline the leader's stamp
+	// has passed and the machine's clock has not: the read must be run again
+	// once the machine's clock has reached DueMS (design, invariant 2).
+	DueMS int64
+}
+
+// Rand is the command's randomness: the same draws on every node.
+func (c *Context) Rand() *Rand { return NewRand(c.Seed, c.Stream) }
+
+// Flags are a row's flags, as COMMAND INFO names them.
+type Flags uint32
+
+// The flags (Redis 7.0: server.h, CMD_*).
+const (
+	Write Flags = 1 << iota
+	ReadOnly
+	DenyOOM
+	Admin
+	PubSub
+	NoScript
+	Blocking
+	Loading
+	Stale
+	SkipMonitor
+	SkipSlowlog
+	Asking
+	Fast
+	NoAuth
+	MayReplicate
+	NoMandatoryKeys
+	NoMulti
+	NoAsyncLoading
+	AllowBusy
+	MovableKeys
+)
+
+// Command is one row of the table.
+type Command struct {
+	Name       string // lower case; a sub-command's is "client|id"
+	Arity      int    // exact if positive, at least -Arity if negative; the name counts
+	Flags      Flags
+	FirstKey   int // 0: no keys
+	LastKey    int // negative: from the end
+	KeyStep    int
+	Keys       []KeySpec
+	Categories []string // ACL categories without "@", in Redis's order
+	Tips       []string
+	Doc        Doc
+	Sub        []*Command
+	Run        func(*Context) reply.Value // nil: answered by the connection or the node
+
+	unlisted []*Command // sub-commands that run here and that Redis's table does not know as such
+	sub      table      // Sub and unlisted by name
+}
+
+// Route says who runs the command.
+func (c *Command) Route() Route {
+	switch {
+	case c.Run == nil:
+		return Local
+	case c.Flags&Write != 0:
+		return Log
+	}
+	return Gate
+}
+
+// DebugDisabled answers DEBUG and its sub-commands where the operator has not
+// enabled them.
+var DebugDisabled = reply.Err("ERR DEBUG command not allowed. " +
+	`If the enable-debug-command option is set to "local", you can run it from a local connection, ` +
+	"otherwise you need to set this option in the configuration file, and then restart the server.")
+
+// Debugs reports whether the command is DEBUG or one of its sub-commands,
+// whoever runs it. A node answers these only if its operator has enabled them.
+func (c *Command) Debugs() bool { return c.Name == "debug" || strings.HasPrefix(c.Name, "debug|") }

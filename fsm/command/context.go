@@ -1,0 +1,109 @@
+package command
+
+import (
+	"bytes"
+
+	"github.com/kvorum/kvorum/fsm/keyspace"
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// The errors that more than one command answers.
+var (
+	errSyntax       = reply.Err("ERR syntax error")
+	errNotInteger   = reply.Err("ERR value is not an integer or out of range")
+	errNotInt32     = reply.Err("ERR value is out of range, value must between -2147483648 and 2147483647")
+	errNotFloat     = reply.Err("ERR value is not a valid float")
+	errNoSuchKey    = reply.Err("ERR no such key")
+	errSameObject   = reply.Err("ERR source and destination objects are the same")
+	errDatabase     = reply.Err("ERR DB index is out of range")
+	errStringTooBig = reply.Err("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+)
+
+// object returns the object of key in the selected database, nil for none. A
+// read that meets one past its deadline notes that it must be run again.
+func (c *Context) object(key []byte) *keyspace.Object {
+	o := c.Keys.Get(c.DB, key)
+	if o != nil {
+		c.notice(o)
+	}
+	return o
+}
+
+// notice sets DueMS if o's deadline has passed by the leader's stamp; of a
+// write such objects are absent already.
+func (c *Context) notice(o *keyspace.Object) {
+	if o.DeadlineMS != 0 && o.DeadlineMS <= c.NowMS {
+		c.DueMS = o.DeadlineMS
+	}
+}
+
+// putString makes b, which the keyspace owns from then on, the value of key,
+// in the encoding that Redis gives a value that it has been sent.
+func (c *Context) putString(key string, b []byte, deadlineMS int64) {
+	c.put(keyspace.Object{Key: key, Str: b, Encoding: encodingOf(b), DeadlineMS: deadlineMS})
+}
+
+// put replaces the object of o's key by o, written now. One whose deadline has
+// passed is gone at once.
+func (c *Context) put(o keyspace.Object) {
+	if o.DeadlineMS != 0 && o.DeadlineMS <= c.NowMS {
+		c.Keys.Delete(c.DB, []byte(o.Key))
+		return
+	}
+	o.AccessMS = c.NowMS
+	c.Keys.Put(c.DB, &o)
+}
+
+// bulkMax is how long a string may be; a context without settings has the default.
+func (c *Context) bulkMax() int64 {
+	if c.Settings == nil {
+		return bulkBytesMax
+	}
+	return c.Settings.BulkMax()
+}
+
+// arityError is Redis's answer to a count of arguments that the arity cannot express.
+func (c *Context) arityError() reply.Value {
+	return reply.Err("ERR wrong number of arguments for '" + c.Command.Name + "' command")
+}
+
+// expireTimeError is Redis's answer to a time to live that it cannot represent.
+func (c *Context) expireTimeError() reply.Value {
+	return reply.Err("ERR invalid expire time in '" + c.Command.Name + "' command")
+}
+
+// encodingOf is the encoding of a value as a client sends it.
+func encodingOf(b []byte) keyspace.Encoding {
+	if _, ok := parseInt(b); ok {
+		return keyspace.Int
+	}
+	return textEncoding(b)
+}
+
+// textEncoding is the encoding of a string that is not tried as an integer.
+func textEncoding(b []byte) keyspace.Encoding {
+	if len(b) <= embstrBytesMax {
+		return keyspace.Embstr
+	}
+	return keyspace.Raw
+}
+
+// is reports whether arg is an option's name, as C's strcasecmp compares:
+// without regard to ASCII case, and up to a zero byte. name is in lower case.
+func is(arg []byte, name string) bool {
+	if i := bytes.IndexByte(arg, 0); i >= 0 {
+		arg = arg[:i]
+	}
+	if len(arg) != len(name) {
+		return false
+	}
+	for i, b := range arg {
+		if 'A' <= b && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		if b != name[i] {
+			return false
+		}
+	}
+	return true
+}

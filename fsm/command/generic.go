@@ -1,0 +1,157 @@
+package command
+
+import (
+	"math"
+	"slices"
+
+	"github.com/kvorum/kvorum/fsm/keyspace"
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+func delCommand(c *Context) reply.Value {
+	var removed int64
+	for _, key := range c.Args[1:] {
+		if c.Keys.Delete(c.DB, key) {
+			removed++
+		}
+	}
+	return reply.Int(removed)
+}
+
+func unlinkCommand(c *Context) reply.Value { return delCommand(c) }
+
+func existsCommand(c *Context) reply.Value {
+	var found int64
+	for _, key := range c.Args[1:] {
+		if c.object(key) != nil {
+			found++
+		}
+	}
+	return reply.Int(found)
+}
+
+// touchCommand is a read here: a read leaves no trace in the replicated state,
+// so only writes count as an object's last access.
+func touchCommand(c *Context) reply.Value { return existsCommand(c) }
+
+func typeCommand(c *Context) reply.Value {
+	if c.object(c.Args[1]) == nil {
+		return reply.Status("none")
+	}
+	return reply.Status("string")
+}
+
+func renameCommand(c *Context) reply.Value {
+	o := c.object(c.Args[1])
+	if o == nil {
+		return errNoSuchKey
+	}
+	if string(c.Args[1]) != string(c.Args[2]) {
+		c.rename(o)
+	}
+	return reply.OK
+}
+
+func renamenxCommand(c *Context) reply.Value {
+	o := c.object(c.Args[1])
+	if o == nil {
+		return errNoSuchKey
+	}
+	if string(c.Args[1]) == string(c.Args[2]) || c.object(c.Args[2]) != nil {
+		return reply.Int(0)
+	}
+	c.rename(o)
+	return reply.Int(1)
+}
+
+// rename moves o, the object of the first argument, to the key of the second.
+func (c *Context) rename(o *keyspace.Object) {
+	next := *o
+	next.Key = string(c.Args[2])
+	c.Keys.Delete(c.DB, c.Args[1])
+	c.put(next)
+}
+
+// parseDatabase reads an int as C has it; which database it names, if any, is
+// for the caller to judge.
+func parseDatabase(arg []byte) (int, reply.Value) {
+	n, ok := parseInt(arg)
+	switch {
+	case !ok:
+		return 0, errNotInteger
+	case n < math.MinInt32 || n > math.MaxInt32:
+		return 0, errNotInt32
+	}
+	return int(n), reply.Value{}
+}
+
+func validDatabase(db int) bool { return db >= 0 && db < keyspace.Databases }
+
+func moveCommand(c *Context) reply.Value {
+	to, refused := parseDatabase(c.Args[2])
+	switch {
+	case refused.IsError():
+		return refused
+	case !validDatabase(to):
+		return errDatabase
+	case to == c.DB:
+		return errSameObject
+	}
+	o := c.object(c.Args[1])
+	if o == nil || c.Keys.Get(to, c.Args[1]) != nil {
+		return reply.Int(0)
+	}
+	next := *o
+	next.AccessMS = c.NowMS
+	c.Keys.Delete(c.DB, c.Args[1])
+	c.Keys.Put(to, &next)
+	return reply.Int(1)
+}
+
+// copyOptions are the options of COPY.
+type copyOptions struct {
+	db      int
+	replace bool
+}
+
+func (c *Context) parseCopyOptions() (o copyOptions, refused reply.Value) {
+	o.db = c.DB
+	for i := 3; i < len(c.Args); i++ {
+		switch {
+		case is(c.Args[i], "replace"):
+			o.replace = true
+		case is(c.Args[i], "db") && i+1 < len(c.Args):
+			i++
+			if o.db, refused = parseDatabase(c.Args[i]); refused.IsError() {
+				return o, refused
+			}
+			if !validDatabase(o.db) {
+				return o, errDatabase
+			}
+		default:
+			return o, errSyntax
+		}
+	}
+	return o, reply.Value{}
+}
+
+func copyCommand(c *Context) reply.Value {
+	opts, refused := c.parseCopyOptions()
+	if refused.IsError() {
+		return refused
+	}
+	if opts.db == c.DB && string(c.Args[1]) == string(c.Args[2]) {
+		return errSameObject
+	}
+	o := c.object(c.Args[1])
+	if o == nil || !opts.replace && c.Keys.Get(opts.db, c.Args[2]) != nil {
+		return reply.Int(0)
+	}
+	next := *o
+	next.Key = string(c.Args[2])
+	next.AccessMS = c.NowMS
+	// The bytes are shared; the room behind them stays the original's.
+	next.Str = slices.Clip(o.Str)
+	c.Keys.Put(opts.db, &next)
+	return reply.Int(1)
+}

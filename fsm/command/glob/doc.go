@@ -1,0 +1,2 @@
+// Package glob matches names against patterns as Redis's KEYS does.
+package glob
