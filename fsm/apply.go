@@ -1,0 +1,219 @@
+package fsm
+
+import (
+	"fmt"
+
+	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/entry"
+	"github.com/kvorum/kvorum/fsm/keyspace"
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// hashKeyStream is the stream of the first entry's randomness that gives the
+// keyspace its hash key; those of commands count from 1.
+const hashKeyStream = 0
+
+// nameBytesMax bounds a command's name in the log.
+const nameBytesMax = 64
+
+// Apply runs the entry stored at index and returns an outcome per batch.
+// Entries at or below Index are ignored (nil, nil). An error means a broken
+// invariant (an entry that cannot be decoded, a bad checksum, an unknown
+// command): the node must stop rather than diverge, and the machine applies
+// nothing any more. Replies may share data's bytes.
+func (m *Machine) Apply(index uint64, data []byte) ([]Outcome, error) {
+	if m.broken != nil {
+		return nil, m.broken
+	}
+	if index <= m.index {
+		return nil, nil
+	}
+	outcomes, err := m.apply(index, data)
+	if err != nil {
+		m.broken = fmt.Errorf("fsm: apply entry %d: %w", index, err)
+		return nil, m.broken
+	}
+	return outcomes, nil
+}
+
+func (m *Machine) apply(index uint64, data []byte) ([]Outcome, error) {
+	e, err := m.decoder.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	m.begin(index, e)
+	m.chain.begin(m.hash, index)
+	m.chain.write(data)
+	outcomes := make([]Outcome, len(e.Batches))
+	for i := range e.Batches {
+		if err := m.applyBatch(&e.Batches[i], &outcomes[i]); err != nil {
+			return nil, fmt.Errorf("batch %d of %s: %w", e.Batches[i].Number, e.Batches[i].Server, err)
+		}
+	}
+	m.keys.Purge(purgeMax)
+	m.hash = m.chain.end()
+	return outcomes, nil
+}
+
+// begin moves the clock and prepares the context of the entry's commands.
+func (m *Machine) begin(index uint64, e *entry.Entry) {
+	m.index = index
+	if !m.keyed {
+		m.keyed = true
+		m.keys = keyspace.New(hashKeyOf(e.Seed))
+	}
+	m.keys.Advance(e.StampMS)
+	if ms := wallClockMS(); ms > 0 {
+		m.keys.Advance(ms)
+	}
+	m.context = command.Context{
+		Keys: m.keys, NowMS: m.keys.ClockMS(), Seed: e.Seed, Stream: hashKeyStream, Settings: m.settings,
+	}
+}
+
+func hashKeyOf(seed uint64) (key [16]byte) {
+	r := command.NewRand(seed, hashKeyStream)
+	for half := range 2 {
+		draw := r.Uint64()
+		for i := range 8 {
+			key[8*half+i] = byte(draw >> (8 * i))
+		}
+	}
+	return key
+}
+
+// applyBatch judges a batch by its session, and runs it if it is the next.
+func (m *Machine) applyBatch(b *entry.Batch, out *Outcome) error {
+	out.Session, out.Number = b.Session, b.Number
+	if b.Kind == entry.Register {
+		out.Status = m.register(b)
+		m.chain.outcome(out)
+		return nil
+	}
+	s := m.sessions[b.Server]
+	if s == nil || s.boot != b.Boot {
+		out.Status = Unknown
+		m.chain.outcome(out)
+		return nil
+	}
+	s.acknowledge(b.Acked)
+	if out.Status = s.judge(b.Number); out.Status != Applied {
+		s.answer(out)
+		m.chain.outcome(out)
+		return nil
+	}
+	if err := m.runNext(s, b, out); err != nil {
+		return err
+	}
+	m.chain.outcome(out)
+	s.keep(b.Number, m.chain.replies(out.Replies))
+	return nil
+}
+
+// runNext runs the next batch of a session.
+func (m *Machine) runNext(s *session, b *entry.Batch, out *Outcome) (err error) {
+	if b.Kind == entry.Commands {
+		s.parts = parts{}
+		out.Replies, err = m.run(b.Commands)
+		return err
+	}
+	body, state := s.parts.add(b)
+	switch state {
+	case partKept:
+		out.Status = Partial
+		return nil
+	case partLost:
+		out.Replies = []reply.Value{reply.Err("ERR the command's parts did not all arrive; it was not applied")}
+		return nil
+	}
+	commands, err := entry.DecodeBody(body)
+	if err != nil {
+		return err
+	}
+	out.Replies, err = m.run(commands)
+	return err
+}
+
+// run runs commands in order. Each has a row of a version that all nodes know,
+// and was checked when its client sent it, so anything else is a broken invariant.
+func (m *Machine) run(commands []entry.Command) ([]reply.Value, error) {
+	if len(commands) == 0 {
+		return nil, nil
+	}
+	replies := make([]reply.Value, len(commands))
+	for i := range commands {
+		c := &commands[i]
+		row, err := m.lookup(c.Args)
+		if err != nil {
+			return nil, err
+		}
+		if c.DB >= keyspace.Databases {
+			return nil, fmt.Errorf("command %q for database %d", row.Name, c.DB)
+		}
+		m.context.DB, m.context.Args, m.context.Command = c.DB, c.Args, row
+		m.context.Stream++
+		replies[i] = m.guard(&m.context)
+	}
+	m.context.Args = nil
+	return replies, nil
+}
+
+// lookup finds a command's row. The name is copied first, since the table
+// lowers it in place and the entry's bytes are also read by Raft.
+func (m *Machine) lookup(args [][]byte) (*command.Command, error) {
+	n := copy(m.name[:], args[0])
+	if n < len(args[0]) {
+		return nil, fmt.Errorf("a command's name of %d bytes", len(args[0]))
+	}
+	args[0] = m.name[:n:n]
+	row, refusal := command.Lookup(args)
+	if row == nil {
+		return nil, fmt.Errorf("command %q: %s", args[0], refusal.Bytes)
+	}
+	if row.Route() == command.Local {
+		return nil, fmt.Errorf("command %q does not belong into the log", row.Name)
+	}
+	return row, nil
+}
+
+// Read runs a call whose route is Gate, with the leader's stamp that came with
+// its confirmation, and sets its Reply. A result above 0 means that the call
+// must be run again once ClockMS has reached it. Calls with equal seeds draw
+// the same random numbers.
+func (m *Machine) Read(call *command.Call, nowMS int64, seed uint64) (dueMS int64) {
+	if call.Command.Route() != command.Gate {
+		call.Reply = reply.Err("ERR '" + call.Command.Name + "' is not a read")
+		return 0
+	}
+	c := m.contexts.Get().(*command.Context)
+	*c = command.Context{
+		Keys: m.keys, DB: call.DB, NowMS: max(nowMS, m.keys.ClockMS()), Args: call.Args,
+		Seed: seed, Settings: m.settings, Command: call.Command,
+	}
+	call.Reply = m.guard(c)
+	dueMS = c.DueMS
+	*c = command.Context{}
+	m.contexts.Put(c)
+	return dueMS
+}
+
+// guard runs a command's function. A panic becomes an error reply that is the
+// same on every node: they all run the same code on the same state, so they
+// all stop at the same point of it.
+func (m *Machine) guard(c *command.Context) (answer reply.Value) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		if m.onPanic != nil {
+			m.onPanic(c.Command.Name, cause)
+		}
+		answer = reply.Err("ERR internal error in '" + c.Command.Name + "' (a bug in Kvorum, please report it)")
+	}()
+	return c.Command.Run(c)
+}
+
+// OnPanic sets who hears of a caught panic, on the goroutine and stack of the
+// panic. It must be set before the machine is used.
+func (m *Machine) OnPanic(report func(command string, cause any)) { m.onPanic = report }

@@ -1,0 +1,165 @@
+package fsm
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/kvorum/kvorum/fsm/keyspace"
+	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/fsm/rdb"
+	"github.com/kvorum/kvorum/fsm/setting"
+)
+
+// Capture is the whole state at one index, to be written beside running
+// traffic. It is immutable.
+type Capture struct {
+	head     head
+	keys     *keyspace.Capture
+	settings *setting.Values
+	servers  []member.Server
+	sessions []captured // ordered by server
+}
+
+type captured struct {
+	server  string
+	session session
+}
+
+// The auxiliary fields of a snapshot, in their order.
+const (
+	headField     = "kvorum"
+	settingsField = "kvorum-settings"
+	serversField  = "kvorum-servers"
+	sessionField  = "kvorum-session" // one per session, followed by the pieces of its parts
+	partField     = "kvorum-part"
+)
+
+// Capture takes the state in microseconds, whatever its size. It may run beside
+// Read and another Capture, not beside Apply or Configure.
+func (m *Machine) Capture() *Capture {
+	m.capturing.Lock() // the keyspace begins a new epoch
+	keys := m.keys.Capture()
+	m.capturing.Unlock()
+	c := &Capture{
+		head: head{
+			index: m.index, clockMS: m.keys.ClockMS(), hash: m.hash,
+			keyed: m.keyed, hashKey: m.keys.HashKey(), ordinal: m.ordinal,
+		},
+		keys: keys, settings: m.settings.Clone(), servers: m.servers,
+	}
+	for db := range c.head.objects {
+		c.head.objects[db] = keys.Len(db)
+	}
+	for _, server := range sortedKeys(m.sessions) {
+		s := *m.sessions[server]
+		s.stored = slices.Clone(s.stored)
+		c.sessions = append(c.sessions, captured{server, s})
+	}
+	return c
+}
+
+// Index is the machine's at the capture.
+func (c *Capture) Index() uint64 { return c.head.index }
+
+// ClockMS is the machine's clock at the capture.
+func (c *Capture) ClockMS() int64 { return c.head.clockMS }
+
+// WriteTo writes the capture as an RDB file of version 10.
+func (c *Capture) WriteTo(w io.Writer) (int64, error) {
+	out := rdb.NewWriter(w)
+	if err := c.write(out); err != nil {
+		return out.Written(), fmt.Errorf("fsm: write snapshot at %d: %w", c.head.index, err)
+	}
+	return out.Written(), nil
+}
+
+func (c *Capture) write(w *rdb.Writer) error {
+	// What a stock Redis expects first (Redis 7.0: rdbSaveInfoAuxFields). An
+	// error stays in the writer: Close returns it.
+	w.Aux("redis-ver", []byte("7.0.15"))
+	w.Aux("redis-bits", []byte("64"))
+	w.Aux("ctime", strconv.AppendInt(nil, c.head.clockMS/1000, 10))
+	c.eachField(func(name string, value []byte) { w.Aux(name, value) })
+	for db := range keyspace.Databases {
+		if c.keys.Len(db) == 0 {
+			continue
+		}
+		expires := 0
+		c.keys.Range(db, func(o *keyspace.Object) bool {
+			if o.DeadlineMS != 0 {
+				expires++
+			}
+			return true
+		})
+		if err := w.Database(db, c.keys.Len(db), expires); err != nil {
+			return err
+		}
+		if err := c.writeObjects(w, db); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+func (c *Capture) writeObjects(w *rdb.Writer, db int) (err error) {
+	fields := []rdb.Field{{Name: objectField}}
+	c.keys.Range(db, func(o *keyspace.Object) bool {
+		fields[0].Value = appendObject(fields[0].Value[:0], o, c.head.clockMS)
+		err = w.String(o.Key, o.Str, o.DeadlineMS, fields...)
+		return err == nil
+	})
+	return err
+}
+
+// eachField visits everything of the state but the objects.
+func (c *Capture) eachField(visit func(name string, value []byte)) {
+	visit(headField, c.head.append(nil))
+	visit(settingsField, c.settings.Append(nil))
+	visit(serversField, appendServers(nil, c.servers))
+	for i := range c.sessions {
+		s := &c.sessions[i]
+		visit(sessionField, s.session.append(nil, s.server))
+		for _, piece := range s.session.parts.pieces {
+			visit(partField, piece)
+		}
+	}
+}
+
+// Digest is a hash of the whole captured state: everything that a snapshot
+// holds, in the same order.
+func (c *Capture) Digest() [20]byte {
+	h := sha256.New()
+	c.eachField(func(name string, value []byte) { hashParts(h, []byte(name), value) })
+	var scratch []byte
+	for db := range keyspace.Databases {
+		c.keys.Range(db, func(o *keyspace.Object) bool {
+			scratch = appendObject(append(scratch[:0], byte(db)), o, c.head.clockMS)
+			scratch = strconv.AppendInt(scratch, o.DeadlineMS, 10)
+			scratch = appendBytes(scratch, o.Key)
+			hashParts(h, scratch, o.Str)
+			return true
+		})
+	}
+	return [20]byte(h.Sum(nil))
+}
+
+// hashParts hashes strings with their lengths.
+func hashParts(h hash.Hash, parts ...[]byte) {
+	var length [8]byte
+	for _, p := range parts {
+		for i := range length {
+			length[i] = byte(len(p) >> (8 * i))
+		}
+		h.Write(length[:])
+		h.Write(p)
+	}
+}
+
+// Digest is a hash of the whole state that can influence a later reply: two
+// machines are equal exactly if their digests are. It walks everything; what
+// cannot wait for that takes a Capture first.
+func (m *Machine) Digest() [20]byte { return m.Capture().Digest() }

@@ -1,0 +1,34 @@
+package fsm
+
+import "github.com/kvorum/kvorum/fsm/entry"
+
+// Limits of the machine. Those that shape the state are the same on every
+// node: changing one changes how old entries apply, and needs a new
+// machineVersion.
+const (
+	// machineVersion names how entries are applied and how the state is stored
+	// in a snapshot; a snapshot of another version is refused.
+	machineVersion = 1
+
+	// purgeMax bounds how many objects past their deadline one entry removes,
+	// so that an instant with a million due keys delays no entry by more than
+	// about a millisecond.
+	purgeMax = 1000
+
+	// storedBytesMax bounds the replies that are kept for one session, from the
+	// oldest on; a batch whose replies are no longer kept is Forgotten.
+	storedBytesMax = 4 << 20
+
+	// storedOverhead is what a kept batch counts beside its replies, so that
+	// empty ones are bounded too.
+	storedOverhead = 256
+
+	// partsBytesMax bounds the parts that one session has under way.
+	partsBytesMax = entry.SplitBytesMax
+
+	// scratchKept bounds the buffer in which replies are encoded between entries.
+	scratchKept = 1 << 20
+
+	// sessionsMax bounds the sessions, servers and settings that a snapshot may claim.
+	sessionsMax = 4096
+)

@@ -1,0 +1,194 @@
+package fsm
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/kvorum/kvorum/fsm/entry"
+	"github.com/kvorum/kvorum/fsm/keyspace"
+	"github.com/kvorum/kvorum/fsm/rdb"
+	"github.com/kvorum/kvorum/fsm/setting"
+)
+
+// ErrForeign is the error of a sound RDB file that no machine has written.
+var ErrForeign = errors.New("fsm: the file is not a snapshot of Kvorum")
+
+// Restore reads a snapshot whole, or fails whole (checksum, structure, version).
+func Restore(r io.Reader) (*Machine, error) {
+	s := restoring{keep: true}
+	if err := s.read(r); err != nil {
+		return nil, err
+	}
+	if forgetsSessions() {
+		clear(s.machine.sessions)
+	}
+	return s.machine, nil
+}
+
+// Verify reads a snapshot to its end without keeping it and returns the index
+// that it was taken at.
+func Verify(r io.Reader) (index uint64, err error) {
+	s := restoring{}
+	if err := s.read(r); err != nil {
+		return 0, err
+	}
+	return s.head.index, nil
+}
+
+// restoring is a snapshot on its way in. Fields come in the order in which a
+// Capture writes them, then the objects.
+type restoring struct {
+	keep    bool // the objects; else they are only counted
+	machine *Machine
+	head    head
+	stage   stage
+	session *session // the last one read
+	pieces  int      // of its parts that must follow
+	objects [keyspace.Databases]int
+}
+
+// stage is what has been read so far.
+type stage uint8
+
+const (
+	atStart stage = iota
+	afterHead
+	afterSettings
+	afterServers // sessions follow
+)
+
+func (s *restoring) read(r io.Reader) error {
+	in := rdb.NewReader(r)
+	for {
+		event, err := in.Next()
+		if err == nil {
+			err = s.take(&event)
+		}
+		if err != nil {
+			return fmt.Errorf("fsm: read snapshot: %w", err)
+		}
+		if event.Kind == rdb.End {
+			return nil
+		}
+	}
+}
+
+func (s *restoring) take(event *rdb.Event) error {
+	switch event.Kind {
+	case rdb.Aux:
+		if !strings.HasPrefix(event.Key, headField) {
+			return nil
+		}
+		return s.field(event.Key, event.Value)
+	case rdb.Database, rdb.Size:
+		return s.complete()
+	case rdb.String:
+		return s.object(event)
+	case rdb.End:
+		if err := s.complete(); err != nil {
+			return err
+		}
+		return s.count()
+	}
+	return nil
+}
+
+// complete makes sure that every field has been read.
+func (s *restoring) complete() error {
+	switch {
+	case s.stage == atStart:
+		return ErrForeign
+	case s.stage != afterServers || s.pieces > 0:
+		return errors.New("fields of the machine are missing")
+	}
+	return nil
+}
+
+// count makes sure that every object has been read, and none twice.
+func (s *restoring) count() error {
+	if s.objects != s.head.objects {
+		return fmt.Errorf("it has %v objects where %v were captured", s.objects, s.head.objects)
+	}
+	if s.keep && s.machine.Capture().head.objects != s.head.objects {
+		return errors.New("an object is in it twice")
+	}
+	return nil
+}
+
+func (s *restoring) field(name string, value []byte) (err error) {
+	m := s.machine
+	switch {
+	case name == partField && s.pieces > 0:
+		s.pieces--
+		return s.piece(value)
+	case s.pieces > 0:
+	case name == headField && s.stage == atStart:
+		s.stage = afterHead
+		return s.open(value)
+	case name == settingsField && s.stage == afterHead:
+		s.stage = afterSettings
+		m.settings, err = setting.Decode(value)
+		return err
+	case name == serversField && s.stage == afterSettings:
+		s.stage = afterServers
+		m.servers, err = decodeServers(value)
+		return err
+	case name == sessionField && s.stage == afterServers:
+		return s.openSession(value)
+	}
+	return fmt.Errorf("field %q is unknown, or not in its place", name)
+}
+
+func (s *restoring) open(value []byte) (err error) {
+	if s.head, err = decodeHead(value); err != nil {
+		return err
+	}
+	m := New()
+	m.index, m.hash, m.keyed, m.ordinal = s.head.index, s.head.hash, s.head.keyed, s.head.ordinal
+	m.keys = keyspace.New(s.head.hashKey)
+	m.keys.Advance(s.head.clockMS)
+	s.machine = m
+	return nil
+}
+
+func (s *restoring) openSession(value []byte) error {
+	m := s.machine
+	server, session, pieces, err := decodeSession(value)
+	if err != nil {
+		return err
+	}
+	if m.sessions[server] != nil || !m.isMember(server) || len(m.sessions) >= sessionsMax || session.ordinal > m.ordinal {
+		return fmt.Errorf("the session of %q does not belong into it", server)
+	}
+	m.sessions[server], s.session, s.pieces = session, session, pieces
+	return nil
+}
+
+func (s *restoring) piece(value []byte) error {
+	p := &s.session.parts
+	if p.bytes += len(value); len(value) > entry.PartBytesMax || p.bytes > partsBytesMax {
+		return errors.New("the parts of a command are too large")
+	}
+	p.pieces = append(p.pieces, value)
+	return nil
+}
+
+func (s *restoring) object(event *rdb.Event) error {
+	if event.DB >= keyspace.Databases {
+		return fmt.Errorf("an object in database %d", event.DB)
+	}
+	s.objects[event.DB]++
+	o := &keyspace.Object{Key: event.Key, Str: event.Value, DeadlineMS: event.DeadlineMS}
+	if len(event.Fields) != 1 || event.Fields[0].Name != objectField {
+		return fmt.Errorf("an object of database %d does not have the one field that belongs to it", event.DB)
+	}
+	if err := decodeObject(event.Fields[0].Value, o, s.head.clockMS); err != nil {
+		return err
+	}
+	if s.keep {
+		s.machine.keys.Put(event.DB, o)
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/kvorum/kvorum/fsm/keyspace"
+	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// What RDB has no place for, as a snapshot's auxiliary fields hold it and as
+// Digest hashes it: integers are varints, strings have their length before them.
+
+// head is the machine's own part of its state.
+type head struct {
+	index   uint64
+	clockMS int64
+	hash    uint64
+	keyed   bool
+	hashKey [16]byte
+	ordinal uint64
+	objects [keyspace.Databases]int // in each database, those that await their purge included
+}
+
+func (h *head) append(dst []byte) []byte {
+	dst = append(dst, machineVersion)
+	dst = binary.AppendUvarint(dst, h.index)
+	dst = binary.AppendVarint(dst, h.clockMS)
+	dst = binary.LittleEndian.AppendUint64(dst, h.hash)
+	dst = appendTruth(dst, h.keyed)
+	dst = append(dst, h.hashKey[:]...)
+	dst = binary.AppendUvarint(dst, h.ordinal)
+	for _, n := range h.objects {
+		dst = binary.AppendUvarint(dst, uint64(n))
+	}
+	return dst
+}
+
+func decodeHead(data []byte) (h head, err error) {
+	d := decoder{rest: data}
+	if v := d.byte(); !d.bad && v != machineVersion {
+		return head{}, fmt.Errorf("the snapshot is of machine version %d, this program's is %d", v, machineVersion)
+	}
+	h.index = d.uvarint(math.MaxUint64)
+	h.clockMS = d.varint()
+	h.hash = binary.LittleEndian.Uint64(d.fixed(8))
+	h.keyed = d.truth()
+	copy(h.hashKey[:], d.fixed(16))
+	h.ordinal = d.uvarint(math.MaxUint64)
+	for i := range h.objects {
+		h.objects[i] = int(d.uvarint(math.MaxInt64))
+	}
+	return h, d.end("head")
+}
+
+func appendServers(dst []byte, servers []member.Server) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(servers)))
+	for _, s := range servers {
+		dst = appendBytes(dst, s.ID)
+		dst = appendBytes(dst, s.PeerAddr)
+		dst = appendTruth(dst, s.Voter)
+	}
+	return dst
+}
+
+func decodeServers(data []byte) (servers []member.Server, err error) {
+	d := decoder{rest: data}
+	for range d.uvarint(sessionsMax) {
+		servers = append(servers, member.Server{ID: string(d.bytes()), PeerAddr: string(d.bytes()), Voter: d.truth()})
+		if d.bad {
+			break
+		}
+	}
+	return servers, d.end("servers")
+}
+
+// append appends the session of a server, but for the pieces of its parts.
+func (s *session) append(dst []byte, server string) []byte {
+	dst = appendBytes(dst, server)
+	dst = binary.AppendUvarint(dst, s.boot)
+	dst = binary.AppendUvarint(dst, s.ordinal)
+	dst = appendBytes(dst, s.addr)
+	dst = binary.AppendUvarint(dst, s.last)
+	dst = binary.AppendUvarint(dst, s.acked)
+	dst = binary.AppendUvarint(dst, uint64(len(s.stored)))
+	for i := range s.stored {
+		dst = appendTruth(dst, s.stored[i].kept)
+		dst = appendBytes(dst, s.stored[i].replies)
+	}
+	dst = binary.AppendUvarint(dst, uint64(s.parts.total))
+	return binary.AppendUvarint(dst, uint64(len(s.parts.pieces)))
+}
+
+// decodeSession returns a session and how many pieces of its parts follow.
+func decodeSession(data []byte) (server string, s *session, pieces int, err error) {
+	d := decoder{rest: data}
+	server = string(d.bytes())
+	s = &session{boot: d.uvarint(math.MaxUint64), ordinal: d.uvarint(math.MaxUint64), addr: string(d.bytes())}
+	s.last = d.uvarint(math.MaxUint64)
+	s.acked = d.uvarint(s.last)
+	for range d.uvarint(s.last - s.acked) {
+		r := stored{kept: d.truth(), replies: d.bytes()}
+		if d.bad {
+			break
+		}
+		if err := checkReplies(r.replies); err != nil {
+			return "", nil, 0, err
+		}
+		s.store(r)
+	}
+	s.parts.total = int(d.uvarint(partsBytesMax))
+	pieces = int(d.uvarint(uint64(s.parts.total)))
+	if s.storedBytes > storedBytesMax || (pieces == s.parts.total) != (pieces == 0) {
+		d.bad = true
+	}
+	return server, s, pieces, d.end("session")
+}
+
+// checkReplies makes sure that stored replies can be decoded when a server asks for them.
+func checkReplies(data []byte) error {
+	for len(data) > 0 {
+		var err error
+		if _, data, err = reply.DecodeStored(data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// objectField is the name of the field that goes with each object.
+const objectField = "k"
+
+// appendObject appends what RDB does not say of an object.
+func appendObject(dst []byte, o *keyspace.Object, clockMS int64) []byte {
+	dst = append(dst, byte(o.Encoding))
+	return binary.AppendVarint(dst, clockMS-o.AccessMS)
+}
+
+func decodeObject(data []byte, o *keyspace.Object, clockMS int64) error {
+	d := decoder{rest: data}
+	o.Encoding = keyspace.Encoding(d.byte())
+	o.AccessMS = clockMS - d.varint()
+	if o.Encoding > keyspace.Raw {
+		d.bad = true
+	}
+	return d.end("object")
+}
+
+func appendBytes[T ~string | ~[]byte](dst []byte, b T) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(b)))
+	return append(dst, b...)
+}
+
+func appendTruth(dst []byte, truth bool) []byte {
+	if truth {
+		return append(dst, 1)
+	}
+	return append(dst, 0)
+}
+
+// decoder takes values from the front of its bytes. After the first failure it
+// is bad and returns zeros.
+type decoder struct {
+	rest []byte
+	bad  bool
+}
+
+func (d *decoder) byte() byte { return d.fixed(1)[0] }
+
+func (d *decoder) truth() bool {
+	b := d.byte()
+	d.bad = d.bad || b > 1
+	return b == 1
+}
+
+func (d *decoder) uvarint(limit uint64) uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 || v > limit {
+		d.bad, d.rest = true, nil
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.rest)
+	if n <= 0 {
+		d.bad, d.rest = true, nil
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+// fixed takes n bytes, zeros if there are not as many.
+func (d *decoder) fixed(n int) []byte {
+	if n > len(d.rest) {
+		d.bad, d.rest = true, nil
+		return make([]byte, n)
+	}
+	v := d.rest[:n:n]
+	d.rest = d.rest[n:]
+	return v
+}
+
+// bytes takes a string with its length; it shares the decoder's bytes.
+func (d *decoder) bytes() []byte {
+	n := d.uvarint(uint64(len(d.rest)))
+	if n > uint64(len(d.rest)) { // its length took what was left
+		d.bad, d.rest = true, nil
+		return nil
+	}
+	return d.fixed(int(n))
+}
+
+func (d *decoder) end(what string) error {
+	if d.bad || len(d.rest) > 0 {
+		return fmt.Errorf("the snapshot's %s: %w", what, errMalformed)
+	}
+	return nil
+}
+
+var errMalformed = errors.New("malformed")
