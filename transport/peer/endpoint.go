@@ -1,0 +1,224 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+// Config is what an endpoint is made of.
+type Config struct {
+	Server    string // this server, id@incarnation
+	Cluster   string // the cluster it belongs to; "" until Join
+	Advertise string // host:port that other servers dial
+	Listener  net.Listener
+	Dial      func(ctx context.Context, addr string) (net.Conn, error) // resolves the name at every call
+	Book      Book
+	Handler   Handler
+	Logger    *slog.Logger
+}
+
+// Endpoint is this server's side of everything between servers: one listener,
+// the connections that it has accepted, and those that it has dialled.
+type Endpoint struct {
+	cfg     Config
+	ctx     context.Context // ends with the endpoint
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	streams *Streams
+
+	mu      sync.Mutex
+	cluster string
+	conns   map[net.Conn]struct{}
+	links   map[linkKey]*link
+	closed  bool
+}
+
+type linkKey struct {
+	server string
+	class  Class
+}
+
+// Open starts serving. It owns the listener from then on.
+func Open(cfg Config) *Endpoint {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	e := &Endpoint{cfg: cfg, cluster: cfg.Cluster, conns: map[net.Conn]struct{}{}, links: map[linkKey]*link{}}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.streams = newStreams(e)
+	e.running.Go(e.accept)
+	return e
+}
+
+// Join opens the lanes Raft and Requests for a cluster. A server belongs to
+// one cluster for ever: naming another is a bug and panics.
+func (e *Endpoint) Join(cluster string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cluster != "" && e.cluster != cluster {
+		panic(fmt.Sprintf("peer: a server of cluster %q cannot join %q", e.cluster, cluster))
+	}
+	e.cluster = cluster
+}
+
+// Cluster returns the cluster that this server belongs to, "" for none yet.
+func (e *Endpoint) Cluster() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.cluster
+}
+
+// Server returns this server's own name.
+func (e *Endpoint) Server() string { return e.cfg.Server }
+
+// Streams returns the lane of Raft's own connections.
+func (e *Endpoint) Streams() *Streams { return e.streams }
+
+// Close ends every connection and every goroutine; what waits for an answer
+// fails. It must not be called from a handler.
+func (e *Endpoint) Close() error {
+	e.streams.Close()
+	e.mu.Lock()
+	already := e.closed
+	e.closed = true
+	conns := e.conns
+	e.conns = map[net.Conn]struct{}{}
+	e.mu.Unlock()
+	e.cancel()
+	var err error
+	if !already {
+		err = e.cfg.Listener.Close()
+	}
+	for conn := range conns {
+		conn.Close()
+	}
+	e.running.Wait()
+	return err
+}
+
+// Call sends a request to a server and waits for its answer or for ctx. The
+// error is ErrNotSent or ErrUnknown; a refusal of the connection is both
+// ErrNotSent and ErrRefused.
+func (e *Endpoint) Call(ctx context.Context, server string, req Request) (Answer, error) {
+	l, err := e.link(server, req)
+	if err != nil {
+		return Answer{}, notSent(err)
+	}
+	return l.call(ctx, req)
+}
+
+// Send sends a request and returns at once. Requests of one class to one
+// server arrive in the order of the calls. done is called once, from any
+// goroutine, and must not block; errors are those of Call.
+func (e *Endpoint) Send(server string, req Request, done func(Answer, error)) {
+	l, err := e.link(server, req)
+	if err != nil {
+		done(Answer{}, notSent(err))
+		return
+	}
+	l.send(req, done)
+}
+
+func (e *Endpoint) link(server string, req Request) (*link, error) {
+	if err := checkRequest(req); err != nil {
+		return nil, err
+	}
+	key := linkKey{server, req.Class}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, ErrClosed
+	}
+	l := e.links[key]
+	if l == nil {
+		l = newLink(e, server, req.Class)
+		e.links[key] = l
+		e.running.Go(l.run)
+	}
+	return l, nil
+}
+
+func checkRequest(req Request) error {
+	if req.Kind == probeKind || req.Kind&answerBit != 0 || req.Class >= classCount {
+		return fmt.Errorf("no request has kind %d and class %d", req.Kind, req.Class)
+	}
+	if len(req.Payload) > payloadBytesMax {
+		return fmt.Errorf("a request of %d bytes: at most %d fit a frame", len(req.Payload), payloadBytesMax)
+	}
+	return nil
+}
+
+// open dials an address and introduces us to the server that is meant.
+func (e *Endpoint) open(ctx context.Context, addr string, lane Lane, to string) (*tracked, error) {
+	g := Greeting{Lane: lane, Cluster: e.Cluster(), From: e.cfg.Server, To: to}
+	conn, err := e.cfg.Dial(ctx, addr)
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", addr, err)
+	}
+	if !e.track(conn) {
+		conn.Close()
+		return nil, ErrClosed
+	}
+	if _, err := greet(ctx, conn, g); err != nil {
+		e.untrack(conn)
+		return nil, fmt.Errorf("dial %s: %w", addr, err)
+	}
+	return &tracked{Conn: conn, endpoint: e}, nil
+}
+
+// background runs f on a goroutine that Close waits for.
+func (e *Endpoint) background(f func()) { e.running.Go(f) }
+
+// track counts a connection in, so that Close ends it; false means closed or too many.
+func (e *Endpoint) track(conn net.Conn) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || len(e.conns) >= connectionsMax {
+		return false
+	}
+	e.conns[conn] = struct{}{}
+	return true
+}
+
+func (e *Endpoint) untrack(conn net.Conn) {
+	e.mu.Lock()
+	delete(e.conns, conn)
+	e.mu.Unlock()
+}
+
+// tracked is a connection that the endpoint ends when it closes.
+type tracked struct {
+	net.Conn
+	endpoint *Endpoint
+}
+
+func (t *tracked) Close() error {
+	t.endpoint.untrack(t.Conn)
+	return t.Conn.Close()
+}
+
+func (e *Endpoint) accept() {
+	for {
+		conn, err := e.cfg.Listener.Accept()
+		switch {
+		case err == nil && e.track(conn):
+			e.running.Go(func() { e.welcome(&tracked{Conn: conn, endpoint: e}) })
+		case err == nil:
+			conn.Close()
+		case e.ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			return
+		default: // out of descriptors, most likely: it may pass
+			e.cfg.Logger.Error("cannot accept peers", slog.Any("error", err))
+			select {
+			case <-time.After(backoffMax):
+			case <-e.ctx.Done():
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package peer
+
+import (
+	"net"
+	"sync"
+)
+
+// outbox gathers frames for one connection, so that they coalesce exactly when
+// the connection is busy: whoever has something to send adds it and goes on,
+// and at most one goroutine at a time writes everything that has gathered.
+// That is a goroutine of the connection's own (drain), or, to save a switch,
+// its reader (hold, release). The lock is never held across a write.
+type outbox struct {
+	mu      sync.Mutex
+	buf     []byte
+	spare   []byte        // an empty buffer, for reuse
+	writing bool          // somebody writes, and will see what is added meanwhile
+	wake    chan struct{} // capacity 1: there is something to write and nobody does
+	room    chan struct{} // capacity 1: buf has been taken
+}
+
+func newOutbox() outbox {
+	return outbox{wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+}
+
+// add appends a frame; the caller holds mu, and rouses afterwards.
+func (b *outbox) add(f frame) { b.buf = appendFrame(b.buf, f) }
+
+// rouse has drain write what was added; the caller holds mu.
+func (b *outbox) rouse() {
+	if !b.writing && len(b.buf) > 0 {
+		signal(b.wake)
+	}
+}
+
+// put appends a frame that drain is to write.
+func (b *outbox) put(f frame) {
+	b.mu.Lock()
+	b.add(f)
+	b.rouse()
+	b.mu.Unlock()
+}
+
+// full reports whether too much waits to be written; the caller holds mu.
+func (b *outbox) full(more int) bool { return len(b.buf)+more+headerBytes > outputBytesMax }
+
+// awaitRoom returns true once less than outputBytesMax waits, false when ended is closed first.
+func (b *outbox) awaitRoom(ended <-chan struct{}) bool {
+	for {
+		b.mu.Lock()
+		full := b.full(0)
+		b.mu.Unlock()
+		if !full {
+			return true
+		}
+		select {
+		case <-b.room:
+		case <-ended:
+			return false
+		}
+	}
+}
+
+// take makes the caller the one who writes and gives it what to write; nil
+// means that there is nothing or that somebody else writes.
+func (b *outbox) take() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.writing || len(b.buf) == 0 {
+		return nil
+	}
+	return b.swap()
+}
+
+// swap takes what has gathered; the caller holds mu and writes from now on.
+func (b *outbox) swap() []byte {
+	buf := b.buf
+	b.buf, b.spare, b.writing = b.spare[:0], nil, true
+	signal(b.room)
+	return buf
+}
+
+// written gives back the buffer that was written; the caller holds mu.
+func (b *outbox) written(buf []byte) {
+	b.writing = false
+	if cap(buf) <= outputBytesKept {
+		b.spare = buf
+	}
+}
+
+// hold keeps what is added from being written until release, if nobody writes
+// already: a reader holds while it answers a burst of requests.
+func (b *outbox) hold() (held bool) {
+	b.mu.Lock()
+	held = !b.writing
+	b.writing = true
+	b.mu.Unlock()
+	return held
+}
+
+// release ends a hold and writes what has gathered on the caller's goroutine,
+// once; what gathers meanwhile is left to drain.
+func (b *outbox) release(conn net.Conn) (err error) {
+	b.mu.Lock()
+	if len(b.buf) > 0 {
+		buf := b.swap()
+		b.mu.Unlock()
+		_, err = conn.Write(buf)
+		b.mu.Lock()
+		b.written(buf)
+	}
+	b.writing = false
+	b.rouse()
+	b.mu.Unlock()
+	return err
+}
+
+// drain writes what gathers until ended is closed or a write fails.
+func (b *outbox) drain(conn net.Conn, ended <-chan struct{}) error {
+	for {
+		select {
+		case <-b.wake:
+		case <-ended:
+			return nil
+		}
+		for buf := b.take(); buf != nil; {
+			if _, err := conn.Write(buf); err != nil {
+				return err
+			}
+			b.mu.Lock()
+			b.written(buf)
+			buf = nil
+			if len(b.buf) > 0 {
+				buf = b.swap()
+			}
+			b.mu.Unlock()
+		}
+	}
+}
+
+// reset empties the box after its connection has ended; the caller holds mu.
+func (b *outbox) reset() { b.buf, b.writing = nil, false }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,57 @@
+package peer
+
+import (
+	"errors"
+	"time"
+)
+
+var errSilent = errors.New("the server has not said a word for too long")
+
+// armProbe starts watching the present connection, if that is not done
+// already; the caller holds box.mu. Nothing runs while nothing waits, so an
+// idle cluster costs nothing.
+func (l *link) armProbe() {
+	if l.probe != nil || len(l.waiting) == 0 {
+		return
+	}
+	watch := &silence{link: l, heard: l.heard, end: l.end}
+	l.probe = time.AfterFunc(silenceProbe, watch.look)
+	watch.timer = l.probe
+}
+
+// silence watches one connection while requests wait on it: a cut network or a
+// stopped process says nothing, and the requests must not wait for ever.
+type silence struct {
+	link   *link
+	timer  *time.Timer
+	heard  uint64
+	probes int
+	end    func(error)
+}
+
+func (s *silence) look() {
+	l := s.link
+	l.box.mu.Lock()
+	defer l.box.mu.Unlock()
+	if l.probe != s.timer {
+		return // that connection has ended
+	}
+	if len(l.waiting) == 0 {
+		l.probe = nil
+		return
+	}
+	if l.heard != s.heard {
+		s.heard, s.probes = l.heard, 0
+	}
+	if s.probes == silenceProbesMax {
+		l.probe = nil
+		l.endpoint.background(func() { s.end(errSilent) })
+		return
+	}
+	if s.probes == 0 || len(l.box.buf) == 0 {
+		l.box.add(frame{kind: probeKind})
+		l.box.rouse()
+	}
+	s.probes++
+	s.timer.Reset(silenceProbe)
+}

@@ -1,0 +1,88 @@
+package peer
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+)
+
+// serving is one accepted connection of requests: this goroutine reads and
+// calls the handler, another writes the answers.
+type serving struct {
+	conn net.Conn
+	from Caller
+	box  outbox
+}
+
+// serve runs until the connection ends and leaves no goroutine behind.
+func (e *Endpoint) serve(conn net.Conn, from Caller) error {
+	s := &serving{conn: conn, from: from, box: newOutbox()}
+	ended := make(chan struct{})
+	end := sync.OnceFunc(func() {
+		close(ended)
+		conn.Close()
+	})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		_ = s.box.drain(conn, ended) // its error shows at the reader
+		end()
+	})
+	err := s.read(e.cfg.Handler, ended)
+	end()
+	writer.Wait()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+func (s *serving) read(h Handler, ended <-chan struct{}) error {
+	r := bufio.NewReaderSize(s.conn, inputBytes)
+	for {
+		f, err := readFrame(r)
+		if err != nil {
+			return err
+		}
+		if !s.box.awaitRoom(ended) {
+			return net.ErrClosed
+		}
+		if err := s.burst(f, r, h); err != nil {
+			return err
+		}
+	}
+}
+
+// burst serves a request and those that have arrived behind it, and writes
+// together what was answered at once.
+func (s *serving) burst(f frame, r *bufio.Reader, h Handler) (err error) {
+	if s.box.hold() {
+		defer func() { err = errors.Join(err, s.box.release(s.conn)) }()
+	}
+	for n := 1; ; n++ {
+		if err := s.dispatch(f, h); err != nil {
+			return err
+		}
+		if n == burstMax || !frameWaits(r) {
+			return nil
+		}
+		if f, err = readFrame(r); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *serving) dispatch(f frame, h Handler) error {
+	if f.kind == probeKind {
+		s.box.put(frame{kind: probeKind | answerBit, id: f.id})
+		return nil
+	}
+	if f.kind&answerBit != 0 {
+		return fmt.Errorf("%w: an answer where requests are served", ErrCorrupt)
+	}
+	h.Serve(s.from, Request{Kind: Kind(f.kind), Hops: f.hops, Payload: f.payload},
+		Responder{box: &s.box, id: f.id, kind: f.kind})
+	return nil
+}

@@ -1,0 +1,95 @@
+package peer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+)
+
+// welcome reads a greeting on an accepted connection, answers it and serves
+// its lane to the end.
+func (e *Endpoint) welcome(conn *tracked) {
+	g, err := e.meet(conn)
+	if err != nil {
+		conn.Close()
+		e.cfg.Logger.Debug("a peer's connection was not taken", slog.String("from", g.From), slog.Any("error", err))
+		return
+	}
+	if g.Lane == Raft {
+		if !e.streams.offer(conn) {
+			conn.Close()
+		}
+		return
+	}
+	if err := e.serve(conn, Caller{Lane: g.Lane, Cluster: g.Cluster, Server: g.From}); err != nil && e.ctx.Err() == nil {
+		e.cfg.Logger.Debug("a peer's connection ended", slog.String("from", g.From), slog.Any("error", err))
+	}
+}
+
+// meet reads the greeting and answers it; an error means that it was refused
+// or never understood.
+func (e *Endpoint) meet(conn net.Conn) (g Greeting, err error) {
+	if err := conn.SetDeadline(time.Now().Add(greetTimeout)); err != nil {
+		return g, err
+	}
+	version, body, err := readSealed(conn)
+	if err != nil {
+		return g, err // bytes that are no greeting get no answer
+	}
+	var refusal *Refusal
+	if version != greetingVersion {
+		refusal = &Refusal{Reason: WrongProtocol, Text: fmt.Sprintf("version %d is unknown, this server speaks %d", version, greetingVersion)}
+	} else if g, err = decodeGreeting(body); err != nil {
+		return g, err
+	} else {
+		refusal = e.judge(g)
+	}
+	if refusal != nil {
+		refusal.Server = e.cfg.Server
+	}
+	w := welcome{server: e.cfg.Server, cluster: e.Cluster()}
+	if refusal != nil {
+		w.refused, w.text = refusal.Reason, refusal.Text
+	}
+	if _, err := conn.Write(w.appendTo(nil)); err != nil {
+		return g, fmt.Errorf("answer a greeting: %w", err)
+	}
+	if refusal != nil {
+		return g, refusal
+	}
+	if g.Lane == Hello {
+		return g, conn.SetDeadline(time.Now().Add(helloTimeout))
+	}
+	return g, conn.SetDeadline(time.Time{})
+}
+
+// judge is the list of gates that a greeting passes. It does not ask whether
+// the caller is in our own configuration: that may be behind the caller's
+// (Raft dissertation 4.1).
+func (e *Endpoint) judge(g Greeting) *Refusal {
+	cluster, server := e.Cluster(), e.cfg.Server
+	switch {
+	case g.Lane < Raft || g.Lane > Hello:
+		return &Refusal{Reason: NotServing, Text: fmt.Sprintf("lane %d is unknown", g.Lane)}
+	case g.To != "" && g.To != server:
+		return &Refusal{Reason: WrongServer, Text: fmt.Sprintf("meant for %q, this is %q", g.To, server)}
+	case g.Lane != Hello && cluster == "":
+		return &Refusal{Reason: NotMember, Text: fmt.Sprintf("%q does not belong to a cluster yet", server)}
+	case g.Cluster != "" && cluster != "" && g.Cluster != cluster:
+		return &Refusal{Reason: WrongCluster, Text: fmt.Sprintf("meant for cluster %q, %q belongs to %q", g.Cluster, server, cluster)}
+	case g.Lane == Raft && e.streams.isClosed():
+		return &Refusal{Reason: NotServing, Text: fmt.Sprintf("%q is not taking part at the moment", server)}
+	}
+	err := e.cfg.Handler.Admit(g)
+	if err == nil {
+		return nil
+	}
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		own := *refusal // its Server is set by the caller
+		return &own
+	}
+	return &Refusal{Reason: NotAdmitted, Text: err.Error()}
+}
