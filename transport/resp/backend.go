@@ -1,0 +1,23 @@
+package resp
+
+import (
+	"context"
+
+	"github.com/kvorum/kvorum/fsm/command"
+)
+
+// Executor runs what needs the replicated machine. Both calls set every Reply,
+// whatever happens; an operating condition is an error reply.
+type Executor interface {
+	// Write runs calls (routes Log and Gate) in order through the log.
+	Write(ctx context.Context, calls []*command.Call)
+	// Read runs calls (route Gate) in order on a machine confirmed to be current.
+	Read(ctx context.Context, calls []*command.Call)
+}
+
+// Admin answers the Local commands that concern the node rather than the
+// connection (INFO, CONFIG, ROLE, CLUSTER, RAFT, WAIT, SHUTDOWN, …).
+type Admin interface {
+	// Run sets the call's Reply; false means that the command is not Admin's.
+	Run(ctx context.Context, call *command.Call) bool
+}

@@ -1,0 +1,107 @@
+package resp
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// door is the listener that redcon accepts from: it lets in as many clients as
+// the settings allow, each behind a guard. It never returns an error before
+// the server has closed: redcon would try again at once, for ever, and at the
+// end it closes every connection, also those that are finishing.
+type door struct {
+	net.Listener
+	server *Server
+}
+
+// Accept returns a guard.
+func (d *door) Accept() (net.Conn, error) {
+	wait := acceptWaitMin
+	for {
+		conn, err := d.Listener.Accept()
+		if err == nil {
+			wait = acceptWaitMin
+			if g := d.server.admitClient(conn); g != nil {
+				return g, nil
+			}
+			continue
+		}
+		if d.server.finishing.Load() {
+			<-d.server.emptied
+			return nil, net.ErrClosed
+		}
+		d.server.logger.Error("accept a client", "error", err)
+		select {
+		case <-time.After(wait):
+			wait = min(2*wait, acceptWaitMax)
+		case <-d.server.stop:
+		}
+	}
+}
+
+// admitClient registers a connection; nil if it was refused.
+func (s *Server) admitClient(conn net.Conn) *guard {
+	s.mu.Lock()
+	refused, full := s.finishing.Load(), len(s.clients) >= int(s.settings.maxClients.Load())
+	var c *client
+	if !refused && !full {
+		s.numbers++
+		c = newClient(s, conn, s.numbers)
+		s.clients[c.number] = c
+		s.running.Add(1)
+	}
+	s.mu.Unlock()
+	s.stats.connections.Add(1)
+	if c != nil {
+		s.keepAlive(conn)
+		return c.guard
+	}
+	if full {
+		s.stats.refusedConnections.Add(1)
+		conn.SetWriteDeadline(time.Now().Add(refusalWait))
+		conn.Write([]byte("-ERR max number of clients reached\r\n"))
+	}
+	conn.Close()
+	return nil
+}
+
+// keepAlive has the system find out whether a silent client is still there.
+func (s *Server) keepAlive(conn net.Conn) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	idle := time.Duration(s.settings.keepAlive.Load())
+	err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{
+		Enable: idle > 0, Idle: idle, Interval: max(idle/keepAliveProbes, time.Second), Count: keepAliveProbes,
+	})
+	if err != nil {
+		s.logger.Debug("keep a connection alive", "addr", conn.RemoteAddr(), "error", err)
+	}
+}
+
+// everyone returns the connected clients in the order in which they came.
+func (s *Server) everyone() []*client {
+	s.mu.Lock()
+	clients := make([]*client, 0, len(s.clients))
+	for _, c := range s.clients {
+		clients = append(clients, c)
+	}
+	s.mu.Unlock()
+	slices.SortFunc(clients, func(a, b *client) int { return cmp.Compare(a.number, b.number) })
+	return clients
+}
+
+// descriptor is the number of a socket's file descriptor, -1 if it has none.
+func descriptor(conn net.Conn) int {
+	number := -1
+	if sc, ok := conn.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			raw.Control(func(fd uintptr) { number = int(fd) })
+		}
+	}
+	return number
+}

@@ -1,0 +1,89 @@
+package resp
+
+import (
+	"strings"
+	"testing"
+)
+
+// conversation sends lines as one pipeline and expects the replies' lines.
+func conversation(c *wire, lines, replies string) {
+	c.t.Helper()
+	c.exchange(strings.ReplaceAll(lines, "|", "\r\n")+"\r\n", strings.ReplaceAll(replies, "|", "\r\n")+"\r\n")
+}
+
+func TestAPipelineCostsFewCallsInTheRightOrder(t *testing.T) {
+	for _, c := range []struct{ name, lines, replies, calls string }{
+		{"reads are confirmed together", "GET a|GET b|PING|GET a", "$-1|$-1|+PONG|$-1", "read get,a get,b get,a"},
+		{"writes take the reads between them along", "GET a|SET a 1|GET a|SET b 2|GET b|GET a",
+			"$-1|+OK|$1|1|+OK|$1|2|$1|1", "read get,a; write set,a,1 get,a set,b,2; read get,b get,a"},
+		{"only writes", "SET a 1|SET a 2", "+OK|+OK", "write set,a,1 set,a,2"},
+		{"a database is chosen for what follows", "SET a 1|SELECT 2|GET a|SELECT 0|GET a", "+OK|+OK|$-1|+OK|$1|1",
+			"write set,a,1; read get,a get,a"},
+		{"nothing runs after QUIT", "SET a 1|QUIT|SET a 2", "+OK|+OK", "write set,a,1"},
+		{"nothing runs after a protocol error", "SET a 1|*x|SET a 2", "+OK|-ERR Protocol error: invalid multibulk length", "write set,a,1"},
+		{"an error does not stop the others", "SET a 1|nope|SET a|GET a",
+			"+OK|-ERR unknown command 'nope', with args beginning with: |-ERR wrong number of arguments for 'set' command|$1|1", "write set,a,1; read get,a"},
+		{"each reply is of its time's protocol", "GET x|HELLO 3 FOO|HELLO 2 SETNAME|GET x",
+			"$-1|-ERR Syntax error in HELLO option 'FOO'|-ERR Syntax error in HELLO option 'SETNAME'|$-1", "read get,x get,x"},
+		{"muted commands run", "CLIENT REPLY SKIP|SET a 1|GET a", "$1|1", "write set,a,1; read get,a"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := startServer(t, nil)
+			h.note = true
+			conversation(h.dial(t), c.lines, c.replies)
+			h.fakeMachine.mu.Lock()
+			defer h.fakeMachine.mu.Unlock()
+			if got := strings.Join(h.trace, "; "); got != c.calls {
+				t.Errorf("calls %q, want %q", got, c.calls)
+			}
+		})
+	}
+}
+
+func TestTheNodesCommandsWaitForWhatStandsBeforeThem(t *testing.T) {
+	h := startServer(t, nil)
+	h.note = true
+	conversation(h.dial(t), "SET a 1|CONFIG GET x|GET a|ROLE|SET a 2", "+OK|*2|$1|x|$0||$1|1|$4|role|+OK")
+	want := "write set,a,1; run config|get; read get,a; run role; write set,a,2"
+	if got := strings.Join(h.trace, "; "); got != want {
+		t.Errorf("calls %q, want %q", got, want)
+	}
+}
+
+func TestALongPipelineIsAnsweredInOrder(t *testing.T) {
+	h := startServer(t, nil)
+	c := h.dial(t)
+	var send, want strings.Builder
+	for i := range 20000 {
+		value := strings.Repeat("v", i%97)
+		send.WriteString(multibulk("SET", "k", value) + multibulk("GET", "k"))
+		want.WriteString("+OK\r\n" + "$" + field("", int64(len(value)))[1] + "\r\n" + value + "\r\n")
+	}
+	go c.Write([]byte(send.String()))
+	c.expect(want.String())
+}
+
+func TestLargeRepliesOfAllShapesArriveWhole(t *testing.T) {
+	h := startServer(t, nil)
+	c := h.dial(t)
+	var want strings.Builder
+	for i, size := range []int{0, 1, directBytesMin - 1, directBytesMin, outputBytesMax, outputWriteBytesMax + 1, 3 << 20} {
+		key := string(rune('a' + i))
+		value := strings.Repeat(key, size)
+		c.exchange(multibulk("SET", key, value), "+OK\r\n")
+		want.WriteString("$" + field("", int64(size))[1] + "\r\n" + value + "\r\n")
+	}
+	c.exchange("MGET a b c d e f g\r\nPING\r\n", "*7\r\n"+want.String()+"+PONG\r\n")
+	c.exchange("GET a\r\nGET b\r\nGET c\r\nGET d\r\nGET e\r\nGET f\r\nGET g\r\nPING\r\n", want.String()+"+PONG\r\n")
+}
+
+func TestShutdownIsAnsweredByTheEndOfTheConnection(t *testing.T) {
+	h := startServer(t, nil)
+	c := h.dial(t)
+	c.exchange("PING\r\nSHUTDOWN\r\nPING\r\n", "+PONG\r\n")
+	c.expectEnd()
+}
+
+func TestACommandThatNobodyAnswersIsRefusedByName(t *testing.T) {
+	startServer(t, nil).dial(t).exchange("LASTSAVE\r\n", "-ERR command 'lastsave' is not yet supported by Kvorum\r\n")
+}

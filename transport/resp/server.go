@@ -1,0 +1,155 @@
+package resp
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tidwall/redcon"
+)
+
+// Options is what a Server is made of.
+type Options struct {
+	Listener net.Listener
+	Executor Executor
+	Admin    Admin
+	Logger   *slog.Logger
+	Settings Settings
+	Greeting Greeting
+	// ClientIDBase is what the numbers of this process's connections are added
+	// to, so that they are unique in the cluster; false while it is not known.
+	// The low 32 bits are zero.
+	ClientIDBase func() (uint64, bool)
+	// DebugCommands lets clients use DEBUG.
+	DebugCommands bool
+}
+
+// Settings are a node's settings that concern its clients; zero values mean
+// Redis's defaults. Each has a setter for CONFIG SET.
+type Settings struct {
+	Password     string        // requirepass; "" for none
+	MaxClients   int           // maxclients
+	BulkBytes    int64         // proto-max-bulk-len
+	CommandBytes int64         // client-query-buffer-limit
+	IdleTimeout  time.Duration // timeout; 0: never
+	KeepAlive    time.Duration // tcp-keepalive; negative: none
+	Output       OutputLimit   // client-output-buffer-limit normal
+	StallMax     time.Duration // how long a client may take none of its replies
+}
+
+// OutputLimit is client-output-buffer-limit of normal clients: one whose
+// replies take more than Hard bytes, or more than Soft for SoftTime, is
+// disconnected. Zero is no limit.
+type OutputLimit struct {
+	Hard, Soft int64
+	SoftTime   time.Duration
+}
+
+// Greeting is what HELLO says of the server; zero values mean what Redis 7.0
+// says.
+type Greeting struct {
+	Server, Version, Mode string
+	Role                  func() string // "master" or "replica"
+}
+
+// Server serves the clients of one node.
+type Server struct {
+	options  Options
+	logger   *slog.Logger
+	settings liveSettings
+	stats    stats
+	started  time.Time
+
+	ctx       context.Context // ends all that clients wait for
+	cancel    context.CancelFunc
+	finishing atomic.Bool
+	stop      chan struct{} // closed when Close begins
+	emptied   chan struct{} // closed when the last client has gone, after that
+
+	mu      sync.Mutex
+	clients map[uint64]*client
+	numbers uint64         // of connections so far
+	running sync.WaitGroup // connections
+	sweeper sync.WaitGroup
+	closing sync.Once
+}
+
+// New makes a server. It takes the listener over.
+func New(o Options) *Server {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.ClientIDBase == nil {
+		o.ClientIDBase = func() (uint64, bool) { return 0, true }
+	}
+	o.Greeting = o.Greeting.withDefaults()
+	s := &Server{
+		options: o, logger: o.Logger, started: time.Now(),
+		stop: make(chan struct{}), emptied: make(chan struct{}),
+		clients: make(map[uint64]*client),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.settings.set(o.Settings)
+	s.stats.init()
+	return s
+}
+
+// Serve accepts clients until Close.
+func (s *Server) Serve() error {
+	s.sweeper.Add(1)
+	go s.sweepUntilStopped()
+	err := redcon.Serve(&door{Listener: s.options.Listener, server: s}, s.handle, nil, s.closed)
+	s.sweeper.Wait()
+	return err
+}
+
+// Close stops accepting, lets each client's commands that have arrived finish
+// and be answered, and disconnects it. When ctx ends, the rest are cut off.
+func (s *Server) Close(ctx context.Context) error {
+	var err error
+	s.closing.Do(func() { err = s.shutDown(ctx) })
+	return err
+}
+
+func (s *Server) shutDown(ctx context.Context) error {
+	s.finishing.Store(true)
+	close(s.stop)
+	err := s.options.Listener.Close()
+	for _, c := range s.everyone() {
+		c.guard.Conn.SetReadDeadline(time.Unix(1, 0)) // wakes those that wait for commands
+	}
+	gone := make(chan struct{})
+	go func() { s.running.Wait(); close(gone) }()
+	select {
+	case <-gone:
+	case <-ctx.Done():
+		for _, c := range s.everyone() {
+			c.kill()
+		}
+		<-gone
+	}
+	s.cancel()
+	close(s.emptied)
+	return err
+}
+
+// handle is called by redcon when a guard has woken it.
+func (s *Server) handle(conn redcon.Conn, _ redcon.Command) {
+	conn.NetConn().(*guard).client.serve(conn)
+}
+
+// closed is called by redcon, under its server's lock, when a connection ended.
+func (s *Server) closed(conn redcon.Conn, _ error) {
+	c := conn.NetConn().(*guard).client
+	c.cancel()
+	s.mu.Lock()
+	delete(s.clients, c.number)
+	s.mu.Unlock()
+	s.running.Done()
+}
+
+// now is a monotonic time in nanoseconds, above zero.
+func (s *Server) now() int64 { return int64(time.Since(s.started)) + 1 }

@@ -1,0 +1,92 @@
+package resp
+
+import (
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kvorum/kvorum/fsm/command"
+)
+
+// debugging are conversations in which only an enabled DEBUG does anything:
+// what the node answers, and what is a read of the machine.
+var debugging = []string{
+	"DEBUG SLEEP 0\r\n", "DEBUG DIGEST\r\n", "DEBUG DIGEST-VALUE a\r\n", "debug help\r\n", "DEBUG\r\n", "DEBUG NOSUCH\r\n",
+	"SET a 1\r\nDEBUG DIGEST\r\nGET a\r\n",
+}
+
+func TestDebugIsRefusedUnlessEnabled(t *testing.T) {
+	h := startServer(t, nil)
+	h.note = true
+	refused := "-" + string(command.DebugDisabled.Bytes) + "\r\n"
+	for _, line := range debugging[:4] {
+		h.dial(t).exchange(line, refused)
+	}
+	if len(h.trace) > 0 {
+		t.Errorf("a refused DEBUG went on as %v", h.trace)
+	}
+	for _, field := range h.InfoFields("commandstats") {
+		if strings.Contains(field[1], "rejected_calls=0") {
+			t.Errorf("not counted as rejected: %v", field)
+		}
+	}
+	enabled := startServer(t, func(o *Options) { o.DebugCommands = true })
+	enabled.dial(t).exchange("DEBUG DIGEST\r\n", "-ERR the fake machine has no debug|digest\r\n")
+}
+
+func TestDebugIsRefusedAsByRedis(t *testing.T) {
+	same(t, startServer(t, nil).addr, redisAt(t), debugging)
+}
+
+func TestTheQueryBufferLimitBoundsACommand(t *testing.T) {
+	h := startServer(t, func(o *Options) { o.Settings.CommandBytes = 100 })
+	within, beyond := multibulk("set", "a", strings.Repeat("x", 20)), multibulk("set", "a", strings.Repeat("x", 100))
+	h.dial(t).exchange(within+within+within, "+OK\r\n+OK\r\n+OK\r\n")
+	tooLarge := h.dial(t)
+	tooLarge.exchange(within, "+OK\r\n")
+	tooLarge.send(beyond)
+	tooLarge.expectEnd()
+	h.SetCommandBytes(1 << 20)
+	h.dial(t).exchange(beyond, "+OK\r\n")
+}
+
+// TestKeepAliveIsTheSettings asks the system about the connections of two
+// clients, between whose arrivals the setting changes.
+func TestKeepAliveIsTheSettings(t *testing.T) {
+	h := startServer(t, func(o *Options) { o.Settings.KeepAlive = 90 * time.Second })
+	socketOf := func() net.Conn {
+		w := h.dial(t)
+		w.exchange("PING\r\n", "+PONG\r\n")
+		clients := h.everyone()
+		return clients[len(clients)-1].guard.Conn
+	}
+	if on := option(t, socketOf(), unix.SOL_SOCKET, unix.SO_KEEPALIVE); on == 0 {
+		t.Error("the first connection is not kept alive")
+	}
+	if interval := option(t, socketOf(), unix.IPPROTO_TCP, unix.TCP_KEEPINTVL); interval != 30 {
+		t.Errorf("the system asks every %d s, want 30", interval)
+	}
+	h.SetKeepAlive(0)
+	if on := option(t, socketOf(), unix.SOL_SOCKET, unix.SO_KEEPALIVE); on != 0 {
+		t.Error("a connection is kept alive, which the setting does not want")
+	}
+}
+
+func option(t *testing.T, conn net.Conn, level, name int) (value int) {
+	t.Helper()
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) { value, err = unix.GetsockoptInt(int(fd), level, name) }); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
