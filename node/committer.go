@@ -1,0 +1,334 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/fsm/entry"
+)
+
+// committer makes the entries while this node leads: everything that waits,
+// here and forwarded, goes into the next one, stamped with time and seed. One
+// entry is in flight and what comes meanwhile shares the next: what bounds
+// small writes is processor time for each entry, so fewer and larger ones are
+// better, and large ones fill the disk and the network anyway.
+//
+// Its goroutine waits for the entry in flight and for nothing else: Raft
+// answers every future when it steps down, before it says so on notify, and
+// notify has room for more than one such change.
+type committer struct {
+	node   *Node
+	notify chan bool     // Raft: leadership gained, lost
+	wake   chan struct{} // there may be something to propose
+	timer  *time.Timer
+
+	// Of run's goroutine alone.
+	term     uint64 // the term led, 0 for none
+	opened   bool   // an entry of this term has been proposed
+	ownFirst bool   // which of own and forwarded batches are first in the next entry
+	load     load
+	taken    []forward // whose batches it carries
+	pauseEnd time.Time
+	proposed uint64 // index of the last entry committed
+
+	armed    atomic.Int64  // the deadline that timer is set for, or noDeadline
+	futures  atomic.Int32  // answers that Raft owes this node
+	settling atomic.Bool   // nothing is proposed any more
+	begun    atomic.Uint64 // entries proposed
+	entries  atomic.Uint64 // entries committed
+
+	mu           sync.Mutex
+	leading      bool
+	forwards     []forward
+	forwardBytes int
+}
+
+// forward is a batch of another node's.
+type forward struct {
+	server string
+	data   []byte
+	answer func(error)
+}
+
+func newCommitter(n *Node) *committer {
+	c := &committer{node: n, notify: make(chan bool, leadershipEvents), wake: make(chan struct{}, 1)}
+	c.armed.Store(noDeadline)
+	return c
+}
+
+func (c *committer) kick() { signal(c.wake) }
+
+// accept takes a batch of another node.
+func (c *committer) accept(data []byte, answer func(error)) {
+	header, err := entry.PeekHeader(data)
+	if err != nil {
+		answer(fmt.Errorf("refuse a forwarded batch: %w", err))
+		return
+	}
+	c.mu.Lock()
+	switch {
+	case !c.leading:
+		c.mu.Unlock()
+		answer(ErrNotLeader)
+		return
+	case len(c.forwards) >= forwardsMax || c.forwardBytes+len(data) > forwardsBytesMax:
+		c.mu.Unlock()
+		answer(ErrBusy)
+		return
+	}
+	c.forwards = append(c.forwards, forward{server: header.Server, data: data, answer: answer})
+	c.forwardBytes += len(data)
+	c.mu.Unlock()
+	c.kick()
+}
+
+// progressed is called after each entry applied; drained says that the
+// worker's backlog has come below its bound.
+func (c *committer) progressed(drained bool) {
+	if drained || c.node.worker.progress.deadlineMS.Load() < c.armed.Load() {
+		c.kick()
+	}
+}
+
+func (c *committer) run() {
+	c.timer = time.NewTimer(0)
+	defer c.timer.Stop()
+	for {
+		for c.propose() {
+			c.heed()
+		}
+		select {
+		case led := <-c.notify:
+			c.leadership(led)
+		case <-c.wake:
+		case <-c.timer.C:
+			c.armed.Store(noDeadline)
+		case <-c.node.stop:
+			return
+		}
+	}
+}
+
+// heed takes note of changes of leadership that have come meanwhile.
+func (c *committer) heed() {
+	for {
+		select {
+		case led := <-c.notify:
+			c.leadership(led)
+		default:
+			return
+		}
+	}
+}
+
+func (c *committer) leadership(gained bool) {
+	term, leads := c.node.leads()
+	if gained && !leads {
+		return // lost again: that news is under way
+	}
+	c.term, c.opened = 0, false
+	var refused []forward
+	c.mu.Lock()
+	c.leading = gained
+	if gained {
+		c.term = term
+	}
+	refused, c.forwards, c.forwardBytes = c.forwards, nil, 0
+	c.mu.Unlock()
+	for _, f := range refused {
+		f.answer(ErrNotLeader)
+	}
+	c.armed.Store(noDeadline)
+	c.node.log.Info("leadership", slog.Bool("gained", gained), slog.Uint64("term", term))
+	c.node.session.lead(gained)
+}
+
+// propose makes an entry of what waits and sees it through; false means that
+// there is nothing to do before something happens.
+func (c *committer) propose() bool {
+	if c.term == 0 || c.settling.Load() || c.node.worker.queue.behind() {
+		return false
+	}
+	if pause := time.Until(c.pauseEnd); pause > 0 {
+		c.timer.Reset(pause)
+		return false
+	}
+	held := c.gather()
+	if len(c.load.batches) == 0 && c.opened && !c.tickDue() {
+		if held > 0 {
+			c.timer.Reset(held)
+			c.armed.Store(noDeadline)
+		}
+		return false
+	}
+	data := make([]byte, 0, entry.EntryBytes(len(c.load.batches), c.load.bytes))
+	data, err := entry.AppendEntry(data, c.node.stamps.next(), rand.Uint64(), c.load.batches)
+	if err != nil {
+		c.node.fail(fmt.Errorf("make an entry of batches that were gathered to fit: %w", err))
+		return false
+	}
+	c.opened = true
+	c.finish(c.commit(data))
+	return true
+}
+
+// commit proposes an entry and waits for it.
+func (c *committer) commit(data []byte) (index uint64, err error) {
+	c.futures.Add(1)
+	defer c.futures.Add(-1)
+	if c.settling.Load() { // asked after it was counted: settle sees one or the other
+		return 0, raft.ErrNotLeader
+	}
+	if faultAckBeforeCommit {
+		c.node.session.ackBeforeCommit()
+	}
+	c.begun.Add(1)
+	future := c.node.raft.Apply(data, 0)
+	if err := future.Error(); err != nil {
+		return 0, err
+	}
+	return future.Index(), nil
+}
+
+// finish answers those whose batches were in the entry.
+func (c *committer) finish(index uint64, err error) {
+	var answer error
+	switch {
+	case err == nil:
+		c.proposed = index
+		c.entries.Add(1)
+	case refusedByRaft(err):
+		answer = ErrNotLeader
+		c.pauseEnd = time.Now().Add(transferPause) // handing over, or about to learn that it is not the leader
+	default:
+		answer = errUnknownOutcome
+	}
+	for i := range c.taken {
+		c.taken[i].answer(answer)
+	}
+	if err != nil {
+		c.node.log.Debug("an entry failed", slog.Any("error", err))
+		c.node.session.returned(refusedByRaft(err))
+		return
+	}
+	if !c.more() {
+		c.node.notices.committed(index, c.term, c.taken)
+	}
+}
+
+// refusedByRaft reports whether an error means that the entry is not in the
+// log and never will be (trap 3).
+func refusedByRaft(err error) bool {
+	return errors.Is(err, raft.ErrNotLeader) || errors.Is(err, raft.ErrEnqueueTimeout) || errors.Is(err, raft.ErrLeadershipTransferInProgress)
+}
+
+// gather fills the next entry, own and forwarded batches taking turns at
+// being first. Own calls may be held for more to come.
+func (c *committer) gather() (held time.Duration) {
+	c.load.reset()
+	clear(c.taken)
+	c.taken = c.taken[:0]
+	c.ownFirst = !c.ownFirst
+	if c.ownFirst {
+		held = c.node.session.collect(&c.load)
+		c.take()
+	} else {
+		c.take()
+		held = c.node.session.collect(&c.load)
+	}
+	return held
+}
+
+// take moves forwarded batches, in the order of arrival, into the next entry.
+func (c *committer) take() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for n < len(c.forwards) && len(c.forwards[n].data) <= c.load.room() {
+		c.load.add(c.forwards[n].data)
+		c.forwardBytes -= len(c.forwards[n].data)
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	c.taken = append(c.taken, c.forwards[:n]...)
+	rest := copy(c.forwards, c.forwards[n:])
+	clear(c.forwards[rest:])
+	c.forwards = c.forwards[:rest]
+}
+
+// more reports whether something waits for the next entry.
+func (c *committer) more() bool {
+	c.mu.Lock()
+	forwarded := len(c.forwards) > 0
+	c.mu.Unlock()
+	return forwarded || !c.node.session.idle()
+}
+
+// tickDue reports whether the earliest deadline has passed and nothing that
+// was proposed may yet move the clock; else it sets the timer, or leaves it to
+// the worker to wake the committer.
+func (c *committer) tickDue() bool {
+	p := &c.node.worker.progress
+	for {
+		c.armed.Store(noDeadline) // before looking: whoever moves on after the look wakes us
+		if p.index.Load() < c.proposed {
+			return false
+		}
+		deadline := p.deadlineMS.Load()
+		if deadline == noDeadline {
+			return false
+		}
+		if c.node.stamps.next() >= deadline {
+			return true
+		}
+		c.timer.Reset(c.node.stamps.until(deadline))
+		c.armed.Store(deadline)
+		if p.deadlineMS.Load() >= deadline {
+			return false
+		}
+	}
+}
+
+// settle stops proposing and returns when Raft has answered everything that it
+// owes this node; its Shutdown would leave some of it unanswered for ever. The
+// log store has been unplugged: an entry more makes a leader step down.
+func (c *committer) settle() {
+	c.settling.Store(true)
+	for c.futures.Load() > 0 {
+		_ = c.node.raft.Apply(nil, 0).Error()
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// load is what the next entry is going to carry.
+type load struct {
+	batches [][]byte
+	bytes   int
+}
+
+func (l *load) reset() {
+	clear(l.batches)
+	l.batches, l.bytes = l.batches[:0], 0
+}
+
+func (l *load) add(batch []byte) {
+	l.batches = append(l.batches, batch)
+	l.bytes += len(batch)
+}
+
+// room is how large one more batch may be.
+func (l *load) room() int {
+	if len(l.batches) >= entry.BatchesMax {
+		return 0
+	}
+	return entry.EntryBytesMax - entry.EntryBytes(len(l.batches)+1, l.bytes)
+}

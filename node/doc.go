@@ -1,0 +1,27 @@
+// Package node is one member of a cluster: the hashicorp/raft instance on its
+// stores, the worker that applies entries to the machine, this process's
+// session with its group commit, linearizable reads, and the snapshot policy.
+//
+// It talks to other nodes only through Peers, and through the Streams that
+// Raft's transport is given; it takes its clock, stores and both of these from
+// outside, so that a whole cluster runs in a testing/synctest bubble. Every
+// goroutine ends in Close and in Crash.
+//
+// A write: session.go (a line of calls, packed into numbered batches), sender.go
+// (to the leader, again after any doubt), committer.go (the leader's entries),
+// raft.go and transport.go (how Raft runs), adapter.go and queue.go (Raft hands
+// over and goes on), worker.go (the machine), resolve.go (the outcome, from
+// this node's own machine), notice.go (the followers' news of it).
+//
+// A read: reads.go (who waits), round.go (the confirmation), progress.go (until
+// the machine is there).
+//
+// Besides: clock.go (stamps), snapshots.go, watch.go (who leads), membership.go,
+// ready.go, watchdog.go, status.go. limits.go holds every bound, errors.go what
+// clients are told, fault.go the faults that the checkers must find.
+//
+// Locks: those of the worker (the machine), the session, the reads, the
+// committer and the notices are never held together. The small ones (stamps,
+// watch, progress, queue) may be taken under another and take none themselves.
+// No lock is held while Peers is called, or Raft, but for Raft's atomic counters.
+package node

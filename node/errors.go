@@ -1,0 +1,35 @@
+package node
+
+import "errors"
+
+// Error is an operating condition that knows what a client is told.
+type Error struct{ RESP string }
+
+func (e *Error) Error() string { return e.RESP }
+
+// The operating conditions (design, invariant 10).
+var (
+	ErrNoLeader    = &Error{"CLUSTERDOWN no leader elected; the write was not applied"}
+	ErrUncertain   = &Error{"UNCERTAIN the write may or may not have been applied"}
+	ErrUnconfirmed = &Error{"CLUSTERDOWN no leader confirmed the read"}
+	ErrLoading     = &Error{"LOADING Kvorum is loading the dataset in memory"}
+	ErrNotLeader   = &Error{"CLUSTERDOWN this node is not the leader"}
+	ErrBusy        = &Error{"CLUSTERDOWN the leader's queue is full; the write was not applied"}
+	ErrClosing     = &Error{"CLUSTERDOWN this node is shutting down; the write was not applied"}
+	ErrNotMember   = &Error{"CLUSTERDOWN this node is no longer a member of the cluster; the write was not applied"}
+	ErrTooLarge    = &Error{"ERR the command is larger than the log can carry"}
+)
+
+// Why a node is not ready.
+var (
+	errNoLeader   = errors.New("no leader")
+	errCatchingUp = errors.New("catching up with the leader")
+	errStopped    = errors.New("stopped")
+)
+
+// errStuck is what Close returns when it has left something behind.
+var errStuck = errors.New("the stop is not over: the disk does not answer")
+
+// errUnknownOutcome answers a forwarded batch whose entry may or may not be
+// committed one day.
+var errUnknownOutcome = errors.New("the entry's outcome is unknown")

@@ -1,0 +1,535 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/entry"
+	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// lab is a cluster in one process: nodes on net.Pipe streams and direct calls
+// for everything else, with links that can be cut and calls that can be slow.
+type lab struct {
+	t         testing.TB
+	mu        sync.Mutex
+	nodes     map[string]*Node // running ones, by server id
+	disks     map[string]*disk
+	cut       map[[2]string]bool
+	noStreams map[[2]string]bool // only Raft's connections are cut
+	dials     int                // of streams
+	delay     time.Duration      // of a call from one node to another, each way
+	conns     map[net.Conn][2]string
+	doors     map[string]*streams
+	listeners map[string]net.Listener // of benchmarks, by server id
+	conf      member.Formation
+	tweak     func(*Config)
+	boots     map[string]uint64
+	skew      map[string]time.Duration
+	wg        sync.WaitGroup
+
+	beforeForward func(from, to string) // a test's look at forwarded batches
+	answerForward func(from, to string, err error) error
+}
+
+// disk is what survives a crash.
+type disk struct {
+	logs      *raft.InmemStore
+	snapshots *memorySnapshots
+	slow      *slowLogs
+}
+
+func newLab(t testing.TB, size int, tweak func(*Config)) *lab {
+	l := &lab{t: t, nodes: map[string]*Node{}, disks: map[string]*disk{}, cut: map[[2]string]bool{}, noStreams: map[[2]string]bool{}, conns: map[net.Conn][2]string{},
+		doors: map[string]*streams{}, tweak: tweak, boots: map[string]uint64{}, skew: map[string]time.Duration{}}
+	l.conf.Cluster = "lab"
+	for i := range size {
+		l.conf.Servers = append(l.conf.Servers, member.Server{ID: fmt.Sprintf("n%d@1", i+1), PeerAddr: fmt.Sprintf("host%d:1", i+1), Voter: true})
+	}
+	for _, s := range l.conf.Servers {
+		l.start(s.ID)
+	}
+	return l
+}
+
+// inBubble runs a test on a lab of its own, in virtual time.
+func inBubble(t *testing.T, size int, tweak func(*Config), run func(t *testing.T, l *lab)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, size, tweak)
+		defer l.close()
+		run(t, l)
+	})
+}
+
+func (l *lab) addrOf(id string) string {
+	for _, s := range l.conf.Servers {
+		if s.ID == id {
+			return s.PeerAddr
+		}
+	}
+	return "host-" + id
+}
+
+// start opens a server on its disk, as the next boot.
+func (l *lab) start(id string) *Node {
+	l.t.Helper()
+	l.mu.Lock()
+	d := l.disks[id]
+	if d == nil {
+		logs := raft.NewInmemStore()
+		d = &disk{logs: logs, snapshots: newMemorySnapshots(), slow: &slowLogs{InmemStore: logs}}
+		l.disks[id] = d
+	}
+	l.boots[id]++
+	s := &streams{lab: l, id: id, addr: l.addrOf(id), in: make(chan net.Conn), done: make(chan struct{})}
+	l.doors[id] = s
+	cfg := Config{
+		Session:    entry.Session{Server: id, Boot: l.boots[id]},
+		ClientAddr: strings.ToUpper(id),
+		Stores:     Stores{Logs: d.slow, Stable: d.logs, Snapshots: d.snapshots},
+		Streams:    l.streams(s),
+		Peers:      &directPeers{lab: l, from: id},
+		Clock:      labClock{l, id},
+		Logger:     labLogger(id),
+	}
+	if id == l.conf.Servers[0].ID {
+		cfg.Formation = &l.conf
+	}
+	if l.tweak != nil {
+		l.tweak(&cfg)
+	}
+	l.mu.Unlock()
+	n, err := Open(cfg)
+	if err != nil {
+		l.t.Fatalf("open %s: %v", id, err)
+	}
+	l.mu.Lock()
+	l.nodes[id] = n
+	l.mu.Unlock()
+	return n
+}
+
+// streams are pipes in a test and sockets in a benchmark.
+func (l *lab) streams(s *streams) Streams {
+	if _, ok := l.t.(*testing.B); !ok {
+		return s
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if l.listeners == nil {
+		l.listeners = map[string]net.Listener{}
+	}
+	l.listeners[s.id] = listener
+	return &tcpStreams{Listener: listener, lab: l, id: s.id}
+}
+
+func labLogger(id string) *slog.Logger {
+	if os.Getenv("LAB_LOG") == "" {
+		return nil
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", id)
+}
+
+// crash stops a server at once.
+func (l *lab) crash(id string) {
+	l.mu.Lock()
+	n := l.nodes[id]
+	delete(l.nodes, id)
+	l.mu.Unlock()
+	n.Crash()
+}
+
+func (l *lab) close() {
+	for id, n := range l.all() {
+		if err := n.Err(); err != nil {
+			l.t.Errorf("%s has failed: %v", id, err)
+		}
+		l.crash(id)
+	}
+	l.mu.Lock()
+	conns := l.conns
+	l.conns = map[net.Conn][2]string{}
+	l.mu.Unlock()
+	for c := range conns {
+		c.Close()
+	}
+	l.wg.Wait()
+}
+
+func (l *lab) all() map[string]*Node {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	nodes := map[string]*Node{}
+	for id, n := range l.nodes {
+		nodes[id] = n
+	}
+	return nodes
+}
+
+func (l *lab) node(id string) *Node {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.nodes[id]
+}
+
+// eventually waits until a condition holds.
+func (l *lab) eventually(what string, holds func() bool) {
+	l.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !holds(); {
+		if time.Now().After(deadline) {
+			l.t.Fatalf("not within 30 s: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// leader waits until all running nodes agree on a leader that is ready.
+func (l *lab) leader() *Node {
+	l.t.Helper()
+	var leader *Node
+	l.eventually("a leader that everybody knows", func() bool {
+		leader = nil
+		for _, n := range l.all() {
+			if n.IsLeader() {
+				leader = n
+			}
+		}
+		if leader == nil {
+			return false
+		}
+		for _, n := range l.all() {
+			if n.Leader() != leader.cfg.Session.Server || n.Ready() != nil {
+				return false
+			}
+		}
+		return true
+	})
+	return leader
+}
+
+func (l *lab) followers() []*Node {
+	leader := l.leader()
+	var followers []*Node
+	for _, s := range l.conf.Servers {
+		if n := l.node(s.ID); n != nil && n != leader {
+			followers = append(followers, n)
+		}
+	}
+	return followers
+}
+
+// sever cuts or mends the link between two servers, both ways.
+func (l *lab) sever(a, b string, cut bool) {
+	l.mu.Lock()
+	l.cut[[2]string{a, b}], l.cut[[2]string{b, a}] = cut, cut
+	var broken []net.Conn
+	for c, ends := range l.conns {
+		if ends == [2]string{a, b} || ends == [2]string{b, a} {
+			broken = append(broken, c)
+			delete(l.conns, c)
+		}
+	}
+	l.mu.Unlock()
+	for _, c := range broken {
+		c.Close()
+	}
+}
+
+func (l *lab) isolate(id string, cut bool) {
+	for _, s := range l.conf.Servers {
+		if s.ID != id {
+			l.sever(id, s.ID, cut)
+		}
+	}
+}
+
+func (l *lab) linked(a, b string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.cut[[2]string{a, b}]
+}
+
+// streams is Raft's side of the network.
+type streams struct {
+	lab  *lab
+	id   string
+	addr string
+	in   chan net.Conn
+	done chan struct{}
+	once sync.Once
+}
+
+type labAddr string
+
+func (labAddr) Network() string  { return "lab" }
+func (a labAddr) String() string { return string(a) }
+
+func (s *streams) Addr() net.Addr { return labAddr(s.addr) }
+func (s *streams) Close() error   { s.once.Do(func() { close(s.done) }); return nil }
+func (s *streams) Accept() (net.Conn, error) {
+	select {
+	case c := <-s.in:
+		return c, nil
+	case <-s.done:
+		return nil, net.ErrClosed
+	}
+}
+
+var errUnreachable = errors.New("unreachable")
+
+func (s *streams) Dial(server, addr string, timeout time.Duration) (net.Conn, error) {
+	l := s.lab
+	l.mu.Lock()
+	l.dials++
+	door := l.doors[server]
+	if door == nil || door.addr != addr || l.cut[[2]string{s.id, server}] || l.noStreams[[2]string{s.id, server}] {
+		l.mu.Unlock()
+		return nil, errUnreachable
+	}
+	ours, theirs := net.Pipe()
+	l.conns[ours], l.conns[theirs] = [2]string{s.id, server}, [2]string{s.id, server}
+	l.mu.Unlock()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case door.in <- theirs:
+		return ours, nil
+	case <-door.done:
+	case <-timer.C:
+	}
+	ours.Close()
+	return nil, errUnreachable
+}
+
+// directPeers calls the other nodes' methods; each sender's calls to one
+// server arrive in order.
+type directPeers struct {
+	lab  *lab
+	from string
+
+	mu    sync.Mutex
+	lines map[string]*line
+}
+
+type line struct {
+	mu      sync.Mutex
+	pending []func()
+	busy    bool
+}
+
+// call runs f after the link's delay, in the order of the calls.
+func (p *directPeers) call(to string, f func(n *Node, err error)) {
+	l := p.lab
+	run := func() {
+		if l.delay > 0 {
+			time.Sleep(l.delay)
+		}
+		n := l.node(to)
+		if n == nil || !l.linked(p.from, to) || l.node(p.from) == nil {
+			f(nil, errUnreachable)
+			return
+		}
+		f(n, nil)
+	}
+	p.mu.Lock()
+	if p.lines == nil {
+		p.lines = map[string]*line{}
+	}
+	ln := p.lines[to]
+	if ln == nil {
+		ln = &line{}
+		p.lines[to] = ln
+	}
+	p.mu.Unlock()
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	ln.pending = append(ln.pending, run)
+	if ln.busy {
+		return
+	}
+	ln.busy = true
+	l.wg.Go(func() {
+		for {
+			ln.mu.Lock()
+			if len(ln.pending) == 0 {
+				ln.busy = false
+				ln.mu.Unlock()
+				return
+			}
+			next := ln.pending
+			ln.pending = nil
+			ln.mu.Unlock()
+			for _, f := range next {
+				f()
+			}
+		}
+	})
+}
+
+// back carries an answer home: it is lost if the link is cut.
+func (p *directPeers) back(to string, f func(error)) {
+	l := p.lab
+	if l.delay == 0 {
+		if l.linked(p.from, to) {
+			f(nil)
+		} else {
+			f(errUnreachable)
+		}
+		return
+	}
+	l.wg.Go(func() {
+		time.Sleep(l.delay)
+		if l.linked(p.from, to) {
+			f(nil)
+		} else {
+			f(errUnreachable)
+		}
+	})
+}
+
+func (p *directPeers) Forward(server string, batch []byte, done func(error)) {
+	if before := p.lab.beforeForward; before != nil {
+		before(p.from, server)
+	}
+	if tamper := p.lab.answerForward; tamper != nil {
+		inner := done
+		done = func(err error) { inner(tamper(p.from, server, err)) }
+	}
+	p.call(server, func(n *Node, err error) {
+		if err != nil {
+			done(err)
+			return
+		}
+		n.AcceptForward(batch, func(err error) {
+			p.back(server, func(lost error) {
+				if lost != nil {
+					err = lost
+				}
+				done(err)
+			})
+		})
+	})
+}
+
+func (p *directPeers) ReadIndex(server string, q ReadQuestion, done func(ReadAnswer, error)) {
+	p.call(server, func(n *Node, err error) {
+		if err != nil {
+			done(ReadAnswer{}, err)
+			return
+		}
+		n.AnswerReadIndex(q, func(a ReadAnswer, err error) {
+			p.back(server, func(lost error) {
+				if lost != nil {
+					err = lost
+				}
+				done(a, err)
+			})
+		})
+	})
+}
+
+func (p *directPeers) Term(server string, done func(uint64, error)) {
+	p.call(server, func(n *Node, err error) {
+		if err != nil {
+			done(0, err)
+			return
+		}
+		term := n.CurrentTerm()
+		p.back(server, func(lost error) { done(term, lost) })
+	})
+}
+
+// labClock is a wall clock that may be skewed.
+type labClock struct {
+	lab *lab
+	id  string
+}
+
+func (c labClock) Now() time.Time {
+	c.lab.mu.Lock()
+	defer c.lab.mu.Unlock()
+	return time.Now().Add(c.lab.skew[c.id])
+}
+
+// slowLogs is a log store whose writes a test may hold up.
+type slowLogs struct {
+	*raft.InmemStore
+	mu   sync.Mutex
+	gate chan struct{}
+}
+
+func (s *slowLogs) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l}) }
+
+func (s *slowLogs) StoreLogs(logs []*raft.Log) error {
+	s.mu.Lock()
+	gate := s.gate
+	s.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	return s.InmemStore.StoreLogs(logs)
+}
+
+// hold holds writes up until release, which may be called again.
+func (s *slowLogs) hold() (release func()) {
+	gate := make(chan struct{})
+	s.mu.Lock()
+	s.gate = gate
+	s.mu.Unlock()
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		s.gate = nil
+		s.mu.Unlock()
+		close(gate)
+	})
+}
+
+// call makes a call of words.
+func call(words ...string) *command.Call {
+	c := &command.Call{}
+	for _, w := range words {
+		c.Args = append(c.Args, []byte(w))
+	}
+	row, refused := command.Lookup(c.Args)
+	if row == nil {
+		panic("no such command: " + string(refused.Bytes))
+	}
+	c.Command = row
+	return c
+}
+
+// write and read run one command on a node.
+func write(n *Node, words ...string) reply.Value {
+	c := call(words...)
+	n.Write(context.Background(), []*command.Call{c})
+	return c.Reply
+}
+
+func read(n *Node, words ...string) reply.Value {
+	c := call(words...)
+	n.Read(context.Background(), []*command.Call{c})
+	return c.Reply
+}
+
+func (l *lab) want(got reply.Value, want reply.Value) {
+	l.t.Helper()
+	if string(reply.AppendStored(nil, got)) != string(reply.AppendStored(nil, want)) {
+		l.t.Fatalf("got %d %q %d, want %d %q %d", got.Kind, got.Bytes, got.Int(), want.Kind, want.Bytes, want.Int())
+	}
+}

@@ -1,0 +1,156 @@
+package node
+
+import (
+	"math"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/entry"
+)
+
+// Raft's time-outs where Config gives none.
+const (
+	// heartbeatDefault is at least 1 s since heartbeats take Raft's main loop
+	// and wait there behind an fsync; the leader's lease equals it.
+	heartbeatDefault = time.Second
+	// commitDefault is how long an idle leader waits before it tells the commit
+	// index again, if a commit notice was lost; it is what an idle node costs.
+	commitDefault = 100 * time.Millisecond
+	// writeTimeoutDefault is how long a client waits for a leader or an answer.
+	writeTimeoutDefault = 5 * time.Second
+)
+
+// Raft's sizes.
+const (
+	// appendEntriesMax bounds the entries of one AppendEntries: 8 MiB at most,
+	// which a follower stores between two heartbeats.
+	appendEntriesMax = 16
+	// logCacheEntries are kept in memory for followers that are a little behind:
+	// 32 MiB at most.
+	logCacheEntries = 64
+	// deleteEntries are deleted from the log's head at once.
+	deleteEntries = 512
+	// rpcTimeout bounds one call to a peer, a snapshot's by its size. It is two
+	// heartbeats: a cut link is tried again soon after it has healed.
+	rpcTimeout = 2 * time.Second
+	// connectionsPerPeer are kept open: heartbeats, replication, notices.
+	connectionsPerPeer = 3
+	// leadsLook is how often entries that wait for a lost follower look whether
+	// this node still leads.
+	leadsLook = 100 * time.Millisecond
+	// leadershipEvents is more than Raft can send while one entry is in flight.
+	leadershipEvents = 64
+	// transferRearm is how many calls a follower has to answer after a transfer
+	// to it that failed, before it is tried again in the same term.
+	transferRearm = 32
+	// repeatAfter is how long a warning of Raft's is not repeated.
+	repeatAfter = 10 * time.Second
+	// rpcWait is how long membership calls wait for Raft to take them.
+	rpcWait = 5 * time.Second
+)
+
+// The apply worker.
+const (
+	// queueBytesMax bounds what is committed and not yet applied: above it
+	// Raft's apply goroutine waits.
+	queueBytesMax = 64 << 20
+	// backlogEntriesMax and backlogBytesMax are where a leader stops proposing
+	// until its own machine has caught up.
+	backlogEntriesMax = 64
+	backlogBytesMax   = 8 << 20
+)
+
+// This process's session.
+const (
+	// batchesInFlightMax bounds the batches sent to another node and not resolved.
+	batchesInFlightMax = 4
+	// holdMax is how long calls wait for those who were answered with the last
+	// batch, if at least holdCallsMin were: fewer save little. Larger groups than
+	// holdCallsMax are not waited for: their calls cost more than their entry.
+	holdMax      = time.Millisecond
+	holdCallsMin = 8
+	holdCallsMax = 256
+	// waitingBytesMax bounds the calls that wait to be sent: above it, Write
+	// waits and its connection is not read.
+	waitingBytesMax = 16 << 20
+	// resendAfter is how long a sent batch may stay without an outcome before
+	// everything unresolved is sent again.
+	resendAfter = 2 * time.Second
+	// retryMin is the pause after a refusal; it doubles up to retryMax.
+	retryMin = 10 * time.Millisecond
+	retryMax = 250 * time.Millisecond
+	// expiryTick is how often deadlines are looked at while somebody waits.
+	expiryTick = 50 * time.Millisecond
+)
+
+// The leader's committer.
+const (
+	// forwardsMax and forwardsBytesMax bound what other nodes have forwarded and
+	// no entry has taken: a few full batches of each.
+	forwardsMax      = 1024
+	forwardsBytesMax = 16 << 20
+	// transferPause is how long a leader that is handing over waits before it
+	// proposes again.
+	transferPause = 25 * time.Millisecond
+	// tickWaitMax is how long a leader sleeps before it looks at the earliest
+	// deadline again.
+	tickWaitMax = time.Minute
+	// stallMax is how long one write to the log may take before a leader gives
+	// up its process: heartbeats do not touch the disk, so nobody else would notice.
+	stallMax = 10 * time.Second
+	// stopGrace is how long a stop may take after its time is over: it takes
+	// milliseconds, unless the disk does not answer.
+	stopGrace = 2 * time.Second
+	// stallLook is how often that is looked at.
+	stallLook = time.Second
+)
+
+// Commit notices.
+const (
+	// noticeDelay is how long a follower waits for the news of a commit that
+	// concerns no client of its own.
+	noticeDelay = 200 * time.Microsecond
+	// noticeRetryMax is the longest pause before a notice is tried again at a
+	// follower that did not have the entry yet.
+	noticeRetryMax = 20 * time.Millisecond
+)
+
+// Reads.
+const (
+	// roundRetry is the pause after a confirmation that failed.
+	roundRetry = 10 * time.Millisecond
+	// lateAfter is how long the voters asked first have before the others are
+	// asked too.
+	lateAfter = 5 * time.Millisecond
+	// roundTimeout is how long one confirmation may take before it is asked again.
+	roundTimeout = time.Second
+	// fastReadsMax is how many fast reads may run before a write that waits for
+	// the machine gets in between.
+	fastReadsMax = 64
+	// questionsMax bounds the questions of other nodes that wait for a round.
+	questionsMax = 1024
+)
+
+// Snapshots where Config gives no policy.
+const (
+	snapshotEntriesDefault  = 200_000
+	snapshotLogBytesDefault = 256 << 20
+	snapshotTrailingDefault = 20_000
+	// trailingMin is how many entries stay behind a snapshot, however large.
+	trailingMin = 128
+	// snapshotRetry is the pause after a snapshot that failed.
+	snapshotRetry = 5 * time.Second
+	// persistBuffer gathers a snapshot's small writes.
+	persistBuffer = 1 << 20
+)
+
+// noDeadline stands for "nothing falls due".
+const noDeadline = math.MaxInt64
+
+// One entry must hold a node's fullest batch, and the leader must be able to
+// go on proposing while its machine is one full entry behind.
+const (
+	_ uint = entry.EntryBytesMax - entry.BatchBytesMax - 64
+	_ uint = backlogBytesMax - 2*entry.EntryBytesMax
+	_ uint = queueBytesMax - 2*backlogBytesMax
+	_ uint = forwardsBytesMax - batchesInFlightMax*entry.BatchBytesMax
+)

@@ -1,0 +1,101 @@
+package node_test
+
+import (
+	"io"
+	"log/slog"
+	"testing"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/node"
+	"github.com/kvorum/kvorum/node/store"
+)
+
+// theStore is a directory's log store with everything that it says of itself.
+type theStore interface {
+	raft.LogStore
+	raft.MonotonicLogStore
+	DeletesWhole() bool
+}
+
+// deletions notes what is deleted at once, and acts after each time.
+type deletions struct {
+	theStore
+	seen  [][2]uint64
+	after func()
+}
+
+func (d *deletions) DeleteRange(from, to uint64) error {
+	d.seen = append(d.seen, [2]uint64{from, to})
+	if err := d.theStore.DeleteRange(from, to); err != nil {
+		return err
+	}
+	d.after()
+	return nil
+}
+
+// openLog opens a directory's log with entries from 1 to last.
+func openLog(t *testing.T, kind store.LogStore, last uint64) (*deletions, raft.LogStore) {
+	t.Helper()
+	dir, err := store.Open(store.Options{Path: t.TempDir(), ID: "n1", LogStore: kind, Logger: slog.New(slog.DiscardHandler),
+		Verify: func(io.Reader) (uint64, error) { return 0, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dir.Close() })
+	stores, err := dir.Stores()
+	if err != nil {
+		t.Fatal(err)
+	}
+	watched := &deletions{theStore: stores.Logs.(theStore), after: func() {}}
+	guarded := node.GuardLogs(watched)
+	var entries []*raft.Log
+	for index := uint64(1); index <= last; index++ {
+		entries = append(entries, &raft.Log{Index: index, Term: 1})
+	}
+	if err := guarded.StoreLogs(entries); err != nil {
+		t.Fatal(err)
+	}
+	return watched, guarded
+}
+
+func TestALogsHeadIsDeletedInPiecesBetweenWhichEntriesAreStoredUnlessTheStoreDropsItWhole(t *testing.T) {
+	const to, end = 3*node.DeleteEntries + 10, 3*node.DeleteEntries + 100
+	for kind, pieces := range map[store.LogStore]int{store.Bolt: 4, store.WAL: 1} {
+		t.Run(string(kind), func(t *testing.T) {
+			watched, guarded := openLog(t, kind, end)
+			last := uint64(end)
+			watched.after = func() {
+				last++
+				if err := guarded.StoreLog(&raft.Log{Index: last, Term: 1}); err != nil {
+					t.Errorf("store entry %d between two pieces: %v", last, err)
+				}
+			}
+			if !watched.IsMonotonic() {
+				t.Error("the store allows gaps")
+			}
+			if err := guarded.DeleteRange(1, to); err != nil {
+				t.Fatal(err)
+			}
+			first, _ := guarded.FirstIndex()
+			kept, _ := guarded.LastIndex()
+			if len(watched.seen) != pieces || first != to+1 || kept != end+uint64(pieces) {
+				t.Fatalf("deleted %v, log %d to %d; want %d pieces, log %d to %d", watched.seen, first, kept, pieces, to+1, end+pieces)
+			}
+		})
+	}
+}
+
+// A part of a log that was to go altogether may begin behind the snapshot that
+// was installed in its place: a kill must leave all of it or nothing.
+func TestAWholeLogIsDeletedAtOnce(t *testing.T) {
+	for _, kind := range []store.LogStore{store.Bolt, store.WAL} {
+		watched, guarded := openLog(t, kind, 2*node.DeleteEntries)
+		if err := guarded.DeleteRange(1, 2*node.DeleteEntries); err != nil {
+			t.Fatal(err)
+		}
+		if last, err := guarded.LastIndex(); len(watched.seen) != 1 || last != 0 || err != nil {
+			t.Errorf("%s: deleted %v, the log ends at %d (%v)", kind, watched.seen, last, err)
+		}
+	}
+}

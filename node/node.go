@@ -1,0 +1,302 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/fsm"
+	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/entry"
+	"github.com/kvorum/kvorum/fsm/member"
+)
+
+// Stores are what Raft persists to.
+type Stores struct {
+	Logs      raft.LogStore
+	Stable    raft.StableStore
+	Snapshots raft.SnapshotStore
+}
+
+// Streams carries Raft's own connections; the target of a dial is a server and
+// the address to find it at.
+type Streams interface {
+	Accept() (net.Conn, error)
+	Dial(server, addr string, timeout time.Duration) (net.Conn, error)
+	Close() error
+	Addr() net.Addr // the advertised host:port
+}
+
+// Config is what a node is made of.
+type Config struct {
+	Session      entry.Session     // this process: server id and boot number
+	ClientAddr   string            // what clients are told, host:port
+	Formation    *member.Formation // only for the founder's first start: bootstrap with it
+	Stores       Stores
+	Streams      Streams
+	Peers        Peers
+	Clock        Clock
+	Logger       *slog.Logger
+	WriteTimeout time.Duration // default 5 s
+	Timing       Timing        // zero: defaults
+	Policy       SnapshotPolicy
+}
+
+// Timing are Raft's time-outs.
+type Timing struct {
+	Heartbeat, Election, LeaderLease, Commit time.Duration
+}
+
+// SnapshotPolicy says when a snapshot is taken: at whichever comes first.
+type SnapshotPolicy struct {
+	Entries  uint64
+	LogBytes uint64
+	Trailing uint64 // entries kept behind a snapshot
+}
+
+// Node is one running member. Its parts each own one concern; what they share
+// is in their own files.
+type Node struct {
+	cfg       Config
+	log       *slog.Logger
+	raft      *raft.Raft
+	transport *transport
+	logs      *guardedLogs
+	stamps    *stamps
+	worker    *worker
+	session   *session
+	committer *committer
+	reads     *reads
+	notices   *notices
+	snapshots *snapshotter
+	watch     *leaderWatch
+	ready     readiness
+	transfers transfers
+	panics    panics
+
+	stop    chan struct{} // closed when everything has to end
+	ending  ending
+	running sync.WaitGroup
+	failure failure
+}
+
+// ending is the one stop of a node.
+type ending struct {
+	once sync.Once
+	over chan struct{} // closed when nothing runs any more
+	err  error         // set before over is closed
+}
+
+// failure is the broken invariant, if any, that has stopped the node.
+type failure struct {
+	once   sync.Once
+	failed chan struct{}
+	err    error // set before failed is closed
+}
+
+// Open starts the member on its stores. It returns when Raft runs, which is
+// after the newest snapshot has been restored: whoever accepts clients before
+// that answers them LOADING. Reads and writes of an open node wait for a
+// leader instead, since what a leader has confirmed is current by itself. The
+// node is ready (Ready) once it has a leader and has caught up.
+func Open(cfg Config) (*Node, error) {
+	cfg = cfg.withDefaults()
+	n := &Node{
+		cfg:     cfg,
+		log:     cfg.Logger,
+		stamps:  &stamps{clock: cfg.Clock},
+		logs:    &guardedLogs{LogStore: cfg.Stores.Logs},
+		stop:    make(chan struct{}),
+		failure: failure{failed: make(chan struct{})},
+	}
+	n.panics.log = n.log
+	n.ending.over = make(chan struct{})
+	n.transfers.slot = make(chan struct{}, 1)
+	n.worker = newWorker(n)
+	n.panics.watch(n.worker.machine)
+	n.session = newSession(n)
+	n.committer = newCommitter(n)
+	n.reads = newReads(n)
+	n.notices = newNotices(n)
+	n.snapshots = newSnapshotter(n)
+	n.watch = newLeaderWatch(n)
+	n.running.Go(n.worker.run) // a restore at start passes through it
+	if err := n.openRaft(); err != nil {
+		n.worker.queue.close()
+		n.running.Wait()
+		return nil, err
+	}
+	for _, run := range []func(){n.watch.run, n.session.run, n.committer.run, n.reads.run, n.notices.run, n.snapshots.run, n.becomeReady, n.guardDisk} {
+		n.running.Go(run)
+	}
+	return n, nil
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	orDefault(&cfg.WriteTimeout, writeTimeoutDefault)
+	orDefault(&cfg.Timing.Heartbeat, heartbeatDefault)
+	orDefault(&cfg.Timing.Election, cfg.Timing.Heartbeat)
+	orDefault(&cfg.Timing.LeaderLease, cfg.Timing.Heartbeat)
+	orDefault(&cfg.Timing.Commit, commitDefault)
+	orDefault(&cfg.Policy.Entries, snapshotEntriesDefault)
+	orDefault(&cfg.Policy.LogBytes, snapshotLogBytesDefault)
+	orDefault(&cfg.Policy.Trailing, snapshotTrailingDefault)
+	return cfg
+}
+
+func orDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+// Write sends calls (of the routes Log and Gate, in the order of one
+// connection's pipeline) through the log and sets each one's Reply. Calls are
+// cut into batches; what cannot be answered gets the reply of an Error of errors.go.
+func (n *Node) Write(ctx context.Context, calls []*command.Call) { n.session.write(ctx, calls) }
+
+// Read confirms that this node's machine is current, once for all calls (route
+// Gate), runs them on it in order and sets each one's Reply.
+func (n *Node) Read(ctx context.Context, calls []*command.Call) { n.reads.read(ctx, calls) }
+
+// View runs f on the machine with no write beside it: unconfirmed, for
+// administration and metrics. f must be quick and must not change anything.
+func (n *Node) View(f func(*fsm.Machine)) { n.worker.view(f) }
+
+// Leader returns the server that this node believes leads, "" for none.
+func (n *Node) Leader() string { return n.watch.current() }
+
+// IsLeader reports whether this node leads and has applied an entry of its term.
+func (n *Node) IsLeader() bool {
+	term, ok := n.leads()
+	return ok && n.worker.progress.term.Load() == term
+}
+
+// Failed is closed when a broken invariant has stopped the node; Err says which.
+func (n *Node) Failed() <-chan struct{} { return n.failure.failed }
+
+// Err is nil until Failed is closed.
+func (n *Node) Err() error {
+	select {
+	case <-n.failure.failed:
+		return n.failure.err
+	default:
+		return nil
+	}
+}
+
+// fail records a broken invariant. The machine stays as it is from then on;
+// whoever waits on Failed has to end the process, which may take a while: Raft's
+// connections end now, so that the others do not follow this node meanwhile.
+func (n *Node) fail(err error) {
+	n.failure.once.Do(func() {
+		n.failure.err = err
+		close(n.failure.failed)
+		n.transport.cut()
+		n.log.Error("the node has stopped: a broken invariant", slog.Any("error", err))
+	})
+}
+
+// leads returns the term that this node leads at this moment. Raft changes the
+// state before the term when it steps down and a leader's term never changes,
+// so a leader seen between two equal terms led that term.
+func (n *Node) leads() (term uint64, ok bool) {
+	term = n.raft.CurrentTerm()
+	ok = n.raft.State() == raft.Leader && n.raft.CurrentTerm() == term
+	return term, ok
+}
+
+// Close hands leadership over if it can, stops taking writes, finishes what is
+// in flight until ctx ends, and stops. A node that has failed only stops. It
+// returns at most stopGrace after ctx has ended: goroutines that wait for a disk
+// which does not answer are left behind then, for the end of the process.
+func (n *Node) Close(ctx context.Context) error {
+	var err error
+	if n.Err() == nil {
+		if n.IsLeader() && n.voters() > 1 {
+			if err = n.handOver(ctx); err != nil {
+				n.log.Warn("leadership was not handed over", slog.Any("error", err))
+			}
+		}
+		n.session.drain(ctx)
+	}
+	if stopErr := n.end(ctx); stopErr != nil {
+		return errors.Join(err, stopErr)
+	}
+	return nil
+}
+
+// handOver transfers leadership and waits until another server leads.
+func (n *Node) handOver(ctx context.Context) error {
+	done := make(chan error, 1)
+	n.running.Go(func() { done <- n.TransferLeadership() })
+	select {
+	case err := <-done:
+		if err != nil {
+			return err
+		}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return n.watch.await(ctx, func(leader string) bool {
+		return leader != "" && leader != n.cfg.Session.Server
+	})
+}
+
+// Crash stops at once, as a kill does: nothing is handed over or finished. It
+// returns when no goroutine is left.
+func (n *Node) Crash() {
+	n.logs.unplug()
+	_ = n.end(context.Background())
+}
+
+// end stops everything and returns when no goroutine is left, or stopGrace
+// after ctx has ended.
+func (n *Node) end(ctx context.Context) error {
+	n.ending.once.Do(func() { go n.finish() })
+	late := make(chan struct{})
+	defer context.AfterFunc(ctx, func() {
+		defer close(late)
+		select {
+		case <-n.ending.over:
+		case <-time.After(stopGrace):
+		}
+	})()
+	select {
+	case <-n.ending.over:
+	case <-late:
+	}
+	select {
+	case <-n.ending.over:
+		return n.ending.err
+	default:
+		return errStuck
+	}
+}
+
+// finish is the stop itself. Raft answers nothing and does not shut down while
+// its main loop waits for the disk: all who wait are answered before.
+func (n *Node) finish() {
+	defer close(n.ending.over)
+	n.logs.unplug()
+	n.worker.queue.close()
+	n.transport.cut()
+	n.session.shut(errStopped)
+	n.reads.shut()
+	n.committer.settle()
+	if err := n.raft.Shutdown().Error(); err != nil {
+		n.ending.err = fmt.Errorf("stop raft: %w", err)
+	}
+	close(n.stop)
+	n.running.Wait()
+}

@@ -1,0 +1,183 @@
+package node
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// notices tell followers of a commit at once when no entry follows it that
+// would carry the news (trap 14): an empty AppendEntries, an ordinary message of
+// Raft's, sent beside Raft. Its term, index and previous term are taken once,
+// when the entry was committed, and are those of that entry: a follower commits
+// up to the smaller of the index it is told and its own last, so nothing may
+// be told that was not compared. The answer tells only whether to try again.
+//
+// A follower whose own batches were in the entry is told at once, since its
+// clients wait; the others after noticeDelay, if no entry has been proposed by
+// then: busy clients' next writes usually are.
+type notices struct {
+	node *Node
+	wake chan struct{}
+
+	mu     sync.Mutex
+	latest notice
+	boxes  map[raft.ServerID]*noticeBox
+}
+
+// notice says that the entry at index, of term, is committed.
+type notice struct {
+	index, term uint64
+	begun       uint64 // entries proposed up to it
+}
+
+// noticeBox is one follower's: its sender goroutine takes the newest notice.
+type noticeBox struct {
+	wake   chan struct{}
+	mu     sync.Mutex
+	notice notice
+	addr   raft.ServerAddress
+}
+
+func newNotices(n *Node) *notices {
+	return &notices{node: n, wake: make(chan struct{}, 1), boxes: map[raft.ServerID]*noticeBox{}}
+}
+
+// committed is called when an entry proposed in term has been committed and
+// nothing waits behind it.
+func (n *notices) committed(index, term uint64, taken []forward) {
+	// The entry's own term lies between the term proposed in and today's; a
+	// leader still of that term has no other.
+	if now, leads := n.node.leads(); !leads || now != term {
+		return
+	}
+	news := notice{index: index, term: term, begun: n.node.committer.begun.Load()}
+	n.mu.Lock()
+	n.latest = news
+	n.mu.Unlock()
+	signal(n.wake)
+	for i := range taken {
+		n.tell(raft.ServerID(taken[i].server), news)
+	}
+}
+
+// tell hands a notice to a follower's sender.
+func (n *notices) tell(server raft.ServerID, news notice) {
+	n.mu.Lock()
+	box := n.boxes[server]
+	n.mu.Unlock()
+	if box == nil {
+		return
+	}
+	box.mu.Lock()
+	box.notice = news
+	box.mu.Unlock()
+	signal(box.wake)
+}
+
+// run passes on the notices that no entry has overtaken.
+func (n *notices) run() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-n.wake:
+		case <-n.node.stop:
+			return
+		}
+		timer.Reset(noticeDelay)
+		select {
+		case <-timer.C:
+		case <-n.node.stop:
+			return
+		}
+		n.mu.Lock()
+		news := n.latest
+		n.mu.Unlock()
+		if n.node.committer.begun.Load() != news.begun {
+			continue
+		}
+		for _, s := range n.node.configuration().Servers {
+			if s.ID == raft.ServerID(n.node.cfg.Session.Server) {
+				continue
+			}
+			n.open(s)
+			n.tell(s.ID, news)
+		}
+	}
+}
+
+// open starts a follower's sender if there is none.
+func (n *notices) open(s raft.Server) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	box := n.boxes[s.ID]
+	if box == nil {
+		box = &noticeBox{wake: make(chan struct{}, 1)}
+		n.boxes[s.ID] = box
+		n.node.running.Go(func() { n.send(s.ID, box) })
+	}
+	box.mu.Lock()
+	box.addr = s.Address
+	box.mu.Unlock()
+}
+
+// send runs for as long as the node does.
+func (n *notices) send(to raft.ServerID, box *noticeBox) {
+	var told uint64
+	pause := time.Duration(0) // before the same notice is sent again; 0: it need not be
+	for {
+		var again <-chan time.Time
+		if pause > 0 {
+			again = time.After(pause)
+		}
+		select {
+		case <-box.wake:
+		case <-again:
+		case <-n.node.stop:
+			return
+		}
+		box.mu.Lock()
+		news, addr := box.notice, box.addr
+		box.mu.Unlock()
+		if news.index != told {
+			told, pause = news.index, 0
+		} else if pause == 0 || n.node.committer.begun.Load() != news.begun {
+			pause = 0
+			continue
+		}
+		pause = nextPause(pause, n.transmit(to, addr, news))
+	}
+}
+
+// nextPause spaces the tries at one notice: a follower outside the majority
+// that committed the entry may not have it yet. After noticeRetryMax, and with
+// one that is away, Raft's own pace has to do.
+func nextPause(pause time.Duration, told bool) time.Duration {
+	switch {
+	case told || pause > noticeRetryMax:
+		return 0
+	case pause == 0:
+		return noticeDelay
+	}
+	return 2 * pause
+}
+
+// transmit reports whether there is no point in trying again soon: the follower
+// knows, is away, or has another leader.
+func (n *notices) transmit(to raft.ServerID, addr raft.ServerAddress, news notice) bool {
+	t := n.node.transport
+	id := raft.ServerID(n.node.cfg.Session.Server)
+	self := t.EncodePeer(id, t.LocalAddr())
+	req := raft.AppendEntriesRequest{
+		RPCHeader:         raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(id), Addr: self},
+		Term:              news.term,
+		PrevLogEntry:      news.index,
+		PrevLogTerm:       news.term,
+		LeaderCommitIndex: news.index,
+	}
+	var resp raft.AppendEntriesResponse
+	err := t.NetworkTransport.AppendEntries(to, target(to, addr), &req, &resp)
+	return err != nil || resp.Success || resp.Term > news.term
+}

@@ -1,0 +1,50 @@
+package node
+
+// Peers is how a node reaches the others. Every call names the server it is
+// meant for (id@incarnation), returns at once and calls done exactly once,
+// from any goroutine, possibly before it returns. done never blocks. An error
+// means that the outcome is unknown, unless it is one of this package's.
+type Peers interface {
+	// Forward hands an encoded batch to the leader; done is called when the
+	// leader knows what became of the batch's entry: nil says that it is
+	// committed, ErrNotLeader and ErrBusy that it was not proposed. Batches that
+	// one node forwards to one server arrive in the order of the calls. The
+	// bytes are shared: nobody changes them.
+	Forward(server string, batch []byte, done func(error))
+	// ReadIndex asks the leader for an index that confirms the asker's reads.
+	ReadIndex(server string, q ReadQuestion, done func(ReadAnswer, error))
+	// Term asks a server for its current term.
+	Term(server string, done func(uint64, error))
+}
+
+// ReadQuestion is a node's question for a confirmed index.
+type ReadQuestion struct {
+	Server string // the asker, id@incarnation: the connection's, not what the message claims
+	Term   uint64 // the asker's current term, read after its reads arrived
+}
+
+// ReadAnswer confirms reads: they may be served once the asker's machine has
+// applied Index.
+type ReadAnswer struct {
+	Index   uint64
+	Term    uint64 // the leader's
+	StampMS int64  // the leader's time: TTLs are computed from it
+}
+
+// The other direction: what a node answers to its peers. The cluster package
+// declares the interface that it needs of it. None of the three blocks; the
+// peer endpoint calls them inline, in the order of arrival.
+
+// AcceptForward queues a batch for this leader's next entry. answer is called
+// once, must not block, and may be called before AcceptForward returns. The
+// batch belongs to the node from then on.
+func (n *Node) AcceptForward(batch []byte, answer func(error)) { n.committer.accept(batch, answer) }
+
+// AnswerReadIndex answers another node's question, as leader; answer is called
+// once, as AcceptForward's.
+func (n *Node) AnswerReadIndex(q ReadQuestion, answer func(ReadAnswer, error)) {
+	n.reads.question(q, answer)
+}
+
+// CurrentTerm answers another node's question for this node's term.
+func (n *Node) CurrentTerm() uint64 { return n.raft.CurrentTerm() }

@@ -1,0 +1,73 @@
+package node
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// progress is how far this node's machine has come, readable without its lock,
+// and who waits for it to come further.
+type progress struct {
+	index      atomic.Uint64 // of the last entry applied
+	clockMS    atomic.Int64
+	term       atomic.Uint64 // Raft's term of the last entry applied
+	deadlineMS atomic.Int64  // the machine's earliest, or noDeadline
+
+	waiting atomic.Int32
+	mu      sync.Mutex
+	waits   []wait
+}
+
+// wait is for an index and a clock, both.
+type wait struct {
+	index   uint64
+	clockMS int64
+	reached func()
+}
+
+func (w *wait) over(p *progress) bool {
+	return p.index.Load() >= w.index && p.clockMS.Load() >= w.clockMS
+}
+
+// await calls w.reached, which must not block, once w is over: at once, or on
+// the worker's goroutine.
+func (p *progress) await(w wait) {
+	if w.over(p) {
+		w.reached()
+		return
+	}
+	p.mu.Lock()
+	p.waiting.Add(1)
+	if w.over(p) { // it came while nobody was counted as waiting
+		p.waiting.Add(-1)
+		p.mu.Unlock()
+		w.reached()
+		return
+	}
+	p.waits = append(p.waits, w)
+	p.mu.Unlock()
+}
+
+// moved wakes those whose wait is over. The worker calls it after storing.
+func (p *progress) moved() {
+	if p.waiting.Load() == 0 {
+		return
+	}
+	var over []wait
+	p.mu.Lock()
+	rest := p.waits[:0]
+	for _, w := range p.waits {
+		if w.over(p) {
+			over = append(over, w)
+		} else {
+			rest = append(rest, w)
+		}
+	}
+	clear(p.waits[len(rest):])
+	p.waits = rest
+	p.waiting.Add(-int32(len(over)))
+	p.mu.Unlock()
+	for _, w := range over {
+		w.reached()
+	}
+}

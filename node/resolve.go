@@ -1,0 +1,122 @@
+package node
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm"
+)
+
+// resolve takes note of what this node's machine did with a batch of this
+// process, and answers those who wait for it. The worker calls it, in the
+// order of the log.
+func (s *session) resolve(out *fsm.Outcome) {
+	s.mu.Lock()
+	b, err := s.take(out)
+	s.mu.Unlock()
+	if err != nil {
+		s.node.fail(err)
+	}
+	if b == nil {
+		return
+	}
+	for _, sl := range b.slices {
+		calls := sl.ticket.calls[sl.from:sl.to]
+		if answered(out.Status) && len(out.Replies) >= sl.at+len(calls) {
+			for i, c := range calls {
+				c.Reply = out.Replies[sl.at+i]
+			}
+			sl.ticket.settled(len(calls))
+			continue
+		}
+		sl.ticket.answer(sl.from, sl.to, errorReply(ErrUncertain))
+	}
+}
+
+func answered(status fsm.Status) bool {
+	return status == fsm.Applied || status == fsm.Duplicate
+}
+
+// take does what the outcome says and returns the batch that it resolves, nil
+// for none.
+func (s *session) take(out *fsm.Outcome) (*batch, error) {
+	if s.over {
+		return nil, nil
+	}
+	first := s.firstUnresolved()
+	switch out.Status {
+	case fsm.Gap:
+		if out.Next < first {
+			return nil, fmt.Errorf("the machine wants batch %d of %s, which had its outcome: %d is the first without", out.Next, s.id.Server, first)
+		}
+		if s.sent > 0 && !time.Now().Before(s.retryAt) {
+			s.doubt(retryMin)
+		}
+		return nil, nil
+	case fsm.Stranger: // not a member yet, or not any more, or a later start has registered
+		if s.backoff == 0 {
+			s.node.log.Warn("the cluster does not know this server, or knows a later start of it; trying again",
+				slog.String("server", s.id.Server), slog.Uint64("boot", s.id.Boot))
+		}
+		s.doubt(retryMax)
+		return nil, nil
+	case fsm.Unknown:
+		s.node.log.Error("the cluster has ended this process's session: it was removed, or replaced by a later start",
+			slog.String("server", s.id.Server), slog.Uint64("boot", s.id.Boot))
+		s.end(ErrNotMember)
+		return nil, nil
+	case fsm.Registered:
+		s.registered = true
+	}
+	if len(s.unresolved) == 0 || out.Number < first {
+		return nil, nil // it was resolved before
+	}
+	if out.Number != first {
+		return nil, fmt.Errorf("the machine is past batch %d of %s, whose outcome was never told", first, s.id.Server)
+	}
+	b := s.unresolved[0]
+	s.unresolved = popFront(s.unresolved)
+	s.sent = max(s.sent-1, 0)
+	s.backoff = 0
+	calls := 0
+	for _, sl := range b.slices {
+		calls += sl.to - sl.from
+	}
+	s.expect(calls)
+	if out.Status == fsm.Partial {
+		s.prolong(b)
+	}
+	if !s.local {
+		signal(s.wake)
+	} else if out.Status == fsm.Registered {
+		s.node.committer.kick()
+	}
+	return b, nil
+}
+
+// prolong gives a command in parts its full time again, for each part that
+// has arrived.
+func (s *session) prolong(b *batch) {
+	if b.split != nil {
+		b.split.ticket.deadline = time.Now().Add(s.node.cfg.WriteTimeout)
+	}
+}
+
+// restored asks a machine that has skipped entries what became of the batches
+// in them. The worker calls it.
+func (s *session) restored(m *fsm.Machine) {
+	s.mu.Lock()
+	numbers := make([]uint64, 0, len(s.unresolved))
+	for _, b := range s.unresolved {
+		numbers = append(numbers, b.number)
+	}
+	s.mu.Unlock()
+	for _, number := range numbers {
+		out, ok := m.Replay(s.id, number)
+		if !ok {
+			return
+		}
+		s.resolve(&out)
+	}
+}

@@ -1,0 +1,75 @@
+package node
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// Status is what a node knows of itself, for administration and metrics. It is
+// unconfirmed, and its parts are read one after the other.
+type Status struct {
+	State        raft.RaftState
+	Leader       string // the server that leads, "" when none is known
+	Term         uint64
+	LastIndex    uint64 // of its log
+	CommitIndex  uint64
+	AppliedIndex uint64    // of its machine
+	LastContact  time.Time // with the leader; zero: never
+	Applied      uint64    // entries that this process has applied
+	AppliedBytes uint64
+	Snapshots    SnapshotStatus
+}
+
+// SnapshotStatus is what has become of a node's snapshots.
+type SnapshotStatus struct {
+	Index    uint64 // of the newest, 0: none
+	Running  bool
+	Taken    uint64 // by this process, those that had nothing new among them
+	Failed   uint64
+	Failing  bool          // the last attempt failed
+	TakenAt  time.Time     // the last that this process took; zero: none
+	LastTook time.Duration // how long that took
+	Capture  time.Duration // of it, how long the machine was held
+	Restored uint64        // by this process: at its start, and received from leaders
+}
+
+// Status is the node's at this moment; it never waits.
+func (n *Node) Status() Status {
+	s := n.snapshots
+	status := Status{
+		State:        n.raft.State(),
+		Leader:       n.Leader(),
+		Term:         n.raft.CurrentTerm(),
+		LastIndex:    n.raft.LastIndex(),
+		CommitIndex:  n.raft.CommitIndex(),
+		AppliedIndex: n.AppliedIndex(),
+		LastContact:  n.raft.LastContact(),
+		Applied:      n.worker.applied.Load(),
+		AppliedBytes: n.worker.appliedBytes.Load(),
+		Snapshots: SnapshotStatus{
+			Index:    n.snapshotIndex(),
+			Running:  s.running.Load(),
+			Taken:    s.taken.Load(),
+			Failed:   s.failed.Load(),
+			Failing:  s.failing.Load(),
+			LastTook: time.Duration(s.lastTook.Load()),
+			Capture:  time.Duration(s.captureNS.Load()),
+			Restored: n.worker.restores.Load(),
+		},
+	}
+	if at := s.lastSeconds.Load(); at > 0 {
+		status.Snapshots.TakenAt = time.Unix(at, 0)
+	}
+	return status
+}
+
+// snapshotIndex is the newest snapshot's, which Raft tells only as text.
+func (n *Node) snapshotIndex() uint64 {
+	index, err := strconv.ParseUint(n.raft.Stats()["last_snapshot_index"], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return index
+}

@@ -1,0 +1,329 @@
+package store_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/node/store"
+)
+
+// A kill is played by making the directory look as it would after the step
+// before the kill: the steps are single renames and fsyncs, so there are few.
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAKillWhileTheIdentityIsMintedLeavesAFreshDirectory(t *testing.T) {
+	path := t.TempDir()
+	write(t, filepath.Join(path, "lock"), "4711\n")
+	write(t, filepath.Join(path, "identity.json.tmp"), `{"version":1,"crc32c":"12`)
+	if err := refused(options(path, "n1", store.WAL)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAKillWhileTheIdentityIsReplacedLeavesTheOldOne(t *testing.T) {
+	path := t.TempDir()
+	dir := open(t, options(path, "n1", store.WAL))
+	server := dir.Identity().Server
+	dir.RaiseBoot()
+	closeDir(t, dir)
+	write(t, filepath.Join(path, "identity.json.tmp"), "{")
+	dir = open(t, options(path, "n1", store.WAL))
+	if boot, err := dir.RaiseBoot(); err != nil || boot != 2 || dir.Identity().Server != server {
+		t.Fatalf("boot %d, %v, server %s", boot, err, dir.Identity().Server)
+	}
+}
+
+func TestADamagedIdentityIsRefusedWhereverTheDamageIs(t *testing.T) {
+	path := t.TempDir()
+	dir, _ := openStores(t, options(path, "n1", store.WAL))
+	if err := dir.Promise(member.Formation{Cluster: "c", Servers: []member.Server{{ID: dir.Identity().Server, PeerAddr: "a:1", Voter: true}}}); err != nil {
+		t.Fatal(err)
+	}
+	closeDir(t, dir)
+	file := filepath.Join(path, "identity.json")
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := 0; cut < len(whole)-2; cut += 7 {
+		write(t, file, string(whole[:cut]))
+		wantRefusal(t, refused(options(path, "n1", store.WAL)), "is damaged", "start with an empty directory")
+	}
+	write(t, file, strings.Replace(string(whole), `"boot": 0`, `"boot": 9`, 1))
+	wantRefusal(t, refused(options(path, "n1", store.WAL)), "is damaged", "checksum")
+	write(t, file, strings.Replace(string(whole), `"version": 1`, `"version": 2`, 1))
+	wantRefusal(t, refused(options(path, "n1", store.WAL)), "reads version 1")
+	os.Remove(file)
+	wantRefusal(t, refused(options(path, "n1", store.WAL)), "no identity.json")
+	write(t, file, string(whole))
+	if err := refused(options(path, "n1", store.WAL)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAKillWhileRaftsFilesAreMadeIsMadeGood(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		path := t.TempDir()
+		closeDir(t, open(t, options(path, "n1", kind)))
+		write(t, filepath.Join(path, "raft.db"), "torn page")
+		if err := os.Mkdir(filepath.Join(path, "wal"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(path, "wal", "wal-meta.db"), "torn page")
+		_, stores := openStores(t, options(path, "n1", kind))
+		appendEntries(t, stores.Logs, 1, 3)
+	})
+}
+
+func TestAVanishedLogBesideATermIsRefused(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		o := options(t.TempDir(), "n1", kind)
+		dir, stores := openStores(t, o)
+		if err := stores.Stable.SetUint64([]byte("CurrentTerm"), 3); err != nil {
+			t.Fatal(err)
+		}
+		appendEntries(t, stores.Logs, 1, 5)
+		if err := stores.Logs.DeleteRange(1, 5); err != nil {
+			t.Fatal(err)
+		}
+		closeDir(t, dir)
+		wantRefusal(t, refused(o), "log has vanished beside term 3", "start with an empty directory")
+	})
+}
+
+func TestATermBeforeTheFirstEntryIsAFoundersAndAccepted(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		o := options(t.TempDir(), "n1", kind)
+		dir, stores := openStores(t, o)
+		dir.Promise(member.Formation{Cluster: "c", Servers: []member.Server{{ID: dir.Identity().Server, Voter: true}}})
+		stores.Stable.SetUint64([]byte("CurrentTerm"), 1)
+		closeDir(t, dir)
+		if err := refused(o); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestRemovedRaftFilesAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		kind store.LogStore
+		gone string
+		says string
+	}{
+		{store.Bolt, "raft.db", "raft.db, in which votes or entries were stored, is not there"},
+		{store.WAL, "raft.db", "raft.db, in which votes or entries were stored, is not there"},
+		{store.WAL, "wal", "wal-meta.db, in which votes or entries were stored, is not there"},
+		{store.WAL, "wal/wal-meta.db", "wal-meta.db, in which votes or entries were stored, is not there"},
+	} {
+		t.Run(string(c.kind)+" without "+c.gone, func(t *testing.T) {
+			o := options(t.TempDir(), "n1", c.kind)
+			dir, stores := openStores(t, o)
+			appendEntries(t, stores.Logs, 1, 5)
+			closeDir(t, dir)
+			if err := os.RemoveAll(filepath.Join(o.Path, c.gone)); err != nil {
+				t.Fatal(err)
+			}
+			wantRefusal(t, refused(o), c.says, "start with an empty directory")
+			wantRefusal(t, refused(o), "start with an empty directory") // also when asked twice
+		})
+	}
+}
+
+func TestALogThatEndsBeforeTheSnapshotIsEmptiedAndGoesOnBehindIt(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		o := options(t.TempDir(), "n1", kind)
+		dir, stores := openStores(t, o)
+		appendEntries(t, stores.Logs, 1, 50)
+		// The kill: the snapshot of 80 is installed, the log not yet cut.
+		if err := writeSnapshot(stores.Snapshots, 80, "whole"); err != nil {
+			t.Fatal(err)
+		}
+		closeDir(t, dir)
+		for range 2 { // the second time it is empty already
+			dir, stores = openStores(t, o)
+			if last, err := stores.Logs.LastIndex(); last != 0 || err != nil {
+				t.Fatalf("the log ends at %d (%v)", last, err)
+			}
+			closeDir(t, dir)
+		}
+		dir, stores = openStores(t, o)
+		appendEntries(t, stores.Logs, 81, 90)
+		closeDir(t, dir)
+		_, stores = openStores(t, o)
+		first, _ := stores.Logs.FirstIndex()
+		last, _ := stores.Logs.LastIndex()
+		if first != 81 || last != 90 {
+			t.Fatalf("log %d to %d, want 81 to 90", first, last)
+		}
+	})
+}
+
+func damageSnapshot(t *testing.T, path, prefix string) {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(path, "snapshots", prefix+"*", "state.bin"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("snapshots %s: %v, %v", prefix, found, err)
+	}
+	write(t, found[0], "damaged")
+}
+
+func TestADamagedSnapshotIsSetAsideForTheOlderOneIfTheLogReachesBack(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		o := options(t.TempDir(), "n1", kind)
+		dir, stores := openStores(t, o)
+		appendEntries(t, stores.Logs, 1, 100)
+		for _, index := range []uint64{40, 80} {
+			if err := writeSnapshot(stores.Snapshots, index, "whole"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := stores.Logs.DeleteRange(1, 30); err != nil {
+			t.Fatal(err)
+		}
+		closeDir(t, dir)
+		damageSnapshot(t, o.Path, "1-80-")
+		dir, stores = openStores(t, o)
+		metas, err := stores.Snapshots.List()
+		if err != nil || len(metas) != 1 || metas[0].Index != 40 {
+			t.Fatalf("snapshots %v, %v", metas, err)
+		}
+		if err := stores.Logs.DeleteRange(31, 60); err != nil {
+			t.Fatal(err)
+		}
+		closeDir(t, dir)
+		wantRefusal(t, refused(o), "entry 41 is in no snapshot")
+	})
+}
+
+func TestRemovedSnapshotsAreRefusedWhenTheLogDoesNotReachBack(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		o := options(t.TempDir(), "n1", kind)
+		dir, stores := openStores(t, o)
+		appendEntries(t, stores.Logs, 1, 100)
+		if err := writeSnapshot(stores.Snapshots, 80, "whole"); err != nil {
+			t.Fatal(err)
+		}
+		stores.Logs.DeleteRange(1, 70)
+		closeDir(t, dir)
+		os.RemoveAll(filepath.Join(o.Path, "snapshots"))
+		wantRefusal(t, refused(o), "entry 1 is in no snapshot")
+	})
+}
+
+func TestAKillWhileASnapshotIsWrittenLeavesNothingOfIt(t *testing.T) {
+	o := options(t.TempDir(), "n1", store.WAL)
+	dir, stores := openStores(t, o)
+	appendEntries(t, stores.Logs, 1, 10)
+	closeDir(t, dir)
+	unfinished := filepath.Join(o.Path, "snapshots", "1-10-1.tmp")
+	if err := os.MkdirAll(unfinished, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(unfinished, "state.bin"), "half")
+	openStores(t, o)
+	if _, err := os.Stat(unfinished); !os.IsNotExist(err) {
+		t.Fatalf("the unfinished snapshot is still there: %v", err)
+	}
+}
+
+// flip changes one place in a file of a snapshot.
+func flip(t *testing.T, path, prefix, file, old, changed string) {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(path, "snapshots", prefix+"*", file))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("snapshots %s: %v, %v", prefix, found, err)
+	}
+	content, err := os.ReadFile(found[0])
+	if err != nil || !strings.Contains(string(content), old) {
+		t.Fatalf("%s holds %q (%v), not %q", found[0], content, err, old)
+	}
+	write(t, found[0], strings.Replace(string(content), old, changed, 1))
+}
+
+// installed makes a directory as a leader's snapshot of 1000 leaves it, and the
+// log as it is given: Raft empties it, or a kill comes before that.
+func installed(t *testing.T, kind store.LogStore, first, last uint64) store.Options {
+	t.Helper()
+	o := options(t.TempDir(), "n1", kind)
+	dir, stores := openStores(t, o)
+	if first > 0 {
+		appendEntries(t, stores.Logs, first, last)
+		if err := writeSnapshot(stores.Snapshots, 500, "whole"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := writeSnapshot(stores.Snapshots, 1000, "whole"); err != nil {
+		t.Fatal(err)
+	}
+	closeDir(t, dir)
+	return o
+}
+
+func emptyLog(t *testing.T, o store.Options) {
+	t.Helper()
+	dir, stores := openStores(t, o) // it ends before the snapshot of 1000
+	if last, err := stores.Logs.LastIndex(); last != 0 || err != nil {
+		t.Fatalf("the log ends at %d (%v)", last, err)
+	}
+	closeDir(t, dir)
+}
+
+func TestADamagedSnapshotBeyondWhatIsLeftIsRefusedAtEveryStart(t *testing.T) {
+	damages := map[string]func(*testing.T, string){
+		"state":    func(t *testing.T, path string) { flip(t, path, "1-1000-", "state.bin", "whole", "whale") },
+		"metadata": func(t *testing.T, path string) { flip(t, path, "1-1000-", "meta.json", `"ID"`, `"ID`) },
+		"index":    func(t *testing.T, path string) { flip(t, path, "1-1000-", "meta.json", `"Index":1000`, `"Index":9000`) },
+		"name":     func(t *testing.T, path string) { flip(t, path, "1-1000-", "meta.json", `"ID":"1-1000`, `"ID":"1-1001`) },
+	}
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		for what, damage := range damages {
+			t.Run(what, func(t *testing.T) {
+				o := installed(t, kind, 1, 500)
+				emptyLog(t, o)
+				damage(t, o.Path)
+				for range 3 { // also once it has been set aside
+					wantRefusal(t, refused(o), "snapshot 1-1000-", "is damaged", "those to 500", "empty the directory", "joins the cluster as a new server")
+				}
+			})
+		}
+	})
+}
+
+func TestADamagedFirstSnapshotOfAServerWithoutALogIsRefused(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		o := installed(t, kind, 0, 0)
+		damageSnapshot(t, o.Path, "1-1000-")
+		wantRefusal(t, refused(o), "snapshot 1-1000-", "those to 0", "empty the directory")
+	})
+}
+
+func TestADamagedSnapshotBeyondALogNotYetEmptiedIsRefusedAndTheLogStays(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		o := installed(t, kind, 1, 600)
+		damageSnapshot(t, o.Path, "1-1000-")
+		for range 2 {
+			wantRefusal(t, refused(o), "snapshot 1-1000-", "those to 600", "empty the directory")
+		}
+	})
+}
+
+func TestADamagedSnapshotThatTheLogReachesBeyondHindersNoStart(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		o := installed(t, kind, 1, 1000)
+		damageSnapshot(t, o.Path, "1-1000-")
+		for range 2 {
+			if err := refused(o); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,202 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/kvorum/kvorum/fsm/member"
+)
+
+// LogStore names what keeps Raft's entries.
+type LogStore string
+
+// The log stores.
+const (
+	Bolt LogStore = "bolt" // hashicorp/raft-boltdb
+	WAL  LogStore = "wal"  // hashicorp/raft-wal
+)
+
+// DefaultLogStore is what a new directory gets when nobody chooses.
+const DefaultLogStore = WAL
+
+// ParseLogStore reads a log store's name; "" is nobody's choice.
+func ParseLogStore(name string) (LogStore, error) {
+	switch kind := LogStore(name); kind {
+	case Bolt, WAL, "":
+		return kind, nil
+	}
+	return "", fmt.Errorf("log store %q is neither %q nor %q", name, Bolt, WAL)
+}
+
+// Options says which directory to open, and as whose.
+type Options struct {
+	Path     string
+	ID       string   // the operator's id: the directory must be its own
+	LogStore LogStore // "": what the directory records, DefaultLogStore for a new one
+	// Verify reads a snapshot to its end and returns the index that it holds.
+	Verify func(io.Reader) (index uint64, err error)
+	Logger *slog.Logger
+}
+
+// Dir is a data directory, locked by this process.
+type Dir struct {
+	path   string
+	lock   *lockFile
+	verify func(io.Reader) (uint64, error)
+	log    *slog.Logger
+
+	failure *failure
+
+	mu     sync.Mutex
+	record record
+	open   []io.Closer // what Stores has opened, closed in reverse
+}
+
+// Open locks the directory, making it first if need be, and reads or mints its
+// identity. A directory in use, or another server's, is refused.
+func Open(o Options) (*Dir, error) {
+	if err := makeDirectory(o.Path); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	lock, err := lockDirectory(o.Path)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{path: o.Path, lock: lock, verify: o.Verify, log: o.Logger, failure: newFailure(o.Path)}
+	if err := d.identify(o); err != nil {
+		lock.release()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Dir) identify(o Options) error {
+	found := false
+	var err error
+	d.record, found, err = readIdentity(d.file("identity.json"))
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return d.mint(o)
+	}
+	if id := member.ID(d.record.Server); id != o.ID {
+		return fmt.Errorf("data directory %s belongs to %s, not to %s: give %s a directory of its own (a copied directory cannot become another server)", d.path, id, o.ID, o.ID)
+	}
+	if o.LogStore != "" && o.LogStore != d.record.LogStore {
+		return fmt.Errorf("data directory %s keeps its log with log store %q: start with --log-store %s; to change it, start with an empty directory, and the node joins the cluster as a new server", d.path, d.record.LogStore, d.record.LogStore)
+	}
+	return nil
+}
+
+// mint makes the identity of a directory that has none.
+func (d *Dir) mint(o Options) error {
+	for _, name := range []string{"raft.db", "wal", "snapshots"} {
+		if _, err := os.Lstat(d.file(name)); !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("data directory %s holds %s and no identity.json: %s", d.path, name, adviceWipe)
+		}
+	}
+	kind := o.LogStore
+	if kind == "" {
+		kind = DefaultLogStore
+	}
+	incarnation := make([]byte, incarnationBytes)
+	rand.Read(incarnation)
+	minted := record{Server: member.ServerID(o.ID, hex.EncodeToString(incarnation)), LogStore: kind}
+	return d.save(minted)
+}
+
+func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
+
+// save stores r and then, only then, takes it as the directory's record.
+func (d *Dir) save(r record) error {
+	text, err := encodeIdentity(r)
+	if err != nil {
+		return fmt.Errorf("encode the identity: %w", err)
+	}
+	if err := writeAtomic(d.file("identity.json"), text); err != nil {
+		return fmt.Errorf("store the identity: %w", err)
+	}
+	d.record = r
+	return nil
+}
+
+// Identity says which server the directory belongs to.
+func (d *Dir) Identity() member.Identity {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return member.Identity{Server: d.record.Server, Cluster: d.record.Cluster, Promise: d.record.Promise.member()}
+}
+
+// LogStore says what keeps the directory's log.
+func (d *Dir) LogStore() LogStore {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.record.LogStore
+}
+
+// Promise binds the server to a first configuration, for ever. The same one
+// again changes nothing; another is refused.
+func (d *Dir) Promise(f member.Formation) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	promised := newFormation(f)
+	if d.record.Promise != nil {
+		if d.record.Promise.equal(promised) {
+			return nil
+		}
+		return fmt.Errorf("this server has promised itself to cluster %s, in another configuration", d.record.Promise.Cluster)
+	}
+	if d.record.Cluster != "" {
+		return fmt.Errorf("this server belongs to cluster %s", d.record.Cluster)
+	}
+	next := d.record
+	next.Promise, next.Cluster = promised, f.Cluster
+	return d.save(next)
+}
+
+// Join records the cluster that has admitted this server.
+func (d *Dir) Join(cluster string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.record.Cluster == cluster {
+		return nil
+	}
+	if d.record.Cluster != "" {
+		return fmt.Errorf("this server belongs to cluster %s and cannot join %s", d.record.Cluster, cluster)
+	}
+	next := d.record
+	next.Cluster = cluster
+	return d.save(next)
+}
+
+// RaiseBoot raises the boot number, stores it and returns it.
+func (d *Dir) RaiseBoot() (uint64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next := d.record
+	next.Boot++
+	if err := d.save(next); err != nil {
+		return 0, fmt.Errorf("raise the boot number: %w", err)
+	}
+	return next.Boot, nil
+}
+
+// Close closes what Stores has opened and releases the directory.
+func (d *Dir) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var errs []error
+	for i := len(d.open) - 1; i >= 0; i-- {
+		errs = append(errs, d.open[i].Close())
+	}
+	d.open = nil
+	return errors.Join(append(errs, d.lock.release())...)
+}

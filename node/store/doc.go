@@ -1,0 +1,22 @@
+// Package store is a server's data directory: the only place where a node keeps
+// anything that must survive its process.
+//
+//	lock            flock'ed by the process that uses the directory; holds its pid
+//	identity.json   who the server is, what it promised, its boot number
+//	raft.db         Raft's term and vote; with the bolt log store also the log
+//	wal/            the log, with the wal log store
+//	snapshots/      at least two snapshots, each read back before the log is cut
+//	damaged-snapshot-*  a snapshot found damaged at a start: what this server has held
+//
+// What must hold:
+//
+//  1. One process at a time uses a directory.
+//  2. A directory belongs to one server for ever: id@incarnation is minted with
+//     it, and every file of Raft's carries that name.
+//  3. A write that returned is on the disk: temporary file, fsync, rename, fsync
+//     of the directory; a crash at any step leaves the old content or the new.
+//  4. Nothing that Raft was told to have stored may go missing unnoticed: a term
+//     without its log, a log without the snapshot that it continues, a damaged
+//     snapshot beyond all that is left, another log store than the recorded one
+//     are refused, because votes cast from such a state lose committed writes.
+package store

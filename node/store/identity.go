@@ -1,0 +1,133 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+
+	"github.com/kvorum/kvorum/fsm/member"
+)
+
+// identityVersion is the layout that this package writes; it reads no other.
+const identityVersion = 1
+
+// envelope is the file: a checksum over the compact form of its body.
+type envelope struct {
+	Version  int             `json:"version"`
+	Checksum string          `json:"crc32c"`
+	Body     json.RawMessage `json:"identity"`
+}
+
+// record is everything that the identity file says.
+type record struct {
+	Server   string     `json:"server"` // id@incarnation
+	LogStore LogStore   `json:"log_store"`
+	Boot     uint64     `json:"boot"`              // of the last start
+	Stores   bool       `json:"stores"`            // Raft's files have been made and must be there
+	Cluster  string     `json:"cluster,omitempty"` // "" until promised or joined
+	Promise  *formation `json:"promise,omitempty"`
+}
+
+type formation struct {
+	Cluster string   `json:"cluster"`
+	Servers []server `json:"servers"`
+}
+
+type server struct {
+	ID       string `json:"id"`
+	PeerAddr string `json:"peer_addr"`
+	Voter    bool   `json:"voter"`
+}
+
+func newFormation(f member.Formation) *formation {
+	out := &formation{Cluster: f.Cluster}
+	for _, s := range f.Servers {
+		out.Servers = append(out.Servers, server(s))
+	}
+	return out
+}
+
+func (f *formation) member() *member.Formation {
+	if f == nil {
+		return nil
+	}
+	out := &member.Formation{Cluster: f.Cluster}
+	for _, s := range f.Servers {
+		out.Servers = append(out.Servers, member.Server(s))
+	}
+	return out
+}
+
+// equal reports whether two formations promise the same.
+func (f *formation) equal(g *formation) bool {
+	if f.Cluster != g.Cluster || len(f.Servers) != len(g.Servers) {
+		return false
+	}
+	for i := range f.Servers {
+		if f.Servers[i] != g.Servers[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func checksum(body []byte) string {
+	return fmt.Sprintf("%08x", crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)))
+}
+
+func encodeIdentity(r record) ([]byte, error) {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.MarshalIndent(envelope{identityVersion, checksum(body), body}, "", "  ")
+	return append(text, '\n'), err
+}
+
+func decodeIdentity(text []byte) (record, error) {
+	var e envelope
+	if err := json.Unmarshal(text, &e); err != nil {
+		return record{}, fmt.Errorf("not readable: %w", err)
+	}
+	if e.Version != identityVersion {
+		return record{}, fmt.Errorf("version %d, and this binary reads version %d", e.Version, identityVersion)
+	}
+	var body bytes.Buffer
+	if err := json.Compact(&body, e.Body); err != nil {
+		return record{}, fmt.Errorf("not readable: %w", err)
+	}
+	if got := checksum(body.Bytes()); got != e.Checksum {
+		return record{}, fmt.Errorf("checksum %s, and the content's is %s", e.Checksum, got)
+	}
+	var r record
+	if err := json.Unmarshal(body.Bytes(), &r); err != nil {
+		return record{}, fmt.Errorf("not readable: %w", err)
+	}
+	_, _, err := member.SplitServerID(r.Server)
+	return r, err
+}
+
+// readIdentity returns false when there is no identity yet.
+func readIdentity(path string) (record, bool, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return record{}, false, nil
+	}
+	if err != nil {
+		return record{}, false, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, identityBytesMax))
+	if err != nil {
+		return record{}, false, err
+	}
+	r, err := decodeIdentity(text)
+	if err != nil {
+		return record{}, false, fmt.Errorf("identity file %s is damaged (%w): %s", path, err, adviceWipe)
+	}
+	return r, true, nil
+}

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockFile holds the directory for this process. The kernel releases it with
+// the process, however it ends; the file itself stays, so that two processes
+// can never hold locks on two files of that name.
+type lockFile struct{ file *os.File }
+
+func lockDirectory(dir string) (*lockFile, error) {
+	path := filepath.Join(dir, "lock")
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock of the data directory: %w", err)
+	}
+	err = flock(file)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		holder := lockHolder(file)
+		file.Close()
+		return nil, fmt.Errorf("data directory %s is in use by %s: stop that process, or give this one a directory of its own", dir, holder)
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
+	}
+	if err := writePID(file); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("write the lock of the data directory: %w", err)
+	}
+	return &lockFile{file}, nil
+}
+
+func writePID(file *os.File) error {
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+// flock waits a little for the lock: a process that was killed just now may
+// still be on its way out.
+func flock(file *os.File) error {
+	deadline := time.Now().Add(lockWait)
+	for {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(lockRetry)
+	}
+}
+
+// lockHolder names the process that holds the lock, as far as it has said.
+func lockHolder(file *os.File) string {
+	text := make([]byte, 32)
+	n, _ := file.ReadAt(text, 0)
+	if pid := strings.TrimSpace(string(text[:n])); pid != "" {
+		return "process " + pid
+	}
+	return "another process"
+}
+
+func (l *lockFile) release() error { return l.file.Close() }

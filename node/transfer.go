@@ -1,0 +1,85 @@
+package node
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// transfers hands leadership over, one attempt at a time, and only to followers
+// that answer.
+//
+// Raft's own choice may fall on a dead one. An attempt at such a follower
+// leaves a request in the queue of that follower's replication when it times
+// out; a second attempt would wait for room there, perhaps for ever, and until
+// it ends the node rejects every entry, in later terms too. So a follower at
+// which an attempt has failed is left alone, in that term, until its
+// replication has gone on for a while.
+type transfers struct {
+	slot   chan struct{} // cap 1: taken by the attempt under way, which lasts
+	term   uint64
+	failed map[raft.ServerID]uint64 // calls it had answered when an attempt at it failed
+}
+
+// TransferLeadership hands leadership to the voter that has answered last. It
+// may still happen when it has timed out.
+func (n *Node) TransferLeadership() error {
+	var heirs []raft.Server
+	for _, s := range n.configuration().Servers {
+		if s.Suffrage == raft.Voter && s.ID != raft.ServerID(n.cfg.Session.Server) {
+			heirs = append(heirs, s)
+		}
+	}
+	slices.SortFunc(heirs, func(a, b raft.Server) int {
+		late := n.transport.deliveries(b.ID).last.Compare(n.transport.deliveries(a.ID).last)
+		return cmp.Or(late, cmp.Compare(a.ID, b.ID))
+	})
+	err := fmt.Errorf("hand over leadership: there is no other voter")
+	for _, heir := range heirs {
+		if err = n.transfer(heir); err == nil {
+			return nil
+		}
+		if _, leads := n.leads(); !leads {
+			return nil
+		}
+	}
+	return err
+}
+
+// TransferLeadershipTo hands leadership to a certain voter.
+func (n *Node) TransferLeadershipTo(server string) error {
+	for _, s := range n.configuration().Servers {
+		if string(s.ID) == server && s.Suffrage == raft.Voter {
+			return n.transfer(s)
+		}
+	}
+	return fmt.Errorf("hand over leadership: %s is not a voter", server)
+}
+
+func (n *Node) transfer(to raft.Server) error {
+	t := &n.transfers
+	t.slot <- struct{}{}
+	defer func() { <-t.slot }()
+	term, leads := n.leads()
+	if !leads {
+		return fmt.Errorf("hand over leadership: %w", ErrNotLeader)
+	}
+	if t.term != term {
+		t.term, t.failed = term, map[raft.ServerID]uint64{}
+	}
+	seen := n.transport.deliveries(to.ID)
+	if silence := time.Since(seen.last); silence > max(n.cfg.Timing.Heartbeat, 4*n.cfg.Timing.Commit) {
+		return fmt.Errorf("hand over leadership: %s has not answered for %v", to.ID, silence.Round(time.Millisecond))
+	}
+	if at, ok := t.failed[to.ID]; ok && seen.calls < at+transferRearm {
+		return fmt.Errorf("hand over leadership: the last attempt at %s has just failed", to.ID)
+	}
+	err := n.change("hand over leadership", func() raft.Future { return n.raft.LeadershipTransferToServer(to.ID, to.Address) })
+	if err != nil {
+		t.failed[to.ID] = n.transport.deliveries(to.ID).calls
+	}
+	return err
+}

@@ -1,0 +1,234 @@
+package node
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// transport is Raft's network transport with two changes.
+//
+// SetHeartbeatHandler does nothing, so that heartbeats take Raft's main loop.
+// The fast path raises the term on another goroutine while a leader's main
+// loop may be about to stamp an entry: a leader that was paused could write
+// entries under a term that is not its own, and replicas diverge (trap 1).
+//
+// What is dialled is a server, not only an address: every call's target is
+// "server|address", which also keys the connection pool and is what a vote is
+// stored as, so that two servers that follow each other at one address are
+// never taken for the same candidate.
+//
+// And a peer that comes back is found at once: see AppendEntries.
+//
+// The network transport is embedded since Raft asks it for optional interfaces
+// (pre-vote, closing).
+type transport struct {
+	*raft.NetworkTransport
+	layer  *streamLayer
+	serves atomic.Value // func(raft.ServerID, uint64) bool: this node leads in that term and that server follows
+
+	mu        sync.Mutex
+	heard     map[raft.ServerAddress]chan struct{} // closed at the next heartbeat that is answered
+	delivered map[raft.ServerID]delivery
+}
+
+// delivery is what a follower has answered of this process's entries.
+type delivery struct {
+	calls uint64
+	last  time.Time
+}
+
+func newTransport(streams Streams, logger raftLogger) *transport {
+	layer := &streamLayer{streams: streams, open: map[net.Conn]struct{}{}}
+	return &transport{layer: layer, heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{}, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream:          layer,
+		MaxPool:         connectionsPerPeer,
+		MaxRPCsInFlight: 1, // pipelining wedges a follower whose disk stalls (trap 5)
+		Timeout:         rpcTimeout,
+		Logger:          logger,
+	})}
+}
+
+// cut ends the transport and every connection, so that all who wait in a call return.
+func (t *transport) cut() {
+	t.layer.cut()
+	_ = t.NetworkTransport.Close()
+}
+
+func target(id raft.ServerID, addr raft.ServerAddress) raft.ServerAddress {
+	return raft.ServerAddress(string(id) + "|" + string(addr))
+}
+
+// AppendEntries calls a follower. Raft doubles its pause after each call that
+// fails, up to ten seconds, during which a follower that is back hears
+// heartbeats and gets no entries. So entries that cannot be delivered wait here
+// for the next heartbeat that is answered, for as long as this node leads in
+// their term and the follower is a member, and are sent again then.
+func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	to := target(id, addr)
+	err := t.NetworkTransport.AppendEntries(id, to, req, resp)
+	if heartbeat := req.PrevLogEntry == 0 && len(req.Entries) == 0 && req.LeaderCommitIndex == 0; heartbeat {
+		if err == nil {
+			t.answered(to)
+		}
+		return err
+	}
+	for err != nil && t.awaitHeartbeat(id, to, req.Term) {
+		err = t.NetworkTransport.AppendEntries(id, to, req, resp)
+	}
+	if err == nil {
+		t.mu.Lock()
+		t.delivered[id] = delivery{calls: t.delivered[id].calls + 1, last: time.Now()}
+		t.mu.Unlock()
+	}
+	return err
+}
+
+// deliveries tells how many calls with entries, or with news of a commit, a
+// follower has answered, and when the last.
+func (t *transport) deliveries(id raft.ServerID) delivery {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.delivered[id]
+}
+
+func (t *transport) answered(to raft.ServerAddress) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if ch := t.heard[to]; ch != nil {
+		close(ch)
+		delete(t.heard, to)
+	}
+}
+
+// awaitHeartbeat returns false when there is nothing to wait for any more.
+func (t *transport) awaitHeartbeat(id raft.ServerID, to raft.ServerAddress, term uint64) bool {
+	t.mu.Lock()
+	ch := t.heard[to]
+	if ch == nil {
+		ch = make(chan struct{})
+		t.heard[to] = ch
+	}
+	t.mu.Unlock()
+	look := time.NewTicker(leadsLook)
+	defer look.Stop()
+	for {
+		select {
+		case <-ch:
+			return true
+		case <-look.C:
+			serves, ok := t.serves.Load().(func(raft.ServerID, uint64) bool)
+			if !ok || t.IsShutdown() || !serves(id, term) {
+				return false
+			}
+		}
+	}
+}
+
+func (t *transport) AppendEntriesPipeline(id raft.ServerID, addr raft.ServerAddress) (raft.AppendPipeline, error) {
+	return t.NetworkTransport.AppendEntriesPipeline(id, target(id, addr))
+}
+
+func (t *transport) RequestVote(id raft.ServerID, addr raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
+	return t.NetworkTransport.RequestVote(id, target(id, addr), req, resp)
+}
+
+func (t *transport) RequestPreVote(id raft.ServerID, addr raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
+	return t.NetworkTransport.RequestPreVote(id, target(id, addr), req, resp)
+}
+
+func (t *transport) TimeoutNow(id raft.ServerID, addr raft.ServerAddress, req *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
+	return t.NetworkTransport.TimeoutNow(id, target(id, addr), req, resp)
+}
+
+// InstallSnapshot implements raft.Transport.
+func (t *transport) InstallSnapshot(id raft.ServerID, addr raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
+	return t.NetworkTransport.InstallSnapshot(id, target(id, addr), req, resp, data)
+}
+
+// EncodePeer is how a server names itself in Raft's messages.
+func (t *transport) EncodePeer(id raft.ServerID, addr raft.ServerAddress) []byte {
+	return []byte(target(id, addr))
+}
+
+// streamLayer is Streams as Raft's transport takes it. It knows every open
+// connection: the transport itself leaves pooled and accepted ones behind.
+type streamLayer struct {
+	streams Streams
+	mu      sync.Mutex
+	open    map[net.Conn]struct{}
+	closed  bool
+}
+
+func (l *streamLayer) Addr() net.Addr { return l.streams.Addr() }
+
+func (l *streamLayer) Accept() (net.Conn, error) {
+	conn, err := l.streams.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.track(conn)
+}
+
+func (l *streamLayer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	server, addr, ok := strings.Cut(string(to), "|")
+	if !ok {
+		return nil, fmt.Errorf("dial %q: it names no server", to)
+	}
+	conn, err := l.streams.Dial(server, addr, timeout)
+	if err != nil {
+		return nil, err
+	}
+	return l.track(conn)
+}
+
+func (l *streamLayer) track(conn net.Conn) (net.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
+	l.open[conn] = struct{}{}
+	return &trackedConn{Conn: conn, layer: l}, nil
+}
+
+func (l *streamLayer) Close() error { return l.streams.Close() }
+
+// cut closes the layer and all its connections.
+func (l *streamLayer) cut() {
+	l.mu.Lock()
+	l.closed = true
+	open := l.open
+	l.open = nil
+	l.mu.Unlock()
+	_ = l.streams.Close()
+	for conn := range open {
+		conn.Close()
+	}
+}
+
+type trackedConn struct {
+	net.Conn
+	layer *streamLayer
+}
+
+func (c *trackedConn) Close() error {
+	c.layer.mu.Lock()
+	delete(c.layer.open, c.Conn)
+	c.layer.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// SetHeartbeatHandler does nothing: see transport.
+func (t *transport) SetHeartbeatHandler(handle func(raft.RPC)) {
+	if faultHeartbeatFastPath {
+		t.NetworkTransport.SetHeartbeatHandler(handle)
+	}
+}

@@ -1,0 +1,159 @@
+package node
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/fsm"
+)
+
+// worker owns the machine: it applies committed entries, one lock for each so
+// that reads get in between, publishes how far it is, and resolves this
+// process's batches. It is the only writer; reads run beside each other.
+type worker struct {
+	node     *Node
+	queue    *queue
+	progress progress
+
+	mu      sync.RWMutex
+	machine *fsm.Machine
+
+	applied      atomic.Uint64 // entries, for INFO and the snapshot policy
+	appliedBytes atomic.Uint64
+	restores     atomic.Uint64 // snapshots restored, the one at start included
+}
+
+func newWorker(n *Node) *worker {
+	w := &worker{node: n, queue: newQueue(), machine: fsm.New()}
+	w.progress.deadlineMS.Store(noDeadline)
+	return w
+}
+
+func (w *worker) view(f func(*fsm.Machine)) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	f(w.machine)
+}
+
+// run ends when the queue is closed or an invariant is broken.
+func (w *worker) run() {
+	var items []item
+	for {
+		items = w.queue.take(items)
+		if items == nil {
+			return
+		}
+		for i := range items {
+			if err := w.do(&items[i]); err != nil {
+				for j := i; j < len(items); j++ {
+					items[j].drop()
+				}
+				w.queue.close()
+				w.node.fail(err)
+				w.node.session.shut(err)
+				w.node.reads.shut()
+				return
+			}
+		}
+	}
+}
+
+func (w *worker) do(it *item) error {
+	switch {
+	case it.log != nil:
+		return w.apply(it.log)
+	case it.marker != nil:
+		w.mark(it.marker)
+	case it.restore != nil:
+		w.restore(it)
+	}
+	return nil
+}
+
+func (w *worker) apply(l *raft.Log) error {
+	var outcomes []fsm.Outcome
+	var err error
+	slowMachine()
+	w.mu.Lock()
+	switch l.Type {
+	case raft.LogCommand:
+		outcomes, err = w.machine.Apply(l.Index, l.Data)
+	case raft.LogConfiguration:
+		err = w.machine.Configure(l.Index, memberServers(raft.DecodeConfiguration(l.Data)))
+	default:
+		err = fmt.Errorf("a log entry of type %v", l.Type)
+	}
+	clock := w.publish()
+	w.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("apply entry %d: %w", l.Index, err)
+	}
+	w.node.stamps.observe(clock)
+	w.applied.Add(1)
+	w.appliedBytes.Add(uint64(len(l.Data)))
+	if w.progress.term.Load() != l.Term {
+		w.progress.term.Store(l.Term)
+		w.node.reads.kick() // a leader may confirm reads from its own term's first entry on
+	}
+	w.progress.moved()
+	for i := range outcomes {
+		if outcomes[i].Session == w.node.cfg.Session {
+			w.node.session.resolve(&outcomes[i])
+		}
+	}
+	wasBehind := w.queue.behind()
+	w.queue.done(l)
+	w.node.committer.progressed(wasBehind && !w.queue.behind())
+	w.node.snapshots.progressed()
+	return nil
+}
+
+// publish stores how far the machine is; the caller holds the lock.
+func (w *worker) publish() (clockMS int64) {
+	clockMS = w.machine.ClockMS()
+	deadline, ok := w.machine.NextDeadlineMS()
+	if !ok {
+		deadline = noDeadline
+	}
+	w.progress.deadlineMS.Store(deadline)
+	w.progress.clockMS.Store(clockMS)
+	w.progress.index.Store(w.machine.Index())
+	return clockMS
+}
+
+// mark captures the machine for a snapshot, if it is where Raft thinks it is.
+func (w *worker) mark(m *marker) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if index := w.machine.Index(); index != m.index {
+		m.fail(fmt.Errorf("the machine is at %d, the snapshot's place is %d", index, m.index))
+		return
+	}
+	begun := time.Now()
+	capture := w.machine.Capture()
+	w.node.snapshots.captured(time.Since(begun))
+	m.captured(capture)
+}
+
+// restore goes on with another machine. The entries between were never applied
+// here: this process's batches among them are answered from it.
+func (w *worker) restore(it *item) {
+	defer close(it.swapped)
+	if it.restore.Index() < w.progress.index.Load() {
+		w.node.log.Warn("a snapshot older than the machine is ignored", slog.Uint64("snapshot", it.restore.Index()))
+		return
+	}
+	w.mu.Lock()
+	w.machine = it.restore
+	clock := w.publish()
+	w.mu.Unlock()
+	w.restores.Add(1)
+	w.node.stamps.observe(clock)
+	w.progress.moved()
+	w.node.session.restored(it.restore)
+}
