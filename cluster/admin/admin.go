@@ -1,0 +1,133 @@
+package admin
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// Config is what an Admin is made of.
+type Config struct {
+	Server     string // this one, id@incarnation
+	Cluster    string // the cluster's id
+	Boot       uint64 // tells apart the runs of one server
+	Version    string // of the binary
+	LogStore   string
+	Redirect   bool // clients of a node that does not lead are sent to the leader
+	ClientPort int  // that this process listens on
+	Now        func() time.Time
+
+	Executor   Executor
+	Member     Member
+	Roster     Roster
+	Settings   Settings
+	Tuner      Tuner
+	Statistics []Statistics
+	Process    Process
+}
+
+// Admin answers the administration's commands. It is safe for concurrent use.
+type Admin struct {
+	Config
+	started time.Time
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup // snapshots that BGSAVE began
+
+	tuning sync.Mutex // held while a CONFIG SET changes settings
+
+	mu       sync.Mutex
+	saving   bool              // a snapshot that SAVE or BGSAVE asked for is being taken
+	own      map[string]string // this node's settings that differ from the table's defaults
+	peakHeap uint64            // the most that INFO has seen in use
+}
+
+// New makes an Admin; own are the settings of this node that its operator
+// chose at start, by the table's names.
+func New(cfg Config, own map[string]string) *Admin {
+	a := &Admin{Config: cfg, started: cfg.Now(), own: map[string]string{}}
+	for name, value := range own {
+		a.own[name] = value
+	}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	return a
+}
+
+// Close cancels the snapshots that BGSAVE began and waits for them.
+func (a *Admin) Close() {
+	a.cancel()
+	a.work.Wait()
+}
+
+// Run sets the call's Reply; false means that the command is not Admin's.
+func (a *Admin) Run(ctx context.Context, call *command.Call) bool {
+	run := a.commandOf(call.Command.Name)
+	if run == nil {
+		return false
+	}
+	call.Reply = run(ctx, call)
+	return true
+}
+
+// runs answers one command.
+type runs func(context.Context, *command.Call) reply.Value
+
+func (a *Admin) commandOf(name string) runs {
+	switch name {
+	case "info":
+		return a.infoCommand
+	case "config|get":
+		return a.configGetCommand
+	case "config|set":
+		return a.configSetCommand
+	case "config|resetstat":
+		return a.configResetStatCommand
+	case "config|help":
+		return helpCommand(configHelp)
+	case "role":
+		return a.roleCommand
+	case "wait":
+		return a.waitCommand
+	case "lastsave":
+		return a.lastSaveCommand
+	case "save":
+		return a.saveCommand
+	case "bgsave":
+		return a.bgSaveCommand
+	case "shutdown":
+		return a.shutdownCommand
+	case "debug":
+		return a.debugCommand
+	case "memory|help":
+		return helpCommand(memoryHelp)
+	}
+	return a.clusterCommandOf(name)
+}
+
+func (a *Admin) clusterCommandOf(name string) runs {
+	switch name {
+	case "cluster|info":
+		return a.clusterInfoCommand
+	case "cluster|myid":
+		return a.clusterMyIDCommand
+	case "cluster|nodes":
+		return a.clusterNodesCommand
+	case "cluster|slots":
+		return a.clusterSlotsCommand
+	case "cluster|shards":
+		return a.clusterShardsCommand
+	case "cluster|keyslot":
+		return a.clusterKeySlotCommand
+	case "cluster|help":
+		return helpCommand(clusterHelp)
+	case "raft|status":
+		return a.raftStatusCommand
+	case "raft|help":
+		return helpCommand(raftHelp)
+	}
+	return nil
+}

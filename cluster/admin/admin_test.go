@@ -1,0 +1,243 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+func expect(t *testing.T, got reply.Value, want string) {
+	t.Helper()
+	if text(got) != want {
+		t.Errorf("got %q, want %q", text(got), want)
+	}
+}
+
+// Every row of the table that the administration owns is answered, and no other.
+func TestOtherCommandsAreLeftAlone(t *testing.T) {
+	a := newWorld("n1").admin(t, nil)
+	if a.commandOf("get") != nil || a.commandOf("client|id") != nil {
+		t.Error("a command of somebody else is answered")
+	}
+}
+
+func TestAFollowerNamesItsLeaderAsMaster(t *testing.T) {
+	w := newWorld("n1", "n2", "n3")
+	w.status.Leading, w.status.State, w.status.Leader = false, "follower", "n2@1"
+	w.status.LastContact = 40 * time.Millisecond
+	a := w.admin(t, nil)
+	expect(t, do(t, a, "role"), "*5 $5 slave $9 127.0.0.1 :6381 $9 connected :42 ")
+	info := string(do(t, a, "info", "replication").Bytes)
+	for _, line := range []string{"role:slave", "master_host:127.0.0.1", "master_port:6381", "master_link_status:up", "slave_read_only:0"} {
+		if !strings.Contains(info, line+"\r\n") {
+			t.Errorf("INFO replication lacks %s:\n%s", line, info)
+		}
+	}
+	w.status.Leader, w.status.Ready = "", false
+	expect(t, do(t, a, "role"), "*5 $5 slave $0  :0 $7 connect :42 ")
+	if info := string(do(t, a, "info", "replication").Bytes); !strings.Contains(info, "master_link_status:down\r\n") {
+		t.Errorf("a node without a leader says\n%s", info)
+	}
+}
+
+func TestTheLeaderListsThoseThatAnswer(t *testing.T) {
+	w := newWorld("n1", "n2", "n3", "n4")
+	w.stored["n2@1"] = 40
+	delete(w.stored, "n3@1")
+	w.servers[3].Reachable = false
+	a := w.admin(t, nil)
+	expect(t, do(t, a, "role"), "*3 $6 master :42 *1 *3 $9 127.0.0.1 $4 6381 $2 40 ")
+	if info := string(do(t, a, "info", "replication").Bytes); !strings.Contains(info,
+		"connected_slaves:1\r\nslave0:ip=127.0.0.1,port=6381,state=online,offset=40,lag=0\r\n") {
+		t.Errorf("got\n%s", info)
+	}
+}
+
+func TestAllSlotsBelongToTheLeader(t *testing.T) {
+	w := newWorld("n1", "n2", "n3")
+	w.status.Leader, w.status.Leading = "n2@1", false
+	w.servers[2].Reachable = false
+	w.servers[2].ClientAddr = "three.example:6379"
+	a := w.admin(t, nil)
+	expect(t, do(t, a, "cluster", "slots"), "*1 *4 :0 :16383 "+
+		"*4 $9 127.0.0.1 :6381 $40 "+nodeID("n2@1")+" *0 *4 $9 127.0.0.1 :6380 $40 "+nodeID("n1@1")+" *0 ")
+	nodes := strings.Split(string(do(t, a, "cluster", "nodes").Bytes[4:]), "\n")
+	for i, want := range []string{
+		nodeID("n1@1") + " 127.0.0.1:6380@16380 myself,slave " + nodeID("n2@1") + " 0 0 3 connected",
+		nodeID("n2@1") + " 127.0.0.1:6381@16381 master - 0 0 3 connected 0-16383",
+		nodeID("n3@1") + " three.example:6379@16382 slave,fail? " + nodeID("n2@1") + " 0 0 3 disconnected",
+		"",
+	} {
+		if nodes[i] != want {
+			t.Errorf("line %d: got %q, want %q", i, nodes[i], want)
+		}
+	}
+	shards := text(do(t, a, "cluster", "shards"))
+	for _, want := range []string{"$5 slots *2 :0 :16383 ", "$8 hostname $13 three.example ", "$6 health $4 fail "} {
+		if !strings.Contains(shards, want) {
+			t.Errorf("CLUSTER SHARDS lacks %q: %s", want, shards)
+		}
+	}
+	w.status.Leader = ""
+	expect(t, do(t, a, "cluster", "slots"), "*0 ")
+	if info := string(do(t, a, "cluster", "info").Bytes); !strings.Contains(info, "cluster_state:fail") {
+		t.Errorf("without a leader the cluster is said to be well: %s", info)
+	}
+}
+
+func TestAReplicatedSettingTravelsThroughTheLog(t *testing.T) {
+	w := newWorld("n1")
+	a := w.admin(t, nil)
+	expect(t, do(t, a, "config", "set", "Timeout", "5", "proto-max-bulk-len", "2mb"), "+OK ")
+	if value, _ := w.values.Get("proto-max-bulk-len"); value != "2097152" || w.tuned["timeout"] != "5" {
+		t.Errorf("the machine has %q, the node %q", value, w.tuned["timeout"])
+	}
+	expect(t, do(t, a, "config", "get", "proto-max-bulk-len", "timeout"), "*4 $18 proto-max-bulk-len $7 2097152 $7 timeout $1 5 ")
+}
+
+func TestAFailedConfigSetLeavesNothingBehind(t *testing.T) {
+	w := newWorld("n1")
+	a := w.admin(t, nil)
+	w.written = reply.Err("UNCERTAIN the write may or may not have been applied")
+	expect(t, do(t, a, "config", "set", "timeout", "5", "proto-max-bulk-len", "2mb"), "-UNCERTAIN the write may or may not have been applied ")
+	if w.tuned["timeout"] != "0" {
+		t.Errorf("the node's own setting stays at %q", w.tuned["timeout"])
+	}
+	w.written, w.refuse = reply.Value{}, "maxclients"
+	expect(t, do(t, a, "config", "set", "timeout", "9", "maxclients", "7"),
+		"-ERR CONFIG SET failed (possibly related to argument 'maxclients') - the system says no ")
+	expect(t, do(t, a, "config", "get", "timeout", "maxclients"), "*4 $7 timeout $1 0 $10 maxclients $5 10000 ")
+}
+
+func TestSnapshotsAreTakenOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("n1")
+		a := w.admin(t, nil)
+		release := make(chan struct{})
+		w.snapshot = func(ctx context.Context) error {
+			select {
+			case <-release:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		expect(t, do(t, a, "bgsave"), "+Background saving started ")
+		expect(t, do(t, a, "bgsave", "schedule"), "-ERR Background save already in progress ")
+		expect(t, do(t, a, "save"), "-ERR Background save already in progress ")
+		close(release)
+		synctest.Wait()
+		expect(t, do(t, a, "save"), "+OK ")
+		w.status.Snapshot.Running = true
+		expect(t, do(t, a, "bgsave"), "-ERR Background save already in progress ")
+		w.status.Snapshot = SnapshotStatus{TakenAt: time.Unix(start+5, 0)}
+		expect(t, do(t, a, "lastsave"), ":1700000005 ")
+		w.snapshot = func(context.Context) error { return errors.New("disk\nfull") }
+		expect(t, do(t, a, "save"), "-ERR snapshot failed: disk full ")
+	})
+}
+
+func TestCloseEndsABackgroundSave(t *testing.T) {
+	w := newWorld("n1")
+	a := w.admin(t, nil)
+	w.snapshot = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	do(t, a, "bgsave")
+	a.Close()
+	expect(t, do(t, a, "bgsave"), "-ERR Background save already in progress ")
+}
+
+func TestShutdownStopsTheProcessOnce(t *testing.T) {
+	w := newWorld("n1")
+	a := w.admin(t, nil)
+	do(t, a, "shutdown")
+	do(t, a, "shutdown", "NOSAVE", "now")
+	if len(w.stopped) != 2 || w.stopped[0] || !w.stopped[1] || w.snapshots != 0 {
+		t.Errorf("stops %v, %d snapshots", w.stopped, w.snapshots)
+	}
+	w.snapshot = func(context.Context) error { return errors.New("disk full") }
+	expect(t, do(t, a, "shutdown", "save"), "-ERR Errors trying to SHUTDOWN. Check logs. ")
+	if len(w.stopped) != 2 {
+		t.Error("it stopped although the snapshot failed")
+	}
+	do(t, a, "shutdown", "save", "force")
+	if len(w.stopped) != 3 {
+		t.Error("FORCE did not stop it")
+	}
+}
+
+func TestWaitCountsNodesThatHaveStoredTheIndex(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("n1", "n2", "n3")
+		w.stored["n3@1"] = 41
+		a := w.admin(t, nil)
+		expect(t, do(t, a, "wait", "1", "0"), ":1 ")
+		began := time.Now()
+		expect(t, do(t, a, "wait", "2", "500"), ":1 ")
+		if took := time.Since(began); took < 500*time.Millisecond || took > 700*time.Millisecond {
+			t.Errorf("it waited for %v", took)
+		}
+		time.AfterFunc(3*time.Second, func() {
+			w.mu.Lock()
+			w.stored["n3@1"] = 43
+			w.mu.Unlock()
+		})
+		expect(t, do(t, a, "wait", "2", "0"), ":2 ")
+	})
+}
+
+func TestDebugSleepStallsTheMachine(t *testing.T) {
+	w := newWorld("n1")
+	a := w.admin(t, nil)
+	expect(t, do(t, a, "debug", "sleep", "1.5"), "+OK ")
+	if w.stalled != 1500*time.Millisecond {
+		t.Errorf("stalled for %v", w.stalled)
+	}
+}
+
+func TestComponentsFillInTheirFields(t *testing.T) {
+	w := newWorld("n1")
+	w.counters = map[string][][2]string{
+		"clients":      {{"connected_clients", "7"}, {"blocked_clients", "1"}},
+		"commandstats": {{"cmdstat_get", "calls=1"}},
+	}
+	a := w.admin(t, nil)
+	info := string(do(t, a, "info", "clients", "commandstats").Bytes)
+	if want := "txt:# Clients\r\nconnected_clients:7\r\nblocked_clients:1\r\nmaxclients:10000\r\n\r\n# Commandstats\r\ncmdstat_get:calls=1\r\n"; info != want {
+		t.Errorf("got %q\nwant %q", info, want)
+	}
+	expect(t, do(t, a, "config", "resetstat"), "+OK ")
+	if w.resets != 1 {
+		t.Errorf("reset %d times", w.resets)
+	}
+}
+
+func TestRaftStatusReadsAsAMap(t *testing.T) {
+	w := newWorld("n1", "n2", "n3")
+	w.servers[2].Voter = false
+	delete(w.stored, "n3@1")
+	status := text(do(t, w.admin(t, nil), "raft", "status"))
+	for _, want := range []string{"$2 id $4 n1@1 ", "$5 state $6 leader ", "$4 term :3 ", "$13 applied-index :42 ",
+		"$8 suffrage $8 nonvoter ", "$12 stored-index $-1 ", "$9 log-store $4 bolt "} {
+		if !strings.Contains(status, want) {
+			t.Errorf("RAFT STATUS lacks %q: %s", want, status)
+		}
+	}
+}
+
+func TestHelpListsItself(t *testing.T) {
+	a := newWorld("n1").admin(t, nil)
+	for _, name := range []string{"config", "memory", "cluster", "raft", "debug"} {
+		v := do(t, a, name, "help")
+		if first := string(v.Elems[0].Bytes); first != strings.ToUpper(name)+" <subcommand> [<arg> [value] [opt] ...]. Subcommands are:" {
+			t.Errorf("%s HELP begins with %q", name, first)
+		}
+		if last := string(v.Elems[len(v.Elems)-1].Bytes); last != "    Prints this help." {
+			t.Errorf("%s HELP ends with %q", name, last)
+		}
+	}
+}

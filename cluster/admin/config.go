@@ -1,0 +1,181 @@
+package admin
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/command/glob"
+	"github.com/kvorum/kvorum/fsm/reply"
+	"github.com/kvorum/kvorum/fsm/setting"
+)
+
+// Settings reads the replicated settings of this node's machine.
+type Settings interface {
+	Setting(name string) (value string, ok bool)
+}
+
+// value is what a setting is on this node now.
+func (a *Admin) value(row *setting.Row) string {
+	switch row.Scope {
+	case setting.Replicated:
+		if value, ok := a.Settings.Setting(row.Name); ok {
+			return value
+		}
+	case setting.Node:
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if value, ok := a.own[row.Name]; ok {
+			return value
+		}
+	}
+	return row.Default
+}
+
+// configGetCommand answers each setting that some argument names or matches,
+// once. As in Redis, a plain name comes back as the client wrote it.
+func (a *Admin) configGetCommand(_ context.Context, call *command.Call) reply.Value {
+	seen := map[string]bool{}
+	var pairs []reply.Value
+	add := func(name string, row *setting.Row) {
+		if !seen[row.Name] {
+			seen[row.Name] = true
+			pairs = append(pairs, reply.Text(name), reply.Text(a.value(row)))
+		}
+	}
+	for _, arg := range call.Args[2:] {
+		if !strings.ContainsAny(string(arg), "[*?") {
+			if row := setting.Find(string(arg)); row != nil {
+				add(string(arg), row)
+			}
+			continue
+		}
+		pattern := []byte(strings.ToLower(string(arg)))
+		for i := range setting.Table {
+			if glob.Match(pattern, []byte(setting.Table[i].Name)) {
+				add(setting.Table[i].Name, &setting.Table[i])
+			}
+		}
+	}
+	return reply.MapOf(pairs...)
+}
+
+// change is one pair of a CONFIG SET.
+type change struct {
+	row      *setting.Row
+	value    string // canonical
+	previous string
+}
+
+// configSetCommand changes all of its settings or none: every pair is checked
+// first; this node's own are applied, and taken back if what is replicated
+// then fails.
+func (a *Admin) configSetCommand(ctx context.Context, call *command.Call) reply.Value {
+	if len(call.Args)%2 != 0 {
+		return errSyntax
+	}
+	changes, refusal := a.parseChanges(call.Args[2:])
+	if refusal.IsError() {
+		return refusal
+	}
+	a.tuning.Lock()
+	defer a.tuning.Unlock()
+	done, err := a.tune(changes)
+	if err.IsError() {
+		a.takeBack(done)
+		return err
+	}
+	if answer := a.replicate(ctx, changes); answer.IsError() {
+		a.takeBack(done)
+		return answer
+	}
+	return reply.OK
+}
+
+// parseChanges checks the pairs in Redis's order: first all names, the first
+// that does not exist, cannot be set or stands twice being the answer; then
+// all values.
+func (a *Admin) parseChanges(args [][]byte) (changes []change, refusal reply.Value) {
+	for i := 0; i < len(args); i += 2 {
+		name := string(args[i])
+		row := setting.Find(name)
+		switch {
+		case row == nil:
+			return nil, reply.Err(setting.UnknownReply(clip(args[i])))
+		case row.Immutable || row.Scope == setting.Fixed:
+			return nil, reply.Err(setting.RefusedReply(name, setting.ErrImmutable))
+		case slices.ContainsFunc(changes, func(c change) bool { return c.row == row }):
+			return nil, reply.Err(setting.RefusedReply(name, setting.ErrDuplicate))
+		}
+		changes = append(changes, change{row: row, value: string(args[i+1]), previous: a.value(row)})
+	}
+	for i := range changes {
+		canonical, err := changes[i].row.Parse(changes[i].value, changes[i].previous)
+		if err != nil {
+			return nil, reply.Err(setting.RefusedReply(changes[i].row.Name, err))
+		}
+		changes[i].value = canonical
+	}
+	return changes, reply.Value{}
+}
+
+// tune applies this node's own settings and returns those that it has applied.
+func (a *Admin) tune(changes []change) (done []change, refusal reply.Value) {
+	for _, c := range changes {
+		if c.row.Scope != setting.Node {
+			continue
+		}
+		if err := a.Tuner.Tune(c.row.Name, c.value); err != nil {
+			return done, reply.Err(setting.RefusedReply(c.row.Name, err))
+		}
+		a.setOwn(c.row.Name, c.value)
+		done = append(done, c)
+	}
+	return done, reply.Value{}
+}
+
+func (a *Admin) takeBack(done []change) {
+	for _, c := range done {
+		if a.Tuner.Tune(c.row.Name, c.previous) == nil {
+			a.setOwn(c.row.Name, c.previous)
+		}
+	}
+}
+
+func (a *Admin) setOwn(name, value string) {
+	a.mu.Lock()
+	a.own[name] = value
+	a.mu.Unlock()
+}
+
+// replicate sends the replicated settings through the log, in one command.
+func (a *Admin) replicate(ctx context.Context, changes []change) reply.Value {
+	args := [][]byte{[]byte("raft"), []byte("set")}
+	for _, c := range changes {
+		if c.row.Scope == setting.Replicated {
+			args = append(args, []byte(c.row.Name), []byte(c.value))
+		}
+	}
+	if len(args) == 2 {
+		return reply.OK
+	}
+	row, refusal := command.Lookup(args)
+	if row == nil {
+		return refusal
+	}
+	call := &command.Call{Command: row, Args: args}
+	a.Executor.Write(ctx, []*command.Call{call})
+	return call.Reply
+}
+
+// configResetStatCommand sets the counters of every component to zero.
+func (a *Admin) configResetStatCommand(context.Context, *command.Call) reply.Value {
+	for _, s := range a.Statistics {
+		s.ResetStats()
+	}
+	a.mu.Lock()
+	a.peakHeap = 0
+	a.mu.Unlock()
+	return reply.OK
+}

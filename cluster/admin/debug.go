@@ -1,0 +1,44 @@
+package admin
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// debugCommand answers what tests need of a node. What they need of the data
+// (DIGEST) is a read of the machine. The connection refuses all of DEBUG where
+// it is not enabled.
+func (a *Admin) debugCommand(ctx context.Context, call *command.Call) reply.Value {
+	name := strings.ToLower(string(call.Args[1]))
+	switch {
+	case name == "help" && len(call.Args) == 2:
+		return help("DEBUG", debugHelp)
+	case name == "sleep" && len(call.Args) == 3:
+		a.Member.Stall(ctx, seconds(string(call.Args[2])))
+		return reply.OK
+	}
+	return reply.Err("ERR unknown subcommand or wrong number of arguments for '" + clip(call.Args[1]) + "'. Try DEBUG HELP.")
+}
+
+// seconds reads a number as strtod does for DEBUG SLEEP: what is not one is 0.
+func seconds(text string) time.Duration {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(f > 0) {
+		return 0
+	}
+	return time.Duration(min(f, float64(time.Hour/time.Second)) * float64(time.Second))
+}
+
+// clip shortens and cleans what a client sent, for use in an error text
+// (Redis 7.0: 128 bytes, and no line ends).
+func clip(arg []byte) string {
+	if len(arg) > 128 {
+		arg = arg[:128]
+	}
+	return oneLine(string(arg))
+}

@@ -1,0 +1,83 @@
+package admin
+
+import (
+	"context"
+
+	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// helpCommand answers a HELP sub-command as Redis does: simple strings, the
+// usage first and HELP itself last. Only what is supported is listed.
+func helpCommand(lines []string) runs {
+	return func(_ context.Context, call *command.Call) reply.Value {
+		return help(string(upper(call.Args[0])), lines)
+	}
+}
+
+func help(name string, lines []string) reply.Value {
+	values := []reply.Value{reply.Status(name + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")}
+	for _, line := range lines {
+		values = append(values, reply.Status(line))
+	}
+	return reply.List(append(values, reply.Status("HELP"), reply.Status("    Prints this help."))...)
+}
+
+var configHelp = []string{
+	"GET <pattern>",
+	"    Return parameters matching the glob-like <pattern> and their values.",
+	"SET <directive> <value>",
+	"    Set the configuration <directive> to <value>.",
+	"RESETSTAT",
+	"    Reset statistics reported by the INFO command.",
+}
+
+var memoryHelp = []string{
+	"USAGE <key> [SAMPLES <count>]",
+	"    Return memory in bytes used by <key> and its value. Nested values are",
+	"    sampled up to <count> times (default: 5, 0 means sample all).",
+}
+
+var debugHelp = []string{
+	"DIGEST",
+	"    Output a hex signature representing the current DB content.",
+	"DIGEST-VALUE <key> [<key> ...]",
+	"    Output a hex signature of the values of all the specified keys.",
+	"SLEEP <seconds>",
+	"    Stop the server for <seconds>. Decimals allowed.",
+}
+
+var clusterHelp = []string{
+	"INFO",
+	"    Return information about the cluster.",
+	"KEYSLOT <key>",
+	"    Return the hash slot for <key>.",
+	"MYID",
+	"    Return the node id.",
+	"NODES",
+	"    Return cluster configuration seen by node. Output format:",
+	"    <id> <ip:port> <flags> <master> <pings> <pongs> <epoch> <link> <slot> ...",
+	"SLOTS",
+	"    Return information about slots range mappings. Each range is made of:",
+	"    start, end, master and replicas IP addresses, ports and ids",
+	"SHARDS",
+	"    Return information about slot range mappings and the nodes associated with them.",
+}
+
+var raftHelp = []string{
+	"SET <directive> <value> [<directive> <value> ...]",
+	"    Set configuration directives that are replicated, as CONFIG SET does.",
+	"STATUS",
+	"    Return what this node knows of the log, the leader and the other nodes.",
+}
+
+func upper(name []byte) []byte {
+	out := make([]byte, len(name))
+	for i, c := range name {
+		if 'a' <= c && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		out[i] = c
+	}
+	return out
+}

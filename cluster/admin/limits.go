@@ -1,0 +1,21 @@
+package admin
+
+import "time"
+
+// Limits of the package.
+const (
+	// askTimeout bounds how long INFO and ROLE wait for what other nodes say
+	// of themselves; whoever has not answered by then is reported as offline.
+	askTimeout = 100 * time.Millisecond
+
+	// waitPauseMin and waitPauseMax bound the pause between two questions of
+	// one WAIT to the other nodes; it doubles from one to the other.
+	waitPauseMin = time.Millisecond
+	waitPauseMax = 100 * time.Millisecond
+
+	// waitTimeoutMax bounds the time-out of WAIT, in the range of a Duration.
+	waitTimeoutMax = 365 * 24 * time.Hour
+
+	// saveTimeout bounds a snapshot taken for BGSAVE, which no client waits for.
+	saveTimeout = 30 * time.Minute
+)

@@ -1,0 +1,77 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// raftStatusCommand is what an operator reads first: this node's view of the
+// log, of the leader and of the other servers.
+func (a *Admin) raftStatusCommand(ctx context.Context, _ *command.Call) reply.Value {
+	s := a.Member.Status()
+	stored := map[string]replica{}
+	for _, r := range a.replicas(ctx) {
+		stored[r.server.ID] = r
+	}
+	stored[a.Server] = replica{stored: s.LastIndex, known: true}
+	var servers []reply.Value
+	for _, server := range a.Roster.Servers() {
+		servers = append(servers, raftServer(server, stored[server.ID]))
+	}
+	return reply.MapOf(
+		reply.Text("id"), reply.Text(a.Server),
+		reply.Text("cluster"), reply.Text(a.Cluster),
+		reply.Text("boot"), number(a.Boot),
+		reply.Text("state"), reply.Text(s.State),
+		reply.Text("ready"), reply.Bool(s.Ready),
+		reply.Text("term"), number(s.Term),
+		reply.Text("leader"), textOrNil(s.Leader),
+		reply.Text("leader-address"), textOrNil(a.clientAddr(s.Leader)),
+		reply.Text("last-contact-ms"), lastContact(s),
+		reply.Text("last-log-index"), number(s.LastIndex),
+		reply.Text("commit-index"), number(s.CommitIndex),
+		reply.Text("applied-index"), number(s.AppliedIndex),
+		reply.Text("applied-hash"), reply.Text(fmt.Sprintf("%016x", s.Hash)),
+		reply.Text("snapshot-index"), number(s.Snapshot.Index),
+		reply.Text("snapshots-installed"), number(s.Snapshot.Installed),
+		reply.Text("log-store"), reply.Text(a.LogStore),
+		reply.Text("servers"), reply.List(servers...),
+	)
+}
+
+func raftServer(server Server, r replica) reply.Value {
+	suffrage := "nonvoter"
+	if server.Voter {
+		suffrage = "voter"
+	}
+	stored := reply.Nil()
+	if r.known {
+		stored = number(r.stored)
+	}
+	return reply.MapOf(
+		reply.Text("id"), reply.Text(server.ID),
+		reply.Text("node-id"), reply.Text(nodeID(server.ID)),
+		reply.Text("suffrage"), reply.Text(suffrage),
+		reply.Text("client-address"), textOrNil(server.ClientAddr),
+		reply.Text("peer-address"), reply.Text(server.PeerAddr),
+		reply.Text("reachable"), reply.Bool(server.Reachable),
+		reply.Text("stored-index"), stored,
+	)
+}
+
+func lastContact(s Status) reply.Value {
+	if s.LastContact < 0 {
+		return reply.Nil()
+	}
+	return reply.Int(s.LastContact.Milliseconds())
+}
+
+func textOrNil(text string) reply.Value {
+	if text == "" {
+		return reply.Nil()
+	}
+	return reply.Text(text)
+}

@@ -1,0 +1,186 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/kvorum/kvorum/cluster"
+	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// nodeID is the 40 hexadecimal digits that cluster clients know a server by.
+// It follows from the server's id, so every node tells the same one.
+func nodeID(server string) string {
+	return hexID("kvorum server " + server)
+}
+
+// clusterInfoCommand tells the state in Redis Cluster's words: one master, the
+// leader, serves all slots.
+func (a *Admin) clusterInfoCommand(context.Context, *command.Call) reply.Value {
+	s := a.Member.Status()
+	state, served, size := "ok", cluster.Slots, 1
+	if s.Leader == "" || !s.Ready {
+		state = "fail"
+	}
+	if s.Leader == "" {
+		served, size = 0, 0
+	}
+	var b strings.Builder
+	for _, field := range []struct {
+		name  string
+		value any
+	}{
+		{"cluster_state", state},
+		{"cluster_slots_assigned", served},
+		{"cluster_slots_ok", served},
+		{"cluster_slots_pfail", 0},
+		{"cluster_slots_fail", 0},
+		{"cluster_known_nodes", len(a.Roster.Servers())},
+		{"cluster_size", size},
+		{"cluster_current_epoch", s.Term},
+		{"cluster_my_epoch", s.Term},
+	} {
+		fmt.Fprintf(&b, "%s:%v\r\n", field.name, field.value)
+	}
+	return reply.VerbatimText(b.String())
+}
+
+func (a *Admin) clusterMyIDCommand(context.Context, *command.Call) reply.Value {
+	return reply.Text(nodeID(a.Server))
+}
+
+func (a *Admin) clusterKeySlotCommand(_ context.Context, call *command.Call) reply.Value {
+	return reply.Int(int64(cluster.KeySlot(call.Args[2])))
+}
+
+// clusterNodesCommand lists the servers, one a line:
+// id host:port@peerport flags master ping pong epoch link slots.
+func (a *Admin) clusterNodesCommand(context.Context, *command.Call) reply.Value {
+	s := a.Member.Status()
+	var b strings.Builder
+	for _, server := range a.Roster.Servers() {
+		host, port := splitAddr(server.ClientAddr)
+		_, peerPort := splitAddr(server.PeerAddr)
+		master, slots := "-", ""
+		switch {
+		case server.ID == s.Leader:
+			slots = fmt.Sprintf(" 0-%d", cluster.Slots-1)
+		case s.Leader != "":
+			master = nodeID(s.Leader)
+		}
+		link := "disconnected"
+		if server.Reachable {
+			link = "connected"
+		}
+		fmt.Fprintf(&b, "%s %s:%d@%d %s %s 0 0 %d %s%s\n", nodeID(server.ID), host, port, peerPort,
+			a.nodeFlags(server, s), master, s.Term, link, slots)
+	}
+	return reply.VerbatimText(b.String())
+}
+
+func (a *Admin) nodeFlags(server Server, s Status) string {
+	var flags []string
+	if server.ID == a.Server {
+		flags = append(flags, "myself")
+	}
+	if server.ID == s.Leader {
+		flags = append(flags, "master")
+	} else {
+		flags = append(flags, "slave")
+	}
+	if !server.Reachable {
+		flags = append(flags, "fail?")
+	}
+	if server.ClientAddr == "" {
+		flags = append(flags, "noaddr")
+	}
+	return strings.Join(flags, ",")
+}
+
+// serving returns the servers that clients may be sent to, the leader first;
+// none when there is no leader, or clients have no address for it.
+func (a *Admin) serving(s Status) []Server {
+	var leader, others []Server
+	for _, server := range a.Roster.Servers() {
+		switch {
+		case server.ClientAddr == "":
+		case server.ID == s.Leader:
+			leader = append(leader, server)
+		case server.Voter:
+			others = append(others, server)
+		}
+	}
+	if len(leader) == 0 {
+		return nil
+	}
+	return append(leader, others...)
+}
+
+// clusterSlotsCommand lists one range: all slots, the leader and its replicas
+// that are in reach.
+func (a *Admin) clusterSlotsCommand(context.Context, *command.Call) reply.Value {
+	s := a.Member.Status()
+	serving := a.serving(s)
+	if len(serving) == 0 {
+		return reply.List()
+	}
+	elems := []reply.Value{reply.Int(0), reply.Int(cluster.Slots - 1)}
+	for _, server := range serving {
+		if server.ID != s.Leader && !server.Reachable {
+			continue
+		}
+		host, port := splitAddr(server.ClientAddr)
+		elems = append(elems, reply.List(reply.Text(host), reply.Int(int64(port)), reply.Text(nodeID(server.ID)), reply.MapOf()))
+	}
+	return reply.List(reply.List(elems...))
+}
+
+// clusterShardsCommand lists one shard with all slots and every server.
+func (a *Admin) clusterShardsCommand(ctx context.Context, _ *command.Call) reply.Value {
+	s := a.Member.Status()
+	stored := map[string]uint64{}
+	for _, r := range a.replicas(ctx) {
+		if r.known {
+			stored[r.server.ID] = r.stored
+		}
+	}
+	stored[a.Server] = s.AppliedIndex
+	slots := reply.List()
+	if s.Leader != "" {
+		slots = reply.List(reply.Int(0), reply.Int(cluster.Slots-1))
+	}
+	var nodes []reply.Value
+	for _, server := range a.Roster.Servers() {
+		if server.ClientAddr != "" {
+			nodes = append(nodes, a.shardNode(server, s, stored[server.ID]))
+		}
+	}
+	return reply.List(reply.MapOf(reply.Text("slots"), slots, reply.Text("nodes"), reply.List(nodes...)))
+}
+
+func (a *Admin) shardNode(server Server, s Status, offset uint64) reply.Value {
+	host, port := splitAddr(server.ClientAddr)
+	fields := []reply.Value{
+		reply.Text("id"), reply.Text(nodeID(server.ID)),
+		reply.Text("port"), reply.Int(int64(port)),
+		reply.Text("ip"), reply.Text(host),
+		reply.Text("endpoint"), reply.Text(host),
+	}
+	if _, err := netip.ParseAddr(host); err != nil {
+		fields = append(fields, reply.Text("hostname"), reply.Text(host))
+	}
+	role, health := "replica", "online"
+	switch {
+	case server.ID == s.Leader:
+		role = "master"
+	case !server.Reachable:
+		health = "fail"
+	case !server.Voter:
+		health = "loading"
+	}
+	return reply.MapOf(append(fields, reply.Text("role"), reply.Text(role),
+		reply.Text("replication-offset"), number(offset), reply.Text("health"), reply.Text(health))...)
+}

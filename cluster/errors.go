@@ -1,0 +1,22 @@
+package cluster
+
+import "errors"
+
+var (
+	// ErrNotLeader means that the server asked does not lead; nothing was done.
+	ErrNotLeader = errors.New("cluster: not the leader")
+	// ErrBusy means that the server asked has too much to do; nothing was done.
+	ErrBusy = errors.New("cluster: busy")
+	// ErrStarting means that the server asked has no running member yet; nothing was done.
+	ErrStarting = errors.New("cluster: starting")
+	// ErrRemoved means that this server is not in the configuration any more
+	// and may not come back with its data.
+	ErrRemoved = errors.New("cluster: this server has been removed")
+)
+
+// What a client is told in redirect mode when no leader is known (the table of
+// replies in the design; the texts are node's).
+const (
+	downForWrite = "CLUSTERDOWN no leader elected; the write was not applied"
+	downForRead  = "CLUSTERDOWN no leader confirmed the read"
+)

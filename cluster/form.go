@@ -1,0 +1,254 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/kvorum/kvorum/fsm/member"
+)
+
+// Action says how a server enters its cluster.
+type Action uint8
+
+// The actions.
+const (
+	// Bootstrap: open the member with the Formation, as the founder.
+	Bootstrap Action = iota + 1
+	// Await: open the member without one. It is promised; its leader will find it.
+	Await
+	// Resume: open the member without one. It has been in its cluster before.
+	Resume
+	// Join: open the member without one. It has been added as a non-voter.
+	Join
+)
+
+// Start is what Form found out.
+type Start struct {
+	Action    Action
+	Cluster   string
+	Formation *member.Formation // of Bootstrap
+}
+
+// Form brings this server to the point where its member may be opened. hasState
+// says whether its disk holds anything that Raft has stored (a term, an entry,
+// a snapshot). It waits, and says in the log for whom, until ctx ends; an error
+// means that this server cannot enter.
+//
+// What the vault holds is the state; a crash resumes at the same one.
+//
+//	vault              Raft's state  who        what happens
+//	1 nothing          –             founder    asks all others until every one is fresh and has the same list;
+//	                                            mints the cluster and its configuration (F), promises F to
+//	                                            itself: to 2. If one belongs to a cluster: as 4
+//	2 promise F        none          founder    asks each server of F to promise; all have, or a majority has
+//	                                            and the others' directories were replaced: Bootstrap with F
+//	3 promise F        some          founder    Bootstrap with F (the member redoes one that was cut short)
+//	4 nothing          –             a member   waits for a founder's promise, stored before it is answered: to 5.
+//	                                            If a leader would have it (knock): stores that cluster: to 6
+//	5 promise F        any           a member   Await
+//	6 cluster, no F    none          any        asks the leader until its own addition is committed; only then
+//	                                            opens its Raft lane: Join
+//	7 cluster, no F    some          any        Resume
+//
+// Why there is one cluster at most:
+//   - Only the lowest id founds, lists are compared whole, and one vault holds
+//     one promise for ever. Two formations need two incarnations of the founder.
+//   - A later incarnation founds only when every other member is fresh, and
+//     stays so until asked to promise (answerHello). A formation F that could
+//     still elect a leader has been promised by a majority, so one of its
+//     members answers with F, and F stays.
+//   - F can begin with only a majority of its promises (state 2), since a server
+//     whose directory was replaced never votes under its old name again.
+//
+// Where it ends with a message instead of a cluster: when the founder's
+// directory is lost after others have promised and before any of them has an
+// entry (they keep a promise that nobody can redeem), or when a majority of
+// F's members lose theirs before F has begun. Nothing was ever written then;
+// the message names the directories to be emptied, and the start goes on by
+// itself as soon as they are. The remedy is not automatic, since a promise
+// that could be taken back would be none.
+//
+// A server in state 6 opens its Raft lane only after its addition is
+// committed. So whoever holds entries and is not in the configuration has been
+// removed from it, and is refused (Settle).
+func (s *Service) Form(ctx context.Context, hasState bool) (Start, error) {
+	r := &report{service: s}
+	for {
+		identity := s.cfg.Vault.Identity()
+		if p := identity.Promise; p != nil {
+			return s.keep(ctx, p, hasState)
+		}
+		if identity.Cluster != "" {
+			return s.enter(ctx, identity.Cluster, hasState)
+		}
+		step, err := s.freshStep(ctx, r)
+		if err != nil {
+			return Start{}, fmt.Errorf("first start: %w", err)
+		}
+		if step == stepped {
+			continue
+		}
+		if !s.pauseOr(ctx, surveyEvery, s.bound) {
+			return Start{}, fmt.Errorf("first start: %w", s.whyEnded(ctx))
+		}
+	}
+}
+
+// keep goes on from a stored promise (states 2, 3 and 5).
+func (s *Service) keep(ctx context.Context, f *member.Formation, hasState bool) (Start, error) {
+	s.endpoint.Join(f.Cluster)
+	if founderOf(f) != s.server {
+		return Start{Action: Await, Cluster: f.Cluster}, nil
+	}
+	if !hasState {
+		if err := s.collect(ctx, f); err != nil {
+			return Start{}, fmt.Errorf("first start: %w", err)
+		}
+	}
+	return Start{Action: Bootstrap, Cluster: f.Cluster, Formation: f}, nil
+}
+
+// enter goes on from a cluster that is stored without a promise (states 6 and 7).
+func (s *Service) enter(ctx context.Context, cluster string, hasState bool) (Start, error) {
+	if hasState {
+		s.endpoint.Join(cluster)
+		return Start{Action: Resume, Cluster: cluster}, nil
+	}
+	if err := s.join(ctx, cluster); err != nil {
+		return Start{}, fmt.Errorf("join cluster %s: %w", cluster, err)
+	}
+	s.endpoint.Join(cluster)
+	return Start{Action: Join, Cluster: cluster}, nil
+}
+
+// outcome of one round of a fresh server.
+type outcome bool
+
+const (
+	waiting outcome = false
+	stepped outcome = true // the vault has changed
+)
+
+// freshStep is one round of states 1 and 4.
+func (s *Service) freshStep(ctx context.Context, r *report) (outcome, error) {
+	views := s.survey(ctx)
+	if ctx.Err() != nil || s.ctx.Err() != nil {
+		return waiting, s.whyEnded(ctx)
+	}
+	d := s.decide(views)
+	switch d.verdict {
+	case verdictFound:
+		return stepped, s.found(d.servers)
+	case verdictKnock:
+		cluster, err := s.knock(ctx)
+		if err == nil {
+			return stepped, s.bindTo(cluster)
+		}
+		d.waitsFor = append(d.waitsFor, "the leader: "+err.Error())
+	}
+	r.say("the first start waits", d.waitsFor)
+	return waiting, nil
+}
+
+// found mints the cluster and stores the founder's own promise.
+func (s *Service) found(servers []member.Server) error {
+	f := member.Formation{Cluster: rand.Text(), Servers: servers}
+	err := s.bind(func() error {
+		if s.cfg.Vault.Identity().Cluster != "" {
+			return nil // bound meanwhile: the next round sees it
+		}
+		return s.cfg.Vault.Promise(f)
+	})
+	if err != nil {
+		return fmt.Errorf("store the formation: %w", err)
+	}
+	s.logger.Info("founding a cluster", slog.String("cluster", f.Cluster), slog.String("members", s.list.String()))
+	return nil
+}
+
+// bindTo stores the cluster that would have us.
+func (s *Service) bindTo(cluster string) error {
+	return s.bind(func() error {
+		if s.cfg.Vault.Identity().Cluster != "" {
+			return nil // a founder's promise was faster
+		}
+		if err := s.cfg.Vault.Join(cluster); err != nil {
+			return fmt.Errorf("store the cluster: %w", err)
+		}
+		s.logger.Info("found a running cluster to join", slog.String("cluster", cluster))
+		return nil
+	})
+}
+
+var errDirectoryReplaced = errors.New("its data directory was replaced")
+
+// collect has every server of F promise itself to it (state 2).
+func (s *Service) collect(ctx context.Context, f *member.Formation) error {
+	r := &report{service: s}
+	promised := map[string]bool{s.server: true}
+	for {
+		var waitsFor, replaced []string
+		for _, result := range s.askPromises(ctx, f, promised) {
+			switch {
+			case result.err == nil:
+				promised[result.server] = true
+			case errors.Is(result.err, errDirectoryReplaced):
+				replaced = append(replaced, result.server)
+			default:
+				waitsFor = append(waitsFor, fmt.Sprintf("%s: %v", result.server, result.err))
+			}
+		}
+		if len(promised) == len(f.Servers) {
+			return nil
+		}
+		if len(waitsFor) == 0 && len(promised) > len(f.Servers)/2 {
+			s.logger.Warn("founding without servers whose data directories were replaced; they will join", slog.Any("servers", replaced))
+			return nil
+		}
+		if 2*(len(f.Servers)-len(replaced)) <= len(f.Servers) {
+			waitsFor = append(waitsFor, fmt.Sprintf(
+				"nobody: too many directories (of %v) were replaced before the cluster began; nothing was ever written: empty the data directory of %s as well and start it again",
+				replaced, s.server))
+		}
+		r.say("founding waits for promises", waitsFor)
+		if !s.pause(ctx, surveyEvery) {
+			return s.whyEnded(ctx)
+		}
+	}
+}
+
+// decide is what a fresh server does after a survey; it is a function of the
+// list, this server's name and what the others said.
+func (s *Service) decide(views []view) decision {
+	d := decision{verdict: verdictFound}
+	var knock bool
+	for _, v := range views {
+		if text := s.obstacle(v); text != "" {
+			d.waitsFor = append(d.waitsFor, text)
+		}
+		if v.err == nil && v.answer.Cluster != "" {
+			knock = knock || v.answer.Promise == nil || serverOf(v.answer.Promise, member.ID(s.server)) != s.server
+		}
+		if v.err == nil {
+			d.servers = append(d.servers, member.Server{ID: v.answer.Server, PeerAddr: v.listed.PeerAddr, Voter: true})
+		}
+	}
+	switch {
+	case knock:
+		d.verdict = verdictKnock
+		d.waitsFor = append(d.waitsFor, s.unredeemed(views)...)
+	case len(d.waitsFor) > 0:
+		d.verdict = verdictWait
+	case s.list.founder() != member.ID(s.server):
+		d.verdict = verdictWait
+		d.waitsFor = []string{s.list.founder() + ", to found the cluster"}
+	}
+	own, _ := s.list.find(member.ID(s.server))
+	d.servers = append(d.servers, member.Server{ID: s.server, PeerAddr: own.PeerAddr, Voter: true})
+	slices.SortFunc(d.servers, func(a, b member.Server) int { return compareIDs(a.ID, b.ID) })
+	return d
+}

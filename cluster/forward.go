@@ -1,0 +1,158 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kvorum/kvorum/transport/peer"
+)
+
+// The member's questions to others. Each returns at once and calls done exactly
+// once, from any goroutine, possibly before it returns; done must not block.
+
+// Forward hands an encoded batch to the leader. Batches to one server arrive
+// in the order of the calls. nil means committed; ErrNotLeader, ErrBusy,
+// ErrStarting and peer.ErrNotSent that it was not proposed; any other error
+// that the outcome is unknown.
+func (s *Service) Forward(server string, batch []byte, done func(error)) {
+	req := peer.Request{Kind: kindForward, Class: peer.Bulk, Hops: 1, Payload: batch}
+	s.endpoint.Send(server, req, func(a peer.Answer, err error) {
+		if err == nil {
+			err = errorOf(a)
+		}
+		done(err)
+	})
+}
+
+// ReadIndex asks the leader for an index that confirms this server's reads;
+// term is this server's, read after those reads arrived.
+func (s *Service) ReadIndex(server string, term uint64, done func(ReadAnswer, error)) {
+	req := peer.Request{Kind: kindReadIndex, Payload: appendNumbers(make([]byte, 0, 8), term)}
+	s.endpoint.Send(server, req, func(a peer.Answer, err error) {
+		if err == nil {
+			err = errorOf(a)
+		}
+		var r ReadAnswer
+		var stamp uint64
+		if err == nil {
+			_, err = cutNumbers(a.Payload, &r.Index, &r.Term, &stamp)
+			r.StampMS = int64(stamp)
+		}
+		if err != nil {
+			done(ReadAnswer{}, fmt.Errorf("ask for a read index: %w", err))
+			return
+		}
+		done(r, nil)
+	})
+}
+
+// Term asks a server for its current term.
+func (s *Service) Term(server string, done func(uint64, error)) {
+	s.endpoint.Send(server, peer.Request{Kind: kindTerm}, func(a peer.Answer, err error) {
+		if err == nil {
+			err = errorOf(a)
+		}
+		var term uint64
+		if err == nil {
+			_, err = cutNumbers(a.Payload, &term)
+		}
+		if err != nil {
+			done(0, fmt.Errorf("ask for a term: %w", err))
+			return
+		}
+		done(term, nil)
+	})
+}
+
+// ask calls a server of our cluster and turns refusing answers into errors.
+func (s *Service) ask(ctx context.Context, server string, req peer.Request) (peer.Answer, error) {
+	a, err := s.endpoint.Call(ctx, server, req)
+	if err != nil {
+		return a, err
+	}
+	return a, errorOf(a)
+}
+
+// handler is the side of a Service that other servers see.
+type handler struct{ *Service }
+
+// Admit implements peer.Handler. Whether the caller is in the configuration is
+// not asked here: ours may be behind the caller's.
+func (h handler) Admit(peer.Greeting) error {
+	<-h.opened
+	return nil
+}
+
+// Serve implements peer.Handler: a gate for each kind of request.
+func (h handler) Serve(from peer.Caller, req peer.Request, to peer.Responder) {
+	switch req.Kind {
+	case kindHello, kindPromise, kindAdmit:
+		h.work(from, req, to)
+		return
+	}
+	a := h.attached.Load()
+	switch {
+	case from.Lane != peer.Requests:
+		to.Answer(peer.Answer{Status: statusNoSuch})
+	case a == nil:
+		to.Answer(answerOf(ErrStarting))
+	case req.Kind == kindForward && req.Hops > hopsMax:
+		to.Answer(answerOf(ErrNotLeader)) // it has been forwarded before: never again
+	case req.Kind == kindForward:
+		a.member.AcceptForward(req.Payload, func(err error) { to.Answer(answerOf(err)) })
+	case req.Kind == kindReadIndex:
+		serveReadIndex(a.member, from.Server, req, to)
+	case req.Kind == kindTerm:
+		to.Answer(peer.Answer{Payload: appendNumbers(nil, a.member.CurrentTerm())})
+	case req.Kind == kindState:
+		to.Answer(peer.Answer{Payload: h.encodeState(a.member.State())})
+	default:
+		to.Answer(peer.Answer{Status: statusNoSuch})
+	}
+}
+
+func serveReadIndex(m Member, server string, req peer.Request, to peer.Responder) {
+	var term uint64
+	if _, err := cutNumbers(req.Payload, &term); err != nil {
+		to.Answer(answerOf(err))
+		return
+	}
+	m.AnswerReadIndex(server, term, func(r ReadAnswer, err error) {
+		if err != nil {
+			to.Answer(answerOf(err))
+			return
+		}
+		to.Answer(peer.Answer{Payload: appendNumbers(make([]byte, 0, 24), r.Index, r.Term, uint64(r.StampMS))})
+	})
+}
+
+// work answers a question that takes time (a synced write, a change of the
+// configuration) on a goroutine of its own.
+func (h handler) work(from peer.Caller, req peer.Request, to peer.Responder) {
+	select {
+	case h.handlers <- struct{}{}:
+	default:
+		to.Answer(answerOf(ErrBusy))
+		return
+	}
+	h.running.Go(func() {
+		defer func() { <-h.handlers }()
+		answer, err := h.handle(from, req)
+		if err != nil {
+			to.Answer(answerOf(err))
+			return
+		}
+		to.Answer(peer.Answer{Payload: answer})
+	})
+}
+
+func (h handler) handle(from peer.Caller, req peer.Request) ([]byte, error) {
+	switch req.Kind {
+	case kindHello:
+		return h.answerHello(from.Server, req.Payload)
+	case kindPromise:
+		return nil, h.answerPromise(from.Server, req.Payload)
+	default:
+		return h.answerAdmit(req)
+	}
+}

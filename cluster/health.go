@@ -1,0 +1,102 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/kvorum/kvorum/transport/peer"
+)
+
+// Health is what was last learned of another server.
+type Health struct {
+	Server    string
+	Reachable bool // it answered the last question
+	Err       error
+	State     State
+	AsOf      time.Time     // when it last answered, on this server's clock
+	RTT       time.Duration // of that question
+	// Skew is the other wall clock minus ours, uncertain by half of RTT.
+	Skew time.Duration
+}
+
+type healthBook struct {
+	mu      sync.Mutex
+	servers map[string]Health
+}
+
+func (h handler) encodeState(s State) []byte {
+	b := appendNumbers(nil, s.Stored, s.Applied, s.Term, uint64(h.cfg.Now().UnixNano()))
+	return append(b, s.Leader...)
+}
+
+// Inspect asks a server for its state now. The error says why there is none.
+func (s *Service) Inspect(ctx context.Context, server string) (Health, error) {
+	sent, wall := time.Now(), s.cfg.Now()
+	a, err := s.ask(ctx, server, peer.Request{Kind: kindState})
+	if err != nil {
+		return Health{Server: server, Err: err}, fmt.Errorf("ask %s for its state: %w", server, err)
+	}
+	h := Health{Server: server, Reachable: true, RTT: time.Since(sent), AsOf: time.Now()}
+	var theirs uint64
+	rest, err := cutNumbers(a.Payload, &h.State.Stored, &h.State.Applied, &h.State.Term, &theirs)
+	if err != nil {
+		return Health{Server: server, Err: err}, err
+	}
+	h.State.Leader = string(rest)
+	h.Skew = time.Unix(0, int64(theirs)).Sub(wall.Add(h.RTT / 2))
+	return h, nil
+}
+
+// Stored asks a server for the index of the last entry on its disk (WAIT).
+func (s *Service) Stored(ctx context.Context, server string) (uint64, error) {
+	h, err := s.Inspect(ctx, server)
+	return h.State.Stored, err
+}
+
+// Health returns what was last learned of a server; false: nothing yet.
+func (s *Service) Health(server string) (Health, bool) {
+	s.health.mu.Lock()
+	defer s.health.mu.Unlock()
+	h, ok := s.health.servers[server]
+	return h, ok
+}
+
+// watch asks the others for their state from time to time.
+func (s *Service) watch() {
+	for s.pause(s.ctx, watchEvery) {
+		s.look()
+	}
+}
+
+// look asks every other server once, side by side.
+func (s *Service) look() {
+	ctx, cancel := context.WithTimeout(s.ctx, watchTimeout)
+	defer cancel()
+	var mu sync.Mutex
+	var asking sync.WaitGroup
+	found := map[string]Health{}
+	for _, other := range s.attached.Load().member.Servers() {
+		if other.ID == s.server {
+			continue
+		}
+		asking.Go(func() {
+			h, _ := s.Inspect(ctx, other.ID) // its error is in h
+			mu.Lock()
+			found[other.ID] = h
+			mu.Unlock()
+		})
+	}
+	asking.Wait()
+	s.health.mu.Lock()
+	before := s.health.servers
+	s.health.servers = found
+	s.health.mu.Unlock()
+	for server, h := range found {
+		if was, known := before[server]; known && was.Reachable != h.Reachable {
+			s.logger.Info("a peer's reachability has changed", slog.String("server", server), slog.Bool("reachable", h.Reachable))
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package cluster
+
+import "time"
+
+const (
+	// membersMax bounds the list of a first start: a larger cluster gains
+	// nothing from more voters.
+	membersMax = 9
+	// handlersMax bounds questions about membership that are worked on at once;
+	// more are answered busy.
+	handlersMax = 32
+	// hopsMax is how often a request may have been passed on: once, to the leader.
+	hopsMax = 1
+	// messageBytesMax bounds a message about membership.
+	messageBytesMax = 64 << 10
+
+	// surveyEvery is how often a server that is not in a cluster yet asks the
+	// others, and how often promises are asked for again.
+	surveyEvery = 500 * time.Millisecond
+	// reportEvery is how often a start that waits says for whom.
+	reportEvery = 5 * time.Second
+	// askTimeout bounds one question to one server during a start.
+	askTimeout = 2 * time.Second
+	// admitTimeout bounds an admission: two changes of the configuration.
+	admitTimeout = 15 * time.Second
+	// askAdmitTimeout bounds one question for a place, put to one server, which
+	// may pass it on. Asking again is harmless.
+	askAdmitTimeout = 5 * time.Second
+	// settleEvery is how often a server asks whether it is a voter yet.
+	settleEvery = 500 * time.Millisecond
+	// caughtUpEntries is how far a new server's machine may be behind the
+	// leader's to count as caught up.
+	caughtUpEntries = 64
+	// caughtUpFor is how long it has to stay so before it becomes a voter.
+	caughtUpFor = time.Second
+	// runningTimeout bounds the question whether a server that is to be
+	// replaced still runs.
+	runningTimeout = time.Second
+	// leaderWithin bounds the wait for a leader to redirect clients to: the
+	// default of the write time-out.
+	leaderWithin = 5 * time.Second
+	// leaderEvery is how often such a wait looks for one.
+	leaderEvery = 10 * time.Millisecond
+	// watchEvery is how often the others are asked for their state (reachability, clock skew).
+	watchEvery = 5 * time.Second
+	// watchTimeout bounds one such question.
+	watchTimeout = 2 * time.Second
+)

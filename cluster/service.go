@@ -1,0 +1,153 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/transport/peer"
+)
+
+// Config is what a Service is made of.
+type Config struct {
+	Members   []Listed // the first start's list, this server among them
+	Vault     Vault
+	Listener  net.Listener // the peer port
+	Dial      func(ctx context.Context, addr string) (net.Conn, error)
+	Advertise string           // host:port that other servers dial
+	Now       func() time.Time // the wall clock, for measuring skew
+	Logger    *slog.Logger
+}
+
+// Service is this server's place among the others: its peer port, what it asks
+// them and what it answers.
+type Service struct {
+	cfg      Config
+	server   string // id@incarnation
+	list     list
+	endpoint *peer.Endpoint
+	logger   *slog.Logger
+
+	ctx     context.Context // ends with the service
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	ending  sync.Mutex // orders Attach and Close
+	ended   bool
+
+	attached atomic.Pointer[attached]
+	opened   chan struct{} // closed once endpoint is set: handlers wait for it
+	handlers chan struct{} // one token per handler at work
+	binding  chan struct{} // one token: who holds it may bind the vault
+	surveyor string        // the founder that last asked where we stand; under binding
+	bound    chan struct{} // capacity 1: a promise was stored
+	admitted chan struct{} // one token: who holds it may change the configuration
+	caughtUp map[string]time.Time
+	health   healthBook
+}
+
+// attached is the running member.
+type attached struct {
+	member     Member
+	membership Membership
+}
+
+// Open opens the peer port. Until Attach, only questions of the first start
+// are answered. The Service owns the listener from then on.
+func Open(cfg Config) (*Service, error) {
+	identity := cfg.Vault.Identity()
+	own, err := newList(cfg.Members)
+	if err != nil {
+		return nil, fmt.Errorf("the list of members: %w", err)
+	}
+	id := member.ID(identity.Server)
+	if _, ok := own.find(id); !ok && identity.Cluster == "" {
+		return nil, fmt.Errorf("the list of members %s does not name this server, %q", own, id)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	s := &Service{
+		cfg: cfg, server: identity.Server, list: own, logger: cfg.Logger,
+		opened:   make(chan struct{}),
+		handlers: make(chan struct{}, handlersMax),
+		binding:  make(chan struct{}, 1),
+		bound:    make(chan struct{}, 1),
+		admitted: make(chan struct{}, 1),
+		caughtUp: map[string]time.Time{},
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.endpoint = peer.Open(peer.Config{
+		Server: identity.Server, Advertise: cfg.Advertise, Listener: cfg.Listener,
+		Dial: cfg.Dial, Book: addressBook{s}, Handler: handler{s}, Logger: cfg.Logger,
+	})
+	close(s.opened)
+	return s, nil
+}
+
+// Streams is the lane of Raft's connections, for the member's transport.
+func (s *Service) Streams() *peer.Streams { return s.endpoint.Streams() }
+
+// Server is this server's name, id@incarnation.
+func (s *Service) Server() string { return s.server }
+
+// Attach gives the service the member that Form made possible. From then on it
+// answers others' questions and watches them. It is called once.
+func (s *Service) Attach(m Member, ms Membership) {
+	s.ending.Lock()
+	defer s.ending.Unlock()
+	if s.ended {
+		return
+	}
+	s.attached.Store(&attached{m, ms})
+	s.running.Go(s.watch)
+}
+
+// Close ends the service and every connection. The member must not be asked
+// anything afterwards; what it has asked fails.
+func (s *Service) Close() error {
+	s.ending.Lock()
+	s.ended = true
+	s.ending.Unlock()
+	s.cancel()
+	err := s.endpoint.Close()
+	s.running.Wait()
+	if err != nil {
+		return fmt.Errorf("close the peer port: %w", err)
+	}
+	return nil
+}
+
+// pause waits for d; false means that ctx or the service has ended.
+func (s *Service) pause(ctx context.Context, d time.Duration) bool { return s.pauseOr(ctx, d, nil) }
+
+// pauseOr is pause, cut short by early.
+func (s *Service) pauseOr(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-early:
+		return true
+	case <-ctx.Done():
+		return false
+	case <-s.ctx.Done():
+		return false
+	}
+}
+
+// whyEnded says why a wait ended.
+func (s *Service) whyEnded(ctx context.Context) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return peer.ErrClosed
+}

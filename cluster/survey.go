@@ -1,0 +1,183 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/transport/peer"
+)
+
+// view is what one listed member said of itself, or why it said nothing.
+type view struct {
+	listed Listed
+	answer helloAnswer
+	err    error
+}
+
+// verdict is what a fresh server does next.
+type verdict uint8
+
+const (
+	verdictWait verdict = iota
+	verdictFound
+	verdictKnock
+)
+
+type decision struct {
+	verdict  verdict
+	servers  []member.Server // of verdictFound: the first configuration, founder first
+	waitsFor []string
+}
+
+func compareIDs(a, b string) int { return strings.Compare(member.ID(a), member.ID(b)) }
+
+// others are the listed members apart from this server.
+func (s *Service) others() []Listed {
+	return slices.DeleteFunc(slices.Clone(s.list), func(m Listed) bool { return m.ID == member.ID(s.server) })
+}
+
+// survey asks every other listed member where it stands.
+func (s *Service) survey(ctx context.Context) []view {
+	others := s.others()
+	views := make([]view, len(others))
+	var asking sync.WaitGroup
+	for i, m := range others {
+		asking.Go(func() {
+			views[i].listed = m
+			views[i].answer, views[i].err = s.hello(ctx, m)
+		})
+	}
+	asking.Wait()
+	return views
+}
+
+func (s *Service) hello(ctx context.Context, m Listed) (answer helloAnswer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	server, a, err := s.endpoint.Ask(ctx, m.PeerAddr, "", peer.Request{Kind: kindHello, Payload: encode(helloQuestion{s.list})})
+	if err == nil {
+		err = errorOf(a)
+	}
+	if err != nil {
+		return answer, err
+	}
+	if member.ID(server) != m.ID {
+		return answer, fmt.Errorf("at %s is %s, and not %s", m.PeerAddr, server, m.ID)
+	}
+	if err := decode(a.Payload, &answer); err != nil {
+		return answer, err
+	}
+	if answer.Server != server {
+		return answer, fmt.Errorf("%s says that it is %s", server, answer.Server)
+	}
+	return answer, nil
+}
+
+// obstacle says why one member's answer keeps a fresh server waiting, "" if it
+// does not.
+func (s *Service) obstacle(v view) string {
+	switch {
+	case v.err != nil:
+		return fmt.Sprintf("%s at %s: %v", v.listed.ID, v.listed.PeerAddr, v.err)
+	case v.answer.Cluster == "" && !slices.Equal(s.list, list(v.answer.List)):
+		return differentLists(s.server, s.list, v.answer.Server, v.answer.List)
+	case v.answer.Promise != nil && serverOf(v.answer.Promise, member.ID(s.server)) == s.server:
+		return fmt.Sprintf("%s, which founds cluster %s", founderOf(v.answer.Promise), v.answer.Cluster)
+	}
+	return ""
+}
+
+// unredeemed explains promises that nobody can redeem any more: all others have
+// answered, none of them has begun, and those that are promised are so to an
+// earlier incarnation of this server, whose directory is gone (see Form).
+func (s *Service) unredeemed(views []view) []string {
+	var cluster string
+	var promised []string
+	for _, v := range views {
+		p := v.answer.Promise
+		switch {
+		case v.err != nil || v.answer.Begun:
+			return nil
+		case p == nil && v.answer.Cluster != "":
+			return nil
+		case p == nil:
+			continue
+		case member.ID(founderOf(p)) != member.ID(s.server):
+			return nil
+		}
+		cluster = p.Cluster
+		promised = append(promised, v.answer.Server)
+	}
+	if len(promised) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("nobody: %v are promised to cluster %s, which an earlier data directory of %s was to found and never began; "+
+		"nothing was ever written: empty the data directories of %v and start them again", promised, cluster, member.ID(s.server), promised)}
+}
+
+// promiseResult is what became of asking one server to promise.
+type promiseResult struct {
+	server string
+	err    error
+}
+
+// askPromises asks the servers of F that have not promised yet, side by side.
+func (s *Service) askPromises(ctx context.Context, f *member.Formation, promised map[string]bool) []promiseResult {
+	var results []promiseResult
+	for _, m := range f.Servers {
+		if !promised[m.ID] {
+			results = append(results, promiseResult{server: m.ID})
+		}
+	}
+	payload := encode(f)
+	var asking sync.WaitGroup
+	for i := range results {
+		asking.Go(func() { results[i].err = s.askPromise(ctx, f, results[i].server, payload) })
+	}
+	asking.Wait()
+	return results
+}
+
+func (s *Service) askPromise(ctx context.Context, f *member.Formation, server string, payload []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	var addr string
+	for _, m := range f.Servers {
+		if m.ID == server {
+			addr = m.PeerAddr
+		}
+	}
+	_, a, err := s.endpoint.Ask(ctx, addr, server, peer.Request{Kind: kindPromise, Payload: payload})
+	var refusal *peer.Refusal
+	if errors.As(err, &refusal) && refusal.Reason == peer.WrongServer && member.ID(refusal.Server) == member.ID(server) {
+		return errDirectoryReplaced
+	}
+	if err != nil {
+		return err
+	}
+	return errorOf(a)
+}
+
+// report says in the log what a start waits for, at once when that changes and
+// every few seconds.
+type report struct {
+	service *Service
+	last    string
+	at      time.Time
+}
+
+func (r *report) say(what string, waitsFor []string) {
+	text := strings.Join(waitsFor, "; ")
+	if text == r.last && time.Since(r.at) < reportEvery {
+		return
+	}
+	r.last, r.at = text, time.Now()
+	r.service.logger.Info(what, slog.String("for", text))
+}

@@ -1,0 +1,14 @@
+package cluster
+
+import "github.com/kvorum/kvorum/fsm/member"
+
+// Vault keeps a server's identity on its disk. Every method returns only when
+// what it stored is synced.
+type Vault interface {
+	Identity() member.Identity
+	// Promise binds the server to a first configuration. The same one again
+	// changes nothing; another is refused.
+	Promise(f member.Formation) error
+	// Join records the cluster that has admitted this server.
+	Join(cluster string) error
+}

@@ -1,0 +1,152 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/transport/peer"
+)
+
+// The kinds of requests between servers. The numbers never change.
+const (
+	kindForward   peer.Kind = 1 // payload: an encoded batch
+	kindReadIndex peer.Kind = 2 // payload: the asker's term; answer: index, term, stamp
+	kindTerm      peer.Kind = 3 // answer: term
+	kindState     peer.Kind = 4 // answer: stored, applied, term, wall clock (ns), leader's name
+	kindHello     peer.Kind = 5 // helloQuestion, helloAnswer
+	kindPromise   peer.Kind = 6 // member.Formation; the answer is empty
+	kindAdmit     peer.Kind = 7 // admitQuestion, admitAnswer
+)
+
+// The statuses of answers. The numbers never change.
+const (
+	statusOK        uint8 = 0
+	statusNotLeader uint8 = 1
+	statusBusy      uint8 = 2
+	statusStarting  uint8 = 3
+	statusRefused   uint8 = 4 // the payload says why
+	statusUnknown   uint8 = 5 // unknown outcome; the payload says why
+	statusNoSuch    uint8 = 6 // the kind of request is unknown, or not for this lane
+)
+
+// refused is a server's refusal, with a text for people.
+type refused struct{ text string }
+
+func (r *refused) Error() string { return r.text }
+
+// answerOf is the answer that carries an error.
+func answerOf(err error) peer.Answer {
+	var r *refused
+	switch {
+	case err == nil:
+		return peer.Answer{}
+	case errors.As(err, &r):
+		return peer.Answer{Status: statusRefused, Payload: []byte(r.text)}
+	case errors.Is(err, ErrNotLeader):
+		return peer.Answer{Status: statusNotLeader}
+	case errors.Is(err, ErrBusy):
+		return peer.Answer{Status: statusBusy}
+	case errors.Is(err, ErrStarting):
+		return peer.Answer{Status: statusStarting}
+	}
+	return peer.Answer{Status: statusUnknown, Payload: []byte(err.Error())}
+}
+
+// errorOf is the error that an answer carries, nil for none.
+func errorOf(a peer.Answer) error {
+	switch a.Status {
+	case statusOK:
+		return nil
+	case statusNotLeader:
+		return ErrNotLeader
+	case statusBusy:
+		return ErrBusy
+	case statusStarting:
+		return ErrStarting
+	case statusRefused:
+		return &refused{string(a.Payload)}
+	case statusUnknown:
+		return fmt.Errorf("the other server failed: %s", a.Payload)
+	}
+	return fmt.Errorf("the other server answered with status %d", a.Status)
+}
+
+var errShort = errors.New("cluster: an answer is too short")
+
+func appendNumbers(dst []byte, numbers ...uint64) []byte {
+	for _, n := range numbers {
+		dst = binary.LittleEndian.AppendUint64(dst, n)
+	}
+	return dst
+}
+
+// cutNumbers reads numbers from the front of b.
+func cutNumbers(b []byte, numbers ...*uint64) ([]byte, error) {
+	if len(b) < 8*len(numbers) {
+		return nil, errShort
+	}
+	for _, n := range numbers {
+		*n, b = binary.LittleEndian.Uint64(b), b[8:]
+	}
+	return b, nil
+}
+
+// Listed is one member of the list that an operator gives every server for its
+// first start.
+type Listed struct {
+	ID       string `json:"id"`
+	PeerAddr string `json:"peer_addr"`
+}
+
+// helloQuestion asks a server who it is and where it stands.
+type helloQuestion struct {
+	List []Listed `json:"list"` // the asker's
+}
+
+// helloAnswer says where a server stands in its first start.
+type helloAnswer struct {
+	Server  string            `json:"server"`
+	List    []Listed          `json:"list"`
+	Cluster string            `json:"cluster,omitempty"` // "": fresh
+	Promise *member.Formation `json:"promise,omitempty"`
+	Begun   bool              `json:"begun,omitempty"` // it knows a configuration: its cluster exists
+}
+
+// admitQuestion asks the leader for a place in the cluster.
+type admitQuestion struct {
+	Server   string `json:"server"`
+	PeerAddr string `json:"peer_addr"`
+	// Joining says that the server has never held an entry or a promise, and so
+	// may be added, in place of an earlier server of its id.
+	Joining bool `json:"joining,omitempty"`
+	// Knock only asks whether the answer would be yes, and of which cluster.
+	Knock bool `json:"knock,omitempty"`
+}
+
+// admitAnswer says what the asker is now.
+type admitAnswer struct {
+	Cluster string `json:"cluster"`
+	Server  bool   `json:"server,omitempty"` // it is in the committed configuration
+	Voter   bool   `json:"voter,omitempty"`
+}
+
+func encode(message any) []byte {
+	b, err := json.Marshal(message)
+	if err != nil {
+		panic(fmt.Sprintf("cluster: a message cannot be encoded: %v", err)) // plain structs always can
+	}
+	return b
+}
+
+func decode(b []byte, message any) error {
+	if len(b) > messageBytesMax {
+		return fmt.Errorf("a message of %d bytes", len(b))
+	}
+	if err := json.Unmarshal(b, message); err != nil {
+		return fmt.Errorf("decode a message: %w", err)
+	}
+	return nil
+}
