@@ -1,0 +1,50 @@
+package server_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/kvorum/kvorum/cmd/internal/server"
+)
+
+// warnings is a log, which several goroutines write.
+type warnings struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *warnings) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(line)
+}
+
+func (w *warnings) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+func TestAServerToldAnotherAddressThanTheClusterKeepsWarns(t *testing.T) {
+	c := newCluster(t, 1)
+	log := &warnings{}
+	c.tune = func(cfg *server.Config) {
+		cfg.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	was := c.members[0].PeerAddr
+	for range 2 { // the first start, and one that changes nothing
+		c.startAll()
+		c.servers["n1"].Crash()
+	}
+	if text := log.String(); strings.Contains(text, "kept=") {
+		t.Errorf("it warned without need: %s", text)
+	}
+	c.members[0].PeerAddr = reserve(t)
+	c.startAll()
+	if text, want := log.String(), "kept="+was+" given="+c.members[0].PeerAddr; !strings.Contains(text, want) {
+		t.Errorf("it says %q, want %q", text, want)
+	}
+}

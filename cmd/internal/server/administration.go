@@ -1,0 +1,231 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/cluster"
+	"github.com/kvorum/kvorum/cluster/admin"
+	"github.com/kvorum/kvorum/fsm"
+	"github.com/kvorum/kvorum/fsm/setting"
+	"github.com/kvorum/kvorum/node"
+	"github.com/kvorum/kvorum/transport/resp"
+)
+
+// administered is the node as its administration sees it: admin.Member and
+// admin.Settings.
+type administered struct {
+	*node.Node
+	restoredAtStart uint64 // snapshots, none of which a leader has sent
+}
+
+func (a administered) Status() admin.Status {
+	s := a.Node.Status()
+	status := admin.Status{
+		State: stateName(s.State), Leading: a.IsLeader(), Ready: a.Ready() == nil,
+		Leader: s.Leader, Term: s.Term,
+		LastIndex: s.LastIndex, CommitIndex: s.CommitIndex, LastContact: -1, Panics: a.Panics(),
+		Snapshot: admin.SnapshotStatus{
+			Index: s.Snapshots.Index, TakenAt: s.Snapshots.TakenAt, Running: s.Snapshots.Running,
+			Failed: s.Snapshots.Failing, LastTook: s.Snapshots.LastTook, Taken: s.Snapshots.Taken,
+			Installed: s.Snapshots.Restored - a.restoredAtStart,
+		},
+	}
+	switch {
+	case s.State == raft.Leader:
+		status.LastContact = 0
+	case !s.LastContact.IsZero():
+		status.LastContact = time.Since(s.LastContact)
+	}
+	a.View(func(m *fsm.Machine) { status.AppliedIndex, status.Hash = m.Index(), m.Hash() })
+	return status
+}
+
+func stateName(s raft.RaftState) string {
+	switch s {
+	case raft.Leader:
+		return "leader"
+	case raft.Candidate:
+		return "candidate"
+	case raft.Shutdown:
+		return "shutdown"
+	}
+	return "follower"
+}
+
+func (a administered) Snapshot(ctx context.Context) error { return within(ctx, a.Node.Snapshot) }
+
+// within waits for a change until ctx ends; the change itself ends with the node.
+func within(ctx context.Context, change func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- change() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Stall holds the machine's lock: nothing is applied meanwhile, and once an
+// entry waits for it, nothing is read.
+func (a administered) Stall(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	a.View(func(*fsm.Machine) {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	})
+}
+
+func (a administered) Databases() []admin.Database {
+	var counted []admin.Database
+	a.View(func(m *fsm.Machine) {
+		for number, db := range m.Databases() {
+			if db.Objects > 0 {
+				counted = append(counted, admin.Database{Number: number, Keys: db.Objects, Expires: db.Deadlines, MeanTTLMS: db.MeanTTLMS})
+			}
+		}
+	})
+	return counted
+}
+
+func (a administered) Setting(name string) (value string, ok bool) {
+	a.View(func(m *fsm.Machine) { value, ok = m.Settings().Get(name) })
+	return value, ok
+}
+
+// roster is admin.Roster over the node's configuration and the service's health.
+type roster struct {
+	node    *node.Node
+	service *cluster.Service
+}
+
+func (r roster) Servers() []admin.Server {
+	var servers []admin.Server
+	for _, s := range r.node.Servers() {
+		// One that has not been asked yet is taken for reachable: asking tells.
+		known := admin.Server{Server: s, ClientAddr: r.node.ClientAddr(s.ID), Reachable: true}
+		if h, ok := r.service.Health(s.ID); ok {
+			known.Reachable = h.Reachable
+		}
+		servers = append(servers, known)
+	}
+	return servers
+}
+
+func (r roster) Stored(ctx context.Context, server string) (uint64, error) {
+	return r.service.Stored(ctx, server)
+}
+
+// tuner applies this node's own settings.
+type tuner struct {
+	clients *resp.Server
+	level   *slog.LevelVar
+	fitting int // clients, for whom there are descriptors; 0: any number
+}
+
+func (t tuner) Tune(name, value string) error {
+	switch name {
+	case "requirepass":
+		t.clients.SetPassword(value)
+	case "loglevel":
+		t.level.Set(slogLevel(value))
+	case "client-output-buffer-limit":
+		limit, _ := setting.BufferLimitOf(value, "normal")
+		t.clients.SetOutputLimit(resp.OutputLimit{
+			Hard: limit.HardBytes, Soft: limit.SoftBytes, SoftTime: time.Duration(limit.SoftSeconds) * time.Second,
+		})
+	default:
+		return t.tuneNumber(name, value)
+	}
+	return nil
+}
+
+func (t tuner) tuneNumber(name, value string) error {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return fmt.Errorf("set %s: %w", name, err)
+	}
+	switch name {
+	case "maxclients":
+		if err := t.fits(n); err != nil {
+			return err
+		}
+		t.clients.SetMaxClients(int(n))
+	case "timeout":
+		t.clients.SetTimeout(time.Duration(n) * time.Second)
+	case "tcp-keepalive":
+		t.clients.SetKeepAlive(time.Duration(n) * time.Second)
+	case "client-query-buffer-limit":
+		t.clients.SetCommandBytes(n)
+	default:
+		return fmt.Errorf("set %s: nothing obeys it", name)
+	}
+	return nil
+}
+
+// slogLevel is Redis's log level in Go's terms.
+func slogLevel(name string) slog.Level {
+	switch name {
+	case "debug", "verbose":
+		return slog.LevelDebug
+	case "warning":
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+// redisLevel is the other direction.
+func redisLevel(level slog.Level) string {
+	switch {
+	case level < slog.LevelInfo:
+		return "debug"
+	case level > slog.LevelInfo:
+		return "warning"
+	}
+	return "notice"
+}
+
+// statistics are the clients' figures as INFO shows them.
+type statistics struct{ *resp.Server }
+
+func (s statistics) ResetStatistics() { s.ResetStats() }
+
+// newAdmin makes the administration of a running member.
+func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
+	seen := administered{n, n.Status().Snapshots.Restored}
+	cfg := admin.Config{
+		Server: s.identity.Server, Cluster: clusterID, Boot: s.boot, Version: s.cfg.Version,
+		LogStore: s.cfg.LogStore, Redirect: s.cfg.Follower == Redirect,
+		Now: s.env.Clock.Now, Executor: n, Member: seen, Roster: roster{n, s.service},
+		Settings: seen, Tuner: tuner{s.clients, s.cfg.LogLevel, s.cfg.clientsFitting()}, Process: process{s},
+	}
+	own := map[string]string{
+		"requirepass": s.cfg.RequirePass, "dir": s.cfg.DataDir, "loglevel": redisLevel(s.cfg.LogLevel.Level()),
+	}
+	if s.cfg.DebugCommands {
+		own["enable-debug-command"] = "yes"
+	}
+	if s.clients != nil {
+		host, port, _ := net.SplitHostPort(s.clientsAddr)
+		own["bind"], own["port"] = host, port
+		own["maxclients"] = strconv.Itoa(s.clients.MaxClients())
+		cfg.ClientPort, _ = strconv.Atoi(port)
+		cfg.Statistics = []admin.Statistics{statistics{s.clients}}
+	}
+	return admin.New(cfg, own)
+}
+
+// process is admin.Process.
+type process struct{ server *Server }
+
+func (p process) Shutdown(now bool) { p.server.shutDown(now) }

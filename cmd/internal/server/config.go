@@ -1,0 +1,63 @@
+package server
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/kvorum/kvorum/cluster"
+	"github.com/kvorum/kvorum/node"
+)
+
+// FollowerMode says what a node that does not lead does with its clients' commands.
+type FollowerMode string
+
+// The modes of a follower.
+const (
+	Forward  FollowerMode = "forward"  // it answers them itself, through the leader
+	Redirect FollowerMode = "redirect" // it answers MOVED with the leader's address
+)
+
+// Member is one server of the first start, as the operator lists it.
+type Member struct {
+	ID       string // the operator's id, as in "n1"
+	PeerAddr string // host:port; the host is kept as a name
+}
+
+// Config is what one node is told. It is complete: Open fills in nothing but
+// zero time-outs and policies, whose defaults are node's.
+type Config struct {
+	ID            string
+	ClientAddr    string   // what clients are told, host:port
+	PeerAddr      string   // what other nodes are told, host:port
+	Members       []Member // the founders of the cluster, this node among them
+	Follower      FollowerMode
+	RequirePass   string // "": clients need no password
+	DebugCommands bool   // DEBUG is answered
+	WriteTimeout  time.Duration
+	Timing        node.Timing
+	Policy        node.SnapshotPolicy
+	Descriptors   uint64 // how many files this process may have open; 0: no limit is known
+	Version       string // of the binary, for INFO and metrics
+	DataDir       string // what CONFIG GET dir answers
+	LogStore      string // what INFO says of it
+	Logger        *slog.Logger
+	LogLevel      *slog.LevelVar // changed by CONFIG SET loglevel; nil: it cannot be changed
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.LogLevel == nil {
+		cfg.LogLevel = &slog.LevelVar{}
+	}
+	return cfg
+}
+
+func (cfg Config) listed() []cluster.Listed {
+	var list []cluster.Listed
+	for _, m := range cfg.Members {
+		list = append(list, cluster.Listed(m))
+	}
+	return list
+}

@@ -1,0 +1,54 @@
+package server
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/reply"
+	"github.com/kvorum/kvorum/node"
+	"github.com/kvorum/kvorum/transport/resp"
+)
+
+// gate stands between clients and the member: until that is open, it answers
+// LOADING, so that clients who connect early learn that they are early.
+type gate struct{ open atomic.Pointer[opened] }
+
+// opened is what clients reach through the gate.
+type opened struct {
+	executor resp.Executor
+	admin    resp.Admin
+}
+
+// Write implements resp.Executor.
+func (g *gate) Write(ctx context.Context, calls []*command.Call) {
+	if o := g.open.Load(); o != nil {
+		o.executor.Write(ctx, calls)
+		return
+	}
+	loading(calls...)
+}
+
+// Read implements resp.Executor.
+func (g *gate) Read(ctx context.Context, calls []*command.Call) {
+	if o := g.open.Load(); o != nil {
+		o.executor.Read(ctx, calls)
+		return
+	}
+	loading(calls...)
+}
+
+// Run implements resp.Admin.
+func (g *gate) Run(ctx context.Context, call *command.Call) bool {
+	if o := g.open.Load(); o != nil {
+		return o.admin.Run(ctx, call)
+	}
+	loading(call)
+	return true
+}
+
+func loading(calls ...*command.Call) {
+	for _, call := range calls {
+		call.Reply = reply.Err(node.ErrLoading.RESP)
+	}
+}

@@ -1,0 +1,44 @@
+package server
+
+import "time"
+
+const (
+	// httpHeaderWithin, httpAnswerWithin and httpHeaderBytesMax keep a slow or
+	// hostile asker from holding the health port.
+	httpHeaderWithin   = 5 * time.Second
+	httpAnswerWithin   = 30 * time.Second
+	httpHeaderBytesMax = 16 << 10
+
+	// httpIdleWithin ends a connection on which nothing more is asked.
+	httpIdleWithin = time.Minute
+	// httpConnectionsMax bounds the connections to the health port, so that
+	// they fit into descriptorsReserved.
+	httpConnectionsMax = 32
+
+	// descriptorsReserved is how many open files clients leave to the rest: up
+	// to eight other members with several connections each way, the log's
+	// segments, snapshots that are written and sent, and the health port. Were
+	// there none left, the log could not go on, and the process would have to end.
+	descriptorsReserved = 128
+
+	// handOverWithin bounds the search for a new leader at a stop: two elections.
+	handOverWithin = 3 * time.Second
+
+	// stopGrace is how long an orderly stop may take after its time is over,
+	// longer than a node's own.
+	stopGrace = 4 * time.Second
+
+	// leaderlessMax is how long a member may have had no leader, which is many
+	// elections, before it asks whether it has been removed; leaderlessEvery is
+	// how often that is looked at.
+	leaderlessMax   = 10 * time.Second
+	leaderlessEvery = time.Second
+
+	// settingsEvery is how often the client port takes over the replicated
+	// settings that it obeys.
+	settingsEvery = time.Second
+
+	// stopWithin bounds an orderly stop that no caller bounds: SHUTDOWN's, or one
+	// after a failure.
+	stopWithin = 10 * time.Second
+)

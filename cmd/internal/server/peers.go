@@ -1,0 +1,117 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kvorum/kvorum/cluster"
+	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/node"
+	"github.com/kvorum/kvorum/transport/peer"
+)
+
+// Neither node nor cluster knows the other. These two adapters join them: what
+// a node asks of others goes out through the cluster's service (peers), and
+// what the service is asked comes in to the node (seat). Errors keep their
+// meaning both ways: what was certainly not proposed stays certain.
+
+var (
+	_ node.Peers         = peers{}
+	_ cluster.Member     = seat{}
+	_ cluster.Membership = seat{}
+)
+
+// peers is a node's Peers, over the service.
+type peers struct{ service *cluster.Service }
+
+// Forward implements node.Peers.
+func (p peers) Forward(server string, batch []byte, done func(error)) {
+	p.service.Forward(server, batch, func(err error) { done(toNode(err)) })
+}
+
+// ReadIndex implements node.Peers. The asker is named by the connection.
+func (p peers) ReadIndex(server string, q node.ReadQuestion, done func(node.ReadAnswer, error)) {
+	p.service.ReadIndex(server, q.Term, func(r cluster.ReadAnswer, err error) { done(node.ReadAnswer(r), toNode(err)) })
+}
+
+// Term implements node.Peers.
+func (p peers) Term(server string, done func(uint64, error)) { p.service.Term(server, done) }
+
+// toNode gives an error of the service the name that node knows it by.
+func toNode(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, cluster.ErrNotLeader), errors.Is(err, cluster.ErrStarting), errors.Is(err, peer.ErrNotSent):
+		return node.ErrNotLeader
+	case errors.Is(err, cluster.ErrBusy):
+		return node.ErrBusy
+	}
+	return err
+}
+
+// toCluster gives an error of the node the name that travels.
+func toCluster(err error) error {
+	switch {
+	case errors.Is(err, node.ErrNotLeader):
+		return cluster.ErrNotLeader
+	case errors.Is(err, node.ErrBusy):
+		return cluster.ErrBusy
+	}
+	return err
+}
+
+// seat is a node as the service sees it: its Member and its Membership.
+type seat struct{ node *node.Node }
+
+// AcceptForward implements cluster.Member.
+func (s seat) AcceptForward(batch []byte, answer func(error)) {
+	s.node.AcceptForward(batch, func(err error) { answer(toCluster(err)) })
+}
+
+// AnswerReadIndex implements cluster.Member.
+func (s seat) AnswerReadIndex(server string, term uint64, answer func(cluster.ReadAnswer, error)) {
+	s.node.AnswerReadIndex(node.ReadQuestion{Server: server, Term: term}, func(r node.ReadAnswer, err error) {
+		answer(cluster.ReadAnswer(r), toCluster(err))
+	})
+}
+
+// CurrentTerm implements cluster.Member.
+func (s seat) CurrentTerm() uint64 { return s.node.CurrentTerm() }
+
+// State implements cluster.Member.
+func (s seat) State() cluster.State {
+	return cluster.State{
+		Stored: s.node.LastIndex(), Applied: s.node.AppliedIndex(), Term: s.node.CurrentTerm(), Leader: s.node.Leader(),
+	}
+}
+
+// Servers implements cluster.Member.
+func (s seat) Servers() []member.Server { return s.node.Servers() }
+
+// Leader implements cluster.Membership.
+func (s seat) Leader() string { return s.node.Leader() }
+
+// Committed implements cluster.Membership. A node can confirm its
+// configuration as a follower too; only the leader can change it, so only the
+// leader answers.
+func (s seat) Committed(ctx context.Context) ([]member.Server, error) {
+	if !s.node.IsLeader() {
+		return nil, cluster.ErrNotLeader
+	}
+	servers, err := s.node.Committed(ctx)
+	return servers, toCluster(err)
+}
+
+// Remove implements cluster.Membership.
+func (s seat) Remove(_ context.Context, server string) error {
+	return toCluster(s.node.RemoveServer(server))
+}
+
+// Add implements cluster.Membership.
+func (s seat) Add(_ context.Context, m member.Server) error {
+	if m.Voter {
+		return toCluster(s.node.AddVoter(m.ID, m.PeerAddr))
+	}
+	return toCluster(s.node.AddNonvoter(m.ID, m.PeerAddr))
+}

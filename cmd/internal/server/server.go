@@ -1,0 +1,243 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/cluster"
+	"github.com/kvorum/kvorum/cluster/admin"
+	"github.com/kvorum/kvorum/fsm/entry"
+	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/node"
+	"github.com/kvorum/kvorum/transport/resp"
+)
+
+// Server is one running node with everything around it.
+type Server struct {
+	cfg      Config
+	env      Environment
+	log      *slog.Logger
+	identity member.Identity
+	boot     uint64 // of this process
+
+	service     *cluster.Service
+	clients     *resp.Server // nil: no client port
+	clientsAddr string       // that the client port listens on
+	gate        gate         // between the clients and the member
+
+	ctx      context.Context // ends entering
+	cancel   context.CancelFunc
+	entering sync.WaitGroup             // the way into the cluster, and what watches the member
+	member   atomic.Pointer[seatedNode] // nil before the first start is over
+	undo     []step                     // what Open has begun, ended in reverse
+	ending   ending
+}
+
+// ending is how and why a server stops.
+type ending struct {
+	once     sync.Once // the stop
+	failOnce sync.Once
+	begun    atomic.Bool
+	stopped  chan struct{}
+	failure  error // what stopped the server, before stopped is closed
+	err      error // what went wrong while it stopped
+}
+
+// seatedNode is the member with its administration.
+type seatedNode struct {
+	node    *node.Node
+	admin   *admin.Admin
+	cluster string
+}
+
+// step is one thing that has been begun and how it is ended.
+type step struct {
+	what string
+	end  func(ctx context.Context) error
+}
+
+// Open starts a server and takes over env.Disk, which it closes also when it
+// fails. It returns once its ports are open: the first start (or the join, or
+// the way back) goes on by itself, since it waits for other servers. Ready
+// tells when this one serves, and clients are told LOADING until then.
+func Open(cfg Config, env Environment) (*Server, error) {
+	s := &Server{cfg: cfg.withDefaults(), env: env, ending: ending{stopped: make(chan struct{})}}
+	s.log = s.cfg.Logger
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.began("close the data directory", func(context.Context) error { return env.Disk.Close() })
+	stores, err := s.openPorts()
+	if err != nil {
+		s.cancel()
+		return nil, errors.Join(err, s.endAll(context.Background()))
+	}
+	s.log.Info("started", slog.String("server", s.identity.Server), slog.Uint64("boot", s.boot), slog.String("version", s.cfg.Version))
+	s.entering.Go(func() {
+		if err := s.enter(stores); err != nil && s.ctx.Err() == nil {
+			s.fail(err)
+		}
+	})
+	return s, nil
+}
+
+// openPorts is the part of the start that needs nobody else.
+func (s *Server) openPorts() (node.Stores, error) {
+	var err error
+	// The disk comes first: one that must not vote is found out before anybody
+	// has heard of this server. The boot number must be stored before anything
+	// is sent under it.
+	s.identity = s.env.Disk.Identity()
+	if s.boot, err = s.env.Disk.RaiseBoot(); err != nil {
+		return node.Stores{}, err
+	}
+	stores, err := s.env.Disk.Stores()
+	if err != nil {
+		return node.Stores{}, fmt.Errorf("open the stores: %w", err)
+	}
+	if err := s.openPeers(); err != nil {
+		return node.Stores{}, err
+	}
+	// Whoever asks for our health from now on learns what we wait for.
+	if s.env.ListenHTTP != nil {
+		listener, err := s.env.ListenHTTP()
+		if err != nil {
+			return node.Stores{}, fmt.Errorf("open the HTTP port: %w", err)
+		}
+		s.began("close the HTTP port", openHTTP(listener, s, s.newRegistry()).close)
+	}
+	if s.env.ListenClients != nil {
+		if err := s.openClients(); err != nil {
+			return node.Stores{}, err
+		}
+	}
+	return stores, nil
+}
+
+func (s *Server) openPeers() error {
+	listener, err := s.env.ListenPeers()
+	if err != nil {
+		return fmt.Errorf("open the peer port: %w", err)
+	}
+	s.service, err = cluster.Open(cluster.Config{
+		Members: s.cfg.listed(), Vault: s.env.Disk, Listener: listener, Dial: s.env.DialPeer,
+		Advertise: s.cfg.PeerAddr, Now: s.env.Clock.Now, Logger: s.log,
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("open the peer port: %w", err), listener.Close())
+	}
+	s.began("close the peer port", func(context.Context) error { return s.service.Close() })
+	return nil
+}
+
+func (s *Server) openClients() error {
+	maxClients, err := s.maxClients()
+	if err != nil {
+		return err
+	}
+	listener, err := s.env.ListenClients()
+	if err != nil {
+		return fmt.Errorf("open the client port: %w", err)
+	}
+	s.clientsAddr = listener.Addr().String()
+	mode := "standalone"
+	if s.cfg.Follower == Redirect {
+		mode = "cluster"
+	}
+	s.clients = resp.New(resp.Options{
+		Listener: listener, Executor: &s.gate, Admin: &s.gate, Logger: s.log,
+		Settings:     resp.Settings{Password: s.cfg.RequirePass, MaxClients: maxClients},
+		Greeting:     resp.Greeting{Mode: mode, Role: s.role},
+		ClientIDBase: s.clientIDBase, DebugCommands: s.cfg.DebugCommands,
+	})
+	go func() {
+		if err := s.clients.Serve(); err != nil && !s.ending.begun.Load() && !errors.Is(err, net.ErrClosed) {
+			s.fail(fmt.Errorf("serve clients: %w", err))
+		}
+	}()
+	s.began("close the client port", s.clients.Close)
+	return nil
+}
+
+// enter brings the server into its cluster and opens the member.
+func (s *Server) enter(stores node.Stores) error {
+	hasState, err := raft.HasExistingState(stores.Logs, stores.Stable, stores.Snapshots)
+	if err != nil {
+		return fmt.Errorf("look for Raft's state: %w", err)
+	}
+	start, err := s.service.Form(s.ctx, hasState)
+	if err != nil {
+		return err
+	}
+	n, err := node.Open(node.Config{
+		Session:    entry.Session{Server: s.identity.Server, Boot: s.boot},
+		ClientAddr: s.cfg.ClientAddr, Formation: start.Formation,
+		Stores: stores, Streams: s.service.Streams(), Peers: peers{s.service},
+		Clock: s.env.Clock, Logger: s.log,
+		WriteTimeout: s.cfg.WriteTimeout, Timing: s.cfg.Timing, Policy: s.cfg.Policy,
+	})
+	if err != nil {
+		return fmt.Errorf("open the member: %w", err)
+	}
+	a := s.newAdmin(n, start.Cluster)
+	s.member.Store(&seatedNode{n, a, start.Cluster})
+	s.service.Attach(seat{n}, seat{n})
+	s.gate.open.Store(&opened{s.executor(n), a})
+	s.warnAddress(n)
+	s.log.Info("member opened", slog.String("cluster", start.Cluster))
+	s.entering.Go(func() { s.watch(n) })
+	return s.stayMember(n)
+}
+
+// executor is what clients' commands run on.
+func (s *Server) executor(n *node.Node) resp.Executor {
+	if s.cfg.Follower == Redirect {
+		return &cluster.Redirector{Next: n, Leadership: leadership{n, s.identity.Server}, Within: s.cfg.WriteTimeout}
+	}
+	return n
+}
+
+// Node is the member, nil before the first start is over.
+func (s *Server) Node() *node.Node {
+	if m := s.member.Load(); m != nil {
+		return m.node
+	}
+	return nil
+}
+
+var (
+	errStarting = errors.New("entering the cluster")
+	errStopping = errors.New("stopping")
+)
+
+// Ready returns nil when the server serves, else why not.
+func (s *Server) Ready() error {
+	m := s.member.Load()
+	switch {
+	case s.ending.begun.Load():
+		return errStopping
+	case m == nil:
+		return errStarting
+	}
+	return m.node.Ready()
+}
+
+// Status is what this server knows now; it never waits.
+func (s *Server) Status() Status {
+	status := Status{ID: s.cfg.ID, Server: s.identity.Server, Cluster: s.identity.Cluster}
+	if err := s.Ready(); err != nil {
+		status.Reason = err.Error()
+	} else {
+		status.Ready = true
+	}
+	if m := s.member.Load(); m != nil {
+		status.Cluster, status.Term = m.cluster, m.node.CurrentTerm()
+		status.Leading, status.Leader = m.node.IsLeader(), m.node.Leader()
+	}
+	return status
+}

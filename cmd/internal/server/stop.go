@@ -1,0 +1,176 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm"
+	"github.com/kvorum/kvorum/node"
+)
+
+// began records what has to be ended again.
+func (s *Server) began(what string, end func(context.Context) error) {
+	s.undo = append(s.undo, step{what, end})
+}
+
+// endAll ends in reverse what has begun, whatever fails on the way.
+func (s *Server) endAll(ctx context.Context) error {
+	var errs []error
+	for i := len(s.undo) - 1; i >= 0; i-- {
+		if err := s.undo[i].end(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.undo[i].what, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Wait returns once the server has stopped: nil after Close or SHUTDOWN, else
+// what stopped it.
+func (s *Server) Wait() error {
+	<-s.ending.stopped
+	return s.ending.failure
+}
+
+// Close hands leadership over, finishes what is in flight until ctx ends, and
+// stops everything in the reverse order of its start.
+func (s *Server) Close(ctx context.Context) error { return s.stop(ctx, s.handOver) }
+
+// CloseNow is Close without handing leadership over: for when all nodes stop.
+func (s *Server) CloseNow(ctx context.Context) error { return s.stop(ctx, nobody) }
+
+func nobody(context.Context, *node.Node) {}
+
+// stop returns at most stopGrace after ctx has ended: a disk that does not
+// answer must not keep the process. What still waits for it is left behind then.
+func (s *Server) stop(ctx context.Context, first func(context.Context, *node.Node)) error {
+	s.ending.once.Do(func() {
+		defer close(s.ending.stopped)
+		over := make(chan error, 1)
+		go func() { over <- s.stopAll(ctx, first) }()
+		select {
+		case s.ending.err = <-over:
+		case <-graceOver(ctx, stopGrace):
+			s.ending.err = errStuck
+		}
+		s.log.Info("stopped")
+	})
+	<-s.ending.stopped
+	return s.ending.err
+}
+
+var errStuck = errors.New("the stop took too long and was abandoned")
+
+// graceOver is closed some time after ctx has ended.
+func graceOver(ctx context.Context, grace time.Duration) <-chan struct{} {
+	over := make(chan struct{})
+	context.AfterFunc(ctx, func() { time.AfterFunc(grace, func() { close(over) }) })
+	return over
+}
+
+func (s *Server) stopAll(ctx context.Context, first func(context.Context, *node.Node)) (err error) {
+	// Health checks first: nobody should send clients here any more.
+	s.ending.begun.Store(true)
+	s.cancel()
+	if m := s.member.Load(); m != nil {
+		// While clients are still served: what they send waits for the new
+		// leader and is forwarded to it.
+		first(ctx, m.node)
+	}
+	s.entering.Wait()
+	if s.clients != nil {
+		// Before the member: it answers what has arrived.
+		if err := s.clients.Close(ctx); err != nil {
+			s.log.Warn("close the client port", slog.Any("error", err))
+		}
+	}
+	if m := s.member.Load(); m != nil {
+		m.admin.Close()
+		if closeErr := m.node.Close(ctx); closeErr != nil {
+			err = fmt.Errorf("close the member: %w", closeErr)
+		}
+	}
+	return errors.Join(err, s.endAll(ctx))
+}
+
+// handOver gives leadership away, so that clients of other nodes do not wait
+// for an election.
+func (s *Server) handOver(ctx context.Context, n *node.Node) {
+	ctx, cancel := context.WithTimeout(ctx, handOverWithin)
+	defer cancel()
+	if err := n.HandOver(ctx); err != nil {
+		s.log.Warn("leadership was not handed over", slog.Any("error", err))
+	}
+}
+
+// shutDown begins an orderly stop and returns; with now, leadership is not handed over.
+func (s *Server) shutDown(now bool) {
+	first := s.handOver
+	if now {
+		first = nobody
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		_ = s.stop(ctx, first) // Close reports it
+	}()
+}
+
+// fail stops the server because of err, which Wait returns.
+func (s *Server) fail(err error) {
+	s.ending.failOnce.Do(func() {
+		s.ending.failure = err
+		s.log.Error("this server cannot go on", slog.Any("error", err))
+		s.shutDown(true)
+	})
+}
+
+// Crash stops at once, as a kill does: nothing is handed over or finished.
+func (s *Server) Crash() {
+	s.ending.once.Do(func() {
+		defer close(s.ending.stopped)
+		s.ending.begun.Store(true)
+		s.cancel()
+		if m := s.member.Load(); m != nil {
+			m.node.Crash()
+		}
+		s.entering.Wait()
+		if m := s.member.Load(); m != nil {
+			m.node.Crash() // it may have been opened just now
+			m.admin.Close()
+		}
+		over, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = s.endAll(over) // a crash tells nobody
+	})
+}
+
+// watch ends the server when its member or disk has failed, and keeps the client
+// port's limits what the machine's replicated settings say.
+func (s *Server) watch(n *node.Node) {
+	ticker := time.NewTicker(settingsEvery)
+	defer ticker.Stop()
+	disk, fails := s.env.Disk.(fallible)
+	var diskFailed <-chan struct{}
+	if fails {
+		diskFailed = disk.Failed()
+	}
+	for {
+		select {
+		case <-diskFailed:
+			s.fail(disk.Err())
+			return
+		case <-n.Failed():
+			s.fail(n.Err())
+			return
+		case <-s.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if s.clients != nil {
+			n.View(func(m *fsm.Machine) { s.clients.SetBulkBytes(m.Settings().BulkMax()) })
+		}
+	}
+}

@@ -1,0 +1,8 @@
+// Command kvorum is the one binary: a node (serve), a whole cluster on this
+// machine (local), a probe (health) and its version.
+//
+// What it promises to scripts: every flag can also be set by an environment
+// variable KVORUM_<FLAG> (a flag wins); what is wrong is named together with
+// what would be right; SIGTERM and SIGINT end it with exit code 0; errors go to
+// stderr and end it with 1.
+package main

@@ -1,0 +1,58 @@
+package main
+
+import "time"
+
+const (
+	// dataDirDefault is where nodes keep their data when nobody says.
+	dataDirDefault = "kvorum-data"
+
+	// portMax is the largest TCP port.
+	portMax = 65535
+	// clientPortDefault is Redis's.
+	clientPortDefault = 6379
+	// peerPortOffset and httpPortOffset are added to a node's client port, as
+	// Redis Cluster does for its bus.
+	peerPortOffset = 10000
+	httpPortOffset = 2000
+
+	// writeTimeoutMin is above the time that an election takes; below it every
+	// change of leader would be an error to clients.
+	writeTimeoutMin     = time.Second
+	writeTimeoutDefault = 5 * time.Second
+	writeTimeoutMax     = 10 * time.Minute
+
+	// shutdownWithin bounds an orderly stop; what is not finished then is cut.
+	shutdownWithin = 10 * time.Second
+	// shutdownTogetherWithin bounds the stop of all of local's nodes at once:
+	// what then still waits for a leader waits in vain.
+	shutdownTogetherWithin = 2 * time.Second
+
+	// resolveWithin bounds the look-up of the members' names at start, which
+	// serves only a warning.
+	resolveWithin = 2 * time.Second
+
+	// localGoRunPoll is how often local looks whether go run, its parent, is still there.
+	localGoRunPoll = 500 * time.Millisecond
+
+	// localNodesMax keeps the ports of local's nodes apart, and Raft's majorities small.
+	localNodesMax = 9
+	// localStopWithin is how long local waits for its nodes to end before it kills them.
+	localStopWithin = shutdownTogetherWithin + 8*time.Second
+	// localPoll is how often local asks its nodes for their leader, and
+	// localPollStarting how often until there is the first.
+	localPoll         = 250 * time.Millisecond
+	localPollStarting = 50 * time.Millisecond
+	// localPollWithin bounds one such question; a paused node answers none.
+	localPollWithin = time.Second
+	// localRestartAfter is the pause before a dead node is started again, so that
+	// one that cannot start does not keep a core busy.
+	localRestartAfter = time.Second
+
+	// lastWordsBytesMax is how much of a dead node's log local looks at.
+	lastWordsBytesMax = 4 << 10
+
+	// healthWithin bounds the probe's question.
+	healthWithin = 2 * time.Second
+	// answerBytesMax bounds what is read of an HTTP answer.
+	answerBytesMax = 64 << 10
+)

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// goRunBinary is where go run puts what it builds.
+var goRunBinary = regexp.MustCompile(`[/\\]go-build[0-9]*[/\\]`)
+
+// clusterPlan is what local is about to run.
+type clusterPlan struct {
+	dir        string
+	nodes      []*plannedNode
+	restart    bool
+	log        logFlags
+	executable string
+}
+
+// plannedNode is one of local's nodes: all that follows from its place.
+type plannedNode struct {
+	id         string
+	clientPort int
+	dir        string // DIR/<id>: data, log and pid file
+}
+
+func (n *plannedNode) clients() string { return loopback(n.clientPort) }
+func (n *plannedNode) peers() string   { return loopback(n.clientPort + peerPortOffset) }
+func (n *plannedNode) http() string    { return loopback(n.clientPort + httpPortOffset) }
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// givenFlags says which flags the operator has chosen; the others follow the directory.
+type givenFlags struct{ nodes, port bool }
+
+// layout is what a directory of local's was made for: the addresses are part of
+// the cluster's configuration, so that it cannot be resumed with others.
+type layout struct {
+	Nodes int `json:"nodes"`
+	Port  int `json:"port"`
+}
+
+// planCluster settles nodes, ports and directories, and refuses what cannot
+// work before anything is started.
+func planCluster(flags *localFlags, given givenFlags) (*clusterPlan, error) {
+	dir, err := filepath.Abs(flags.dir)
+	if err != nil {
+		return nil, fmt.Errorf("--dir %s: %w", flags.dir, err)
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this binary, to start the nodes with: %w", err)
+	}
+	want, err := settleLayout(dir, flags, given)
+	if err != nil {
+		return nil, err
+	}
+	plan := &clusterPlan{dir: dir, restart: flags.restart, log: flags.log, executable: executable}
+	for i := range want.Nodes {
+		id := "n" + strconv.Itoa(i+1)
+		plan.nodes = append(plan.nodes, &plannedNode{id: id, clientPort: want.Port + i, dir: filepath.Join(dir, id)})
+	}
+	if last := want.Port + want.Nodes - 1 + peerPortOffset; last > portMax {
+		return nil, fmt.Errorf("--port %d with %d nodes needs port %d; want --port at most %d", want.Port, want.Nodes, last, want.Port-(last-portMax))
+	}
+	if err := checkPorts(plan.nodes); err != nil {
+		return nil, err
+	}
+	return plan, saveLayout(dir, want)
+}
+
+// settleLayout follows what the directory was made for, and refuses another.
+func settleLayout(dir string, flags *localFlags, given givenFlags) (layout, error) {
+	want := layout{flags.nodes.value, flags.port.value}
+	text, err := os.ReadFile(layoutFile(dir))
+	if errors.Is(err, os.ErrNotExist) {
+		return want, nil
+	}
+	if err != nil {
+		return want, fmt.Errorf("--dir: %w", err)
+	}
+	var made layout
+	if err := json.Unmarshal(text, &made); err != nil || made.Nodes < 1 || made.Nodes > localNodesMax || made.Port < 1 || made.Port > portMax {
+		return want, fmt.Errorf("--dir %s: %s is damaged; restore it as {\"nodes\":3,\"port\":6379} with the numbers that the directory was made with", dir, layoutFile(dir))
+	}
+	if given.nodes && want.Nodes != made.Nodes {
+		return want, fmt.Errorf("--dir %s holds a cluster of %d nodes; start it with --nodes %d, or give another --dir", dir, made.Nodes, made.Nodes)
+	}
+	if given.port && want.Port != made.Port {
+		return want, fmt.Errorf("--dir %s holds a cluster whose nodes know each other by --port %d; start it with that, or give another --dir", dir, made.Port)
+	}
+	return made, nil
+}
+
+func layoutFile(dir string) string { return filepath.Join(dir, "local.json") }
+
+func saveLayout(dir string, l layout) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make --dir: %w", err)
+	}
+	text, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("encode the layout of --dir: %w", err)
+	}
+	temporary := layoutFile(dir) + ".tmp"
+	if err := os.WriteFile(temporary, append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("write to --dir: %w", err)
+	}
+	if err := os.Rename(temporary, layoutFile(dir)); err != nil {
+		return fmt.Errorf("write to --dir: %w", err)
+	}
+	return nil
+}
+
+// checkPorts names every port that is in use.
+func checkPorts(nodes []*plannedNode) error {
+	var taken []string
+	for _, n := range nodes {
+		for _, use := range []struct{ what, addr string }{{"clients", n.clients()}, {"peers", n.peers()}, {"http", n.http()}} {
+			listener, err := net.Listen("tcp", use.addr)
+			if err != nil {
+				taken = append(taken, fmt.Sprintf("%s (%s of %s)", use.addr, use.what, n.id))
+				continue
+			}
+			listener.Close()
+		}
+	}
+	if len(taken) == 0 {
+		return nil
+	}
+	return fmt.Errorf("in use: %s; stop what listens there, or choose another --port", strings.Join(taken, ", "))
+}
+
+// command returns the arguments that start a node.
+func (p *clusterPlan) command(n *plannedNode) []string {
+	var founders members
+	for _, one := range p.nodes {
+		founders = append(founders, founder(one))
+	}
+	return []string{
+		"serve", "--id=" + n.id, "--listen=" + n.clients(), "--advertise=" + n.clients(),
+		"--peer-listen=" + n.peers(), "--peer-advertise=" + n.peers(), "--http=" + n.http(),
+		"--data=" + filepath.Join(n.dir, "data"), "--cluster=" + founders.String(),
+		"--log-format=" + p.log.format.value, "--log-level=" + p.log.level.value,
+		"--parent-pipe=" + strconv.Itoa(parentPipeDescriptor),
+	}
+}
+
+// waitFor waits for d and reports whether ctx has not ended meanwhile.
+func waitFor(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/kvorum/kvorum/cmd/internal/server"
+)
+
+// watchLeader asks the running nodes for their leader, says once when the
+// cluster serves, and from then on who leads whenever that changes.
+func watchLeader(ctx context.Context, plan *clusterPlan, crew *crew, out *screen) {
+	client := &http.Client{Timeout: localPollWithin}
+	defer client.CloseIdleConnections()
+	told, every := "", localPollStarting
+	for waitFor(ctx, every) {
+		seen := survey(ctx, client, plan, crew)
+		switch {
+		case told == "" && seen.everybodyReady && seen.leader != "":
+			out.line("ready: leader %s %s", seen.leader, plan.clientsOf(seen.leader))
+			told, every = seen.leader, localPoll
+		case told != "" && seen.leader != "" && seen.leader != told:
+			out.line("leader changed: %s %s", seen.leader, plan.clientsOf(seen.leader))
+			told = seen.leader
+		}
+	}
+}
+
+// outlook is what the running nodes say together.
+type outlook struct {
+	leader         string // the id that a node says of itself, in the highest term; "" if none does
+	everybodyReady bool
+}
+
+func survey(ctx context.Context, client *http.Client, plan *clusterPlan, crew *crew) outlook {
+	seen := outlook{everybodyReady: true}
+	answers := make(chan server.Status, len(plan.nodes))
+	asked := 0
+	for _, n := range plan.nodes {
+		if crew.pid(n.id) == 0 {
+			continue
+		}
+		asked++
+		go func() {
+			status, err := askStatus(ctx, client, n.http())
+			if err != nil {
+				status = server.Status{}
+			}
+			answers <- status
+		}()
+	}
+	term := uint64(0)
+	for range asked {
+		status := <-answers
+		seen.everybodyReady = seen.everybodyReady && status.Ready
+		if status.Leading && status.Term > term {
+			seen.leader, term = status.ID, status.Term
+		}
+	}
+	return seen
+}
+
+func askStatus(ctx context.Context, client *http.Client, addr string) (server.Status, error) {
+	var status server.Status
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/status", nil)
+	if err != nil {
+		return status, fmt.Errorf("ask %s: %w", addr, err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return status, fmt.Errorf("ask %s: %w", addr, err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(io.LimitReader(response.Body, answerBytesMax)).Decode(&status); err != nil {
+		return status, fmt.Errorf("read the answer of %s: %w", addr, err)
+	}
+	return status, nil
+}
+
+// clientsOf returns where clients reach a node.
+func (p *clusterPlan) clientsOf(id string) string {
+	for _, n := range p.nodes {
+		if n.id == id {
+			return n.clients()
+		}
+	}
+	return "unknown"
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/kvorum/kvorum/cmd/internal/server"
+	"github.com/kvorum/kvorum/fsm"
+	"github.com/kvorum/kvorum/node/store"
+)
+
+func serveCommand() *cobra.Command {
+	var flags serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve --id ID --cluster n1=host:port,n2=host:port,n3=host:port",
+		Short: "Run one node",
+		Long: "Run one node.\n\nA first start waits until every listed member has answered, and forms the cluster with them.\n" +
+			"A node with an empty directory that finds the cluster running joins it as a new server.\n" +
+			"Every flag can also be set by an environment variable, as KVORUM_PEER_LISTEN for --peer-listen.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), &flags, cmd.ErrOrStderr())
+		},
+	}
+	flags.register(cmd.Flags())
+	return cmd
+}
+
+// serve runs a node until ctx ends or the node stops by itself.
+func serve(ctx context.Context, flags *serveFlags, stderr io.Writer) error {
+	if err := flags.complete(); err != nil {
+		return err
+	}
+	logger, level, err := flags.log.logger(stderr)
+	if err != nil {
+		return err
+	}
+	logger = logger.With(slog.String("id", string(flags.id)))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if flags.parentPipe > 0 {
+		watchParent(flags.parentPipe, cancel)
+	}
+	disk, err := store.Open(store.Options{
+		Path:     flags.data,
+		ID:       string(flags.id),
+		LogStore: store.LogStore(flags.logStore.value),
+		Verify:   fsm.Verify,
+		Logger:   logger,
+	})
+	if err != nil {
+		return fmt.Errorf("open --data: %w", err)
+	}
+	warnUnresolved(ctx, flags.cluster, logger)
+	config := flags.config(logger)
+	// Go has raised the soft limit to the hard one (package syscall, at start).
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return errors.Join(fmt.Errorf("ask for the limit of open files: %w", err), disk.Close())
+	}
+	config.Descriptors = files.Cur
+	config.LogStore, config.LogLevel = string(disk.LogStore()), level
+	node, err := server.Open(config, flags.environment(disk))
+	if err != nil {
+		return err
+	}
+	return untilStopped(ctx, node, logger)
+}
+
+// untilStopped waits for the end of ctx or of the node, and closes the node.
+func untilStopped(ctx context.Context, node *server.Server, logger *slog.Logger) error {
+	ended := make(chan error, 1)
+	go func() { ended <- node.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	logger.Info("stopping", slog.String("why", context.Cause(ctx).Error()))
+	stop, within := node.Close, shutdownWithin
+	if errors.Is(context.Cause(ctx), errParentEnded) {
+		// So do the other nodes: there is nobody to hand leadership to.
+		stop, within = node.CloseNow, shutdownTogetherWithin
+	}
+	over, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+	defer cancel()
+	if err := stop(over); err != nil {
+		logger.Warn("the stop was not clean", slog.Any("error", err))
+	}
+	return nil
+}
+
+var errParentEnded = errors.New("kvorum local, which started this node, has ended")
+
+// watchParent ends this process once the process at the other end of the
+// inherited pipe has ended, however it did.
+func watchParent(descriptor int, cancel context.CancelCauseFunc) {
+	pipe := os.NewFile(uintptr(descriptor), "parent")
+	go func() {
+		_, _ = io.Copy(io.Discard, pipe) // it never carries anything but its end
+		cancel(errParentEnded)
+	}()
+}
+
+// warnUnresolved names the members whose host does not resolve now. It is no
+// error: names are resolved at every dial, and may appear later than this node.
+func warnUnresolved(ctx context.Context, list members, logger *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, resolveWithin)
+	defer cancel()
+	for _, m := range list {
+		host, _, _ := net.SplitHostPort(m.PeerAddr)
+		if _, err := net.DefaultResolver.LookupHost(ctx, host); err != nil {
+			logger.Warn("a member of --cluster does not resolve yet; it is tried again at every dial",
+				slog.String("member", m.ID), slog.String("addr", m.PeerAddr), slog.Any("error", err))
+		}
+	}
+}
+
+// systemClock is the machine's wall clock.
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (f *serveFlags) config(logger *slog.Logger) server.Config {
+	return server.Config{
+		ID:            string(f.id),
+		ClientAddr:    f.advertise.String(),
+		PeerAddr:      f.peerAdvertise.String(),
+		Members:       f.cluster,
+		Follower:      server.FollowerMode(f.follower.value),
+		RequirePass:   f.requirePass,
+		DebugCommands: f.debugCommands,
+		WriteTimeout:  f.writeTimeout.value,
+		Version:       version(),
+		DataDir:       f.data,
+		Logger:        logger,
+	}
+}
+
+func (f *serveFlags) environment(disk server.Disk) server.Environment {
+	listen := func(flag string, at *address) func() (net.Listener, error) {
+		return func() (net.Listener, error) {
+			l, err := net.Listen("tcp", at.String())
+			if err != nil {
+				return nil, fmt.Errorf("--%s %s: %w", flag, at, err)
+			}
+			return l, nil
+		}
+	}
+	env := server.Environment{
+		ListenPeers:   listen("peer-listen", &f.peerListen),
+		DialPeer:      dial,
+		ListenClients: listen("listen", &f.listen),
+		Clock:         systemClock{},
+		Disk:          disk,
+	}
+	if !f.http.none {
+		env.ListenHTTP = listen("http", &f.http.address)
+	}
+	return env
+}
+
+// dial resolves the name at every call: a restarted container has another address.
+func dial(ctx context.Context, addr string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", addr)
+}

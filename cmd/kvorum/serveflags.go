@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kvorum/kvorum/cmd/internal/server"
+	"github.com/kvorum/kvorum/node/store"
+)
+
+// serveFlags are the flags of serve, one field each.
+type serveFlags struct {
+	id            identifier
+	listen        address
+	advertise     address
+	peerListen    address
+	peerAdvertise address
+	http          optionalAddress
+	data          string
+	cluster       members
+	requirePass   string
+	logStore      choice
+	follower      choice
+	writeTimeout  interval
+	debugCommands bool
+	parentPipe    int // a descriptor whose end of file ends this process, 0: none
+	log           logFlags
+}
+
+func (f *serveFlags) register(flags *pflag.FlagSet) {
+	f.listen = address{"", clientPortDefault}
+	f.logStore = choice{"", []string{string(store.Bolt), string(store.WAL)}}
+	f.follower = choice{string(server.Forward), []string{string(server.Forward), string(server.Redirect)}}
+	f.writeTimeout = interval{writeTimeoutDefault, writeTimeoutMin, writeTimeoutMax}
+
+	flags.Var(&f.id, "id", "this node's id, unique in the cluster (required)")
+	flags.Var(&f.listen, "listen", "where clients connect")
+	flags.Var(&f.advertise, "advertise", "the address that clients are told (default: this node's host in --cluster, with the port of --listen)")
+	flags.Var(&f.peerListen, "peer-listen", fmt.Sprintf("where the other nodes connect (default: --listen with port + %d)", peerPortOffset))
+	flags.Var(&f.peerAdvertise, "peer-advertise", "the address that the other nodes are told (default: this node's in --cluster)")
+	flags.Var(&f.http, "http", fmt.Sprintf("health and metrics, or none (default: --listen with port + %d)", httpPortOffset))
+	flags.StringVar(&f.data, "data", "", "the data directory, this node's alone (default: kvorum-data/ID/data)")
+	flags.Var(&f.cluster, "cluster", "the members at first start, this node among them (default: this node alone)")
+	flags.StringVar(&f.requirePass, "requirepass", "", "the password that clients must give; better set as "+variable("requirepass")+", since others can read a command line")
+	flags.Var(&f.logStore, "log-store", fmt.Sprintf("what keeps the log (default: what the directory records, %s for a new one)", store.DefaultLogStore))
+	flags.Var(&f.follower, "follower", "what a node does with commands while another leads: answer them through the leader, or redirect clients to it with MOVED")
+	flags.Var(&f.writeTimeout, "write-timeout", "how long a write may wait for a leader and its commit")
+	flags.BoolVar(&f.debugCommands, "debug-commands", false, "answer DEBUG (for tests)")
+	flags.IntVar(&f.parentPipe, "parent-pipe", 0, "")
+	_ = flags.MarkHidden("parent-pipe")
+	f.log.register(flags)
+}
+
+// complete fills in what was not given from what was, and checks that it all fits.
+func (f *serveFlags) complete() error {
+	if f.id == "" {
+		return errors.New("--id is missing; give this node an id of its own, as in --id n1")
+	}
+	if f.data == "" {
+		f.data = filepath.Join(dataDirDefault, string(f.id), "data")
+	}
+	if err := f.completePorts(); err != nil {
+		return err
+	}
+	if err := f.completePeerAdvertise(); err != nil {
+		return err
+	}
+	if f.peerAdvertise.everywhere() {
+		return fmt.Errorf("--peer-advertise %s names no host; give one that the other nodes can dial", &f.peerAdvertise)
+	}
+	if f.advertise.port == 0 {
+		f.advertise = address{f.peerAdvertise.host, f.listen.port}
+		if !f.listen.everywhere() {
+			f.advertise.host = f.listen.host
+		}
+	}
+	if f.advertise.everywhere() {
+		return fmt.Errorf("--advertise %s names no host; give one that clients can dial", &f.advertise)
+	}
+	return nil
+}
+
+func (f *serveFlags) completePorts() error {
+	if f.peerListen.port == 0 {
+		f.peerListen = address{f.listen.host, f.listen.port + peerPortOffset}
+		if f.peerListen.port > portMax {
+			return fmt.Errorf("--listen %s leaves no port %d for the other nodes; give --peer-listen", &f.listen, f.peerListen.port)
+		}
+	}
+	if f.http.port == 0 && !f.http.none {
+		f.http.address = address{f.listen.host, f.listen.port + httpPortOffset}
+		if f.http.port > portMax {
+			return fmt.Errorf("--listen %s leaves no port %d for health and metrics; give --http, or --http none", &f.listen, f.http.port)
+		}
+	}
+	type use struct {
+		flag string
+		at   *address
+	}
+	uses := []use{{"listen", &f.listen}, {"peer-listen", &f.peerListen}}
+	if !f.http.none {
+		uses = append(uses, use{"http", &f.http.address})
+	}
+	for i, a := range uses {
+		for _, b := range uses[:i] {
+			if a.at.port == b.at.port && (a.at.host == b.at.host || a.at.everywhere() || b.at.everywhere()) {
+				return fmt.Errorf("--%s %s and --%s %s are the same port; give each its own", b.flag, b.at, a.flag, a.at)
+			}
+		}
+	}
+	return nil
+}
+
+// completePeerAdvertise settles this node's own entry of the cluster: what the
+// list says and what is advertised must be the same.
+func (f *serveFlags) completePeerAdvertise() error {
+	if f.cluster == nil {
+		if f.peerAdvertise.port == 0 {
+			f.peerAdvertise = f.peerListen
+		}
+		if f.peerAdvertise.everywhere() {
+			f.peerAdvertise.host = "127.0.0.1"
+		}
+		f.cluster = members{{ID: string(f.id), PeerAddr: f.peerAdvertise.String()}}
+		return nil
+	}
+	for _, m := range f.cluster {
+		if m.ID != string(f.id) {
+			continue
+		}
+		if f.peerAdvertise.port != 0 && f.peerAdvertise.String() != m.PeerAddr {
+			return fmt.Errorf("--cluster lists %s at %s and --peer-advertise says %s; give the same address, or leave --peer-advertise away", m.ID, m.PeerAddr, &f.peerAdvertise)
+		}
+		return f.peerAdvertise.Set(m.PeerAddr)
+	}
+	return fmt.Errorf("--cluster %s does not list this node, %s; add %s=host:port", &f.cluster, f.id, f.id)
+}
