@@ -1,0 +1,359 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/kvorum/kvorum/cmd/internal/server"
+	"github.com/kvorum/kvorum/fsm"
+	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/node"
+)
+
+// Snapshots come often and logs are short, so that a server which was away for
+// a while is caught up by an installed snapshot.
+const (
+	snapshotEntries = 40
+	trailingEntries = 10
+)
+
+// Cluster is servers under simulation.
+type Cluster struct {
+	Network *Network
+	IDs     []string
+	Slow    string        // the server whose clock runs slow, or ""
+	Lease   time.Duration // how long that one believes that it leads
+	logger  *slog.Logger
+	policy  node.SnapshotPolicy
+
+	mu        sync.Mutex
+	machine   map[string]*machine
+	timing    map[string]node.Timing // of servers whose clocks run at another rate
+	frozen    map[string]time.Time   // until when a server's clients are not heard
+	wipes     int
+	installed map[string]uint64 // snapshots that ended processes had restored from leaders
+}
+
+// machine is one server's hardware, and the process that runs on it, if any.
+type machine struct {
+	turn    chan struct{} // holds a token while nobody starts or ends a process
+	disk    *Disk
+	clock   *Clock
+	process *process
+}
+
+// process is one run of a server.
+type process struct {
+	ctx    context.Context // ends with the process
+	end    context.CancelFunc
+	server *server.Server
+	own    uint64 // snapshots that it restored, or will, from its own disk
+}
+
+// NewCluster makes machines n1 … of a cluster; Start runs them.
+func NewCluster(size int, rng *rand.Rand, logger *slog.Logger) *Cluster {
+	c := &Cluster{Network: NewNetwork(rand.New(rand.NewPCG(rng.Uint64(), 1))), logger: logger,
+		policy:  node.SnapshotPolicy{Entries: snapshotEntries, LogBytes: 1 << 20, Trailing: trailingEntries},
+		machine: map[string]*machine{}, timing: map[string]node.Timing{}, frozen: map[string]time.Time{}, installed: map[string]uint64{}}
+	for i := range size {
+		id := fmt.Sprintf("n%d", i+1)
+		c.IDs = append(c.IDs, id)
+		m := &machine{turn: make(chan struct{}, 1), disk: NewDisk(id + "@0"), clock: &Clock{}}
+		m.turn <- struct{}{}
+		c.machine[id] = m
+	}
+	return c
+}
+
+// Start runs a server on its machine; it does nothing if one runs.
+func (c *Cluster) Start(id string) error {
+	m := c.machine[id]
+	<-m.turn
+	defer func() { m.turn <- struct{}{} }()
+	if c.running(m) != nil {
+		return nil
+	}
+	own := c.disk(id).restorable()
+	s, err := server.Open(c.config(id), c.environment(id, m))
+	if err != nil {
+		return fmt.Errorf("start %s: %w", id, err)
+	}
+	ctx, end := context.WithCancel(context.Background())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m.process = &process{ctx: ctx, end: end, server: s, own: own}
+	return nil
+}
+
+// Crash ends a server's process as a kill does; it returns false if none runs.
+func (c *Cluster) Crash(id string) bool {
+	m := c.machine[id]
+	<-m.turn
+	defer func() { m.turn <- struct{}{} }()
+	p := c.running(m)
+	if p == nil {
+		return false
+	}
+	c.mu.Lock()
+	m.process = nil
+	c.installed[id] += p.installed()
+	c.mu.Unlock()
+	c.disk(id).Open() // what the old process still writes is lost
+	p.end()
+	c.Network.Break(id)
+	p.server.Crash()
+	return true
+}
+
+// installed is how many snapshots a process has restored that leaders sent.
+func (p *process) installed() uint64 {
+	n := p.server.Node()
+	if n == nil {
+		return 0
+	}
+	restored := n.Status().Snapshots.Restored
+	return restored - min(restored, p.own)
+}
+
+// Installed is how many snapshots a server has ever restored that leaders sent.
+func (c *Cluster) Installed(id string) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	total := c.installed[id]
+	if p := c.machine[id].process; p != nil {
+		total += p.installed()
+	}
+	return total
+}
+
+func (c *Cluster) running(m *machine) *process {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return m.process
+}
+
+// Wipe gives a crashed server an empty disk.
+func (c *Cluster) Wipe(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wipes++
+	c.machine[id].disk = NewDisk(fmt.Sprintf("%s@%d", id, c.wipes))
+}
+
+// Process returns the running process of a server, nil if there is none, or it
+// is still at its first start, or no server has that id.
+func (c *Cluster) Process(id string) *process {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.machine[id]
+	if m == nil || m.process == nil || m.process.server.Node() == nil {
+		return nil
+	}
+	return m.process
+}
+
+// Node returns the member that runs on a server, or nil.
+func (c *Cluster) Node(id string) *node.Node {
+	if p := c.Process(id); p != nil {
+		return p.server.Node()
+	}
+	return nil
+}
+
+// Leader returns the id of a server that leads, "" if none does.
+func (c *Cluster) Leader() string {
+	for _, id := range c.IDs {
+		if n := c.Node(id); n != nil && n.IsLeader() {
+			return id
+		}
+	}
+	return ""
+}
+
+// Freeze makes what a server's clients send wait in their sockets until a moment.
+func (c *Cluster) Freeze(id string, until time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.frozen[id] = until
+}
+
+// Frozen reports whether a server does not hear its clients now.
+func (c *Cluster) Frozen(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Before(c.frozen[id])
+}
+
+// awaitThaw returns when a server hears its clients, or ctx ends.
+func (c *Cluster) awaitThaw(ctx context.Context, id string) {
+	for {
+		c.mu.Lock()
+		left := time.Until(c.frozen[id])
+		c.mu.Unlock()
+		if left <= 0 {
+			return
+		}
+		select {
+		case <-time.After(left):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Await polls until the condition holds, or gives up after limit of virtual time.
+func (c *Cluster) Await(what string, limit time.Duration, condition func() error) error {
+	deadline := time.Now().Add(limit)
+	for {
+		err := condition()
+		if err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s: not within %v: %w", what, limit, err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// AllReady returns nil when every server runs and is ready.
+func (c *Cluster) AllReady() error {
+	for _, id := range c.IDs {
+		n := c.Node(id)
+		if n == nil {
+			return fmt.Errorf("%s does not run", id)
+		}
+		if err := n.Ready(); err != nil {
+			return fmt.Errorf("%s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// Whole returns nil when every server is ready and a voter of the committed
+// configuration, as what its disk says it is: only then can any one be lost. A
+// server that has just joined is ready before it is a voter.
+func (c *Cluster) Whole() error {
+	if err := c.AllReady(); err != nil {
+		return err
+	}
+	leader := c.Node(c.Leader())
+	if leader == nil {
+		return errors.New("nobody leads")
+	}
+	var servers []member.Server
+	leader.View(func(m *fsm.Machine) { servers = m.Servers() })
+	voters := map[string]bool{}
+	for _, s := range servers {
+		voters[s.ID] = s.Voter
+	}
+	for _, id := range c.IDs {
+		if server := c.disk(id).server(); !voters[server] {
+			return fmt.Errorf("%s is no voter", server)
+		}
+	}
+	if len(servers) != len(c.IDs) {
+		return fmt.Errorf("the configuration has %d servers", len(servers))
+	}
+	return nil
+}
+
+// state is what must be equal on all nodes once they have applied the same index.
+type state struct {
+	index  uint64
+	hash   uint64
+	digest [20]byte
+}
+
+// Agree returns nil when all servers have applied the same index and hold the
+// same state; a difference at one index is final.
+func (c *Cluster) Agree() error {
+	var first state
+	for i, id := range c.IDs {
+		n := c.Node(id)
+		if n == nil {
+			return fmt.Errorf("%s does not run", id)
+		}
+		var s state
+		n.View(func(m *fsm.Machine) { s = state{m.Index(), m.Hash(), m.Digest()} })
+		if i == 0 {
+			first = s
+			continue
+		}
+		if s.index != first.index {
+			return fmt.Errorf("%s is at index %d, %s at %d", c.IDs[0], first.index, id, s.index)
+		}
+		if s != first {
+			return &divergence{a: c.IDs[0], b: id, index: s.index}
+		}
+	}
+	return nil
+}
+
+type divergence struct {
+	a, b  string
+	index uint64
+}
+
+func (d *divergence) Error() string {
+	return fmt.Sprintf("%s and %s hold different states at index %d", d.a, d.b, d.index)
+}
+
+// Stop crashes every server.
+func (c *Cluster) Stop() {
+	c.Network.HealAll()
+	for _, id := range c.IDs {
+		c.machine[id].disk.Slow(nil)
+		c.Crash(id)
+	}
+}
+
+func (c *Cluster) environment(id string, m *machine) server.Environment {
+	return server.Environment{
+		ListenPeers: func() (net.Listener, error) { return c.Network.Listen(id) },
+		DialPeer: func(ctx context.Context, addr string) (net.Conn, error) {
+			host, _, err := net.SplitHostPort(addr)
+			if err != nil {
+				return nil, err
+			}
+			return c.Network.Dial(ctx, id, host)
+		},
+		Clock: m.clock,
+		Disk:  c.disk(id).Open(),
+	}
+}
+
+func (c *Cluster) config(id string) server.Config {
+	members := make([]server.Member, len(c.IDs))
+	for i, member := range c.IDs {
+		members[i] = server.Member{ID: member, PeerAddr: member + ":16379"}
+	}
+	return server.Config{
+		ID:         id,
+		ClientAddr: id + ":6379",
+		PeerAddr:   id + ":16379",
+		Members:    members,
+		Follower:   server.Forward,
+		Timing:     c.timing[id],
+		Policy:     c.policy,
+		Logger:     c.logger.With("server", id),
+	}
+}
+
+func (c *Cluster) disk(id string) *Disk {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.machine[id].disk
+}
+
+func (c *Cluster) clock(id string) *Clock {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.machine[id].clock
+}

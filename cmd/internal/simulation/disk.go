@@ -1,0 +1,333 @@
+package simulation
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/node"
+)
+
+// snapshotsKept is how many snapshots a disk keeps, as the real store does.
+const snapshotsKept = 2
+
+var errDiskLost = errors.New("the process that opened this disk has ended")
+
+// Disk is the data directory of one server: what was stored survives a crash,
+// and nothing that an ended process still tries to write reaches it.
+type Disk struct {
+	mu        sync.Mutex
+	identity  member.Identity
+	boot      uint64
+	opened    uint64 // counts openings: the current one is the only writer
+	slow      func() time.Duration
+	logs      map[uint64]*raft.Log
+	first     uint64
+	last      uint64
+	values    map[string][]byte
+	numbers   map[string]uint64
+	snapshots []*snapshot
+}
+
+type snapshot struct {
+	meta raft.SnapshotMeta
+	data []byte
+}
+
+// NewDisk makes an empty disk whose server will be named server.
+func NewDisk(server string) *Disk {
+	return &Disk{
+		identity: member.Identity{Server: server},
+		logs:     map[uint64]*raft.Log{},
+		values:   map[string][]byte{},
+		numbers:  map[string]uint64{},
+	}
+}
+
+// server is the id@incarnation that this disk makes its server.
+func (d *Disk) server() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.identity.Server
+}
+
+// restorable is how many snapshots a process restores when it starts here.
+func (d *Disk) restorable() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return uint64(min(1, len(d.snapshots)))
+}
+
+// Slow makes every write take as long as delay says; nil ends it.
+func (d *Disk) Slow(delay func() time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.slow = delay
+}
+
+// Open gives the disk to a new process; what an earlier one holds stops working.
+func (d *Disk) Open() *Opened {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opened++
+	return &Opened{disk: d, number: d.opened}
+}
+
+// Opened is a disk as one process sees it: it implements server.Disk and all
+// of Raft's stores.
+type Opened struct {
+	disk   *Disk
+	number uint64
+}
+
+// write runs f on the disk, after the delay of a slow one, unless the process
+// has ended meanwhile.
+func (o *Opened) write(f func(*Disk) error) error {
+	o.disk.mu.Lock()
+	slow := o.disk.slow
+	o.disk.mu.Unlock()
+	if slow != nil {
+		time.Sleep(slow())
+	}
+	return o.read(f)
+}
+
+func (o *Opened) read(f func(*Disk) error) error {
+	o.disk.mu.Lock()
+	defer o.disk.mu.Unlock()
+	if o.disk.opened != o.number {
+		return errDiskLost
+	}
+	return f(o.disk)
+}
+
+// Identity implements cluster.Vault.
+func (o *Opened) Identity() member.Identity {
+	o.disk.mu.Lock()
+	defer o.disk.mu.Unlock()
+	return o.disk.identity
+}
+
+// Promise implements cluster.Vault.
+func (o *Opened) Promise(f member.Formation) error {
+	return o.write(func(d *Disk) error {
+		if p := d.identity.Promise; p != nil && (p.Cluster != f.Cluster || !slices.Equal(p.Servers, f.Servers)) {
+			return fmt.Errorf("already promised to cluster %s", p.Cluster)
+		}
+		d.identity.Promise, d.identity.Cluster = &f, f.Cluster
+		return nil
+	})
+}
+
+// Join implements cluster.Vault.
+func (o *Opened) Join(cluster string) error {
+	return o.write(func(d *Disk) error {
+		d.identity.Cluster = cluster
+		return nil
+	})
+}
+
+// RaiseBoot implements server.Disk.
+func (o *Opened) RaiseBoot() (boot uint64, err error) {
+	err = o.write(func(d *Disk) error {
+		d.boot++
+		boot = d.boot
+		return nil
+	})
+	return boot, err
+}
+
+// Stores implements server.Disk.
+func (o *Opened) Stores() (node.Stores, error) {
+	return node.Stores{Logs: o, Stable: o, Snapshots: snapshots{o}}, nil
+}
+
+// Close implements server.Disk.
+func (o *Opened) Close() error { return nil }
+
+// FirstIndex implements raft.LogStore.
+func (o *Opened) FirstIndex() (first uint64, err error) {
+	err = o.read(func(d *Disk) error { first = d.first; return nil })
+	return first, err
+}
+
+// LastIndex implements raft.LogStore.
+func (o *Opened) LastIndex() (last uint64, err error) {
+	err = o.read(func(d *Disk) error { last = d.last; return nil })
+	return last, err
+}
+
+// GetLog implements raft.LogStore.
+func (o *Opened) GetLog(index uint64, log *raft.Log) error {
+	return o.read(func(d *Disk) error {
+		stored, ok := d.logs[index]
+		if !ok {
+			return raft.ErrLogNotFound
+		}
+		*log = *stored
+		return nil
+	})
+}
+
+// StoreLog implements raft.LogStore.
+func (o *Opened) StoreLog(log *raft.Log) error { return o.StoreLogs([]*raft.Log{log}) }
+
+// StoreLogs implements raft.LogStore.
+func (o *Opened) StoreLogs(logs []*raft.Log) error {
+	return o.write(func(d *Disk) error {
+		for _, l := range logs {
+			stored := *l
+			d.logs[l.Index] = &stored
+			if d.first == 0 {
+				d.first = l.Index
+			}
+			d.last = max(d.last, l.Index)
+		}
+		return nil
+	})
+}
+
+// DeleteRange implements raft.LogStore.
+func (o *Opened) DeleteRange(from, to uint64) error {
+	return o.write(func(d *Disk) error {
+		for i := from; i <= to; i++ {
+			delete(d.logs, i)
+		}
+		if from <= d.first {
+			d.first = to + 1
+		}
+		if to >= d.last {
+			d.last = from - 1
+		}
+		if d.first > d.last {
+			d.first, d.last = 0, 0
+		}
+		return nil
+	})
+}
+
+// errNoValue is the text by which Raft knows that a key was never set.
+var errNoValue = errors.New("not found")
+
+// Set implements raft.StableStore.
+func (o *Opened) Set(key, value []byte) error {
+	return o.remember(func(d *Disk) { d.values[string(key)] = bytes.Clone(value) })
+}
+
+// remember stores a term or a vote. Raft panics when it cannot; a process that
+// has ended is told that it could, since nobody hears it any more.
+func (o *Opened) remember(f func(*Disk)) error {
+	err := o.write(func(d *Disk) error { f(d); return nil })
+	if errors.Is(err, errDiskLost) {
+		return nil
+	}
+	return err
+}
+
+// Get implements raft.StableStore.
+func (o *Opened) Get(key []byte) (value []byte, err error) {
+	err = o.read(func(d *Disk) error {
+		v, ok := d.values[string(key)]
+		if !ok {
+			return errNoValue
+		}
+		value = v
+		return nil
+	})
+	return value, err
+}
+
+// SetUint64 implements raft.StableStore.
+func (o *Opened) SetUint64(key []byte, n uint64) error {
+	return o.remember(func(d *Disk) { d.numbers[string(key)] = n })
+}
+
+// GetUint64 implements raft.StableStore.
+func (o *Opened) GetUint64(key []byte) (n uint64, err error) {
+	err = o.read(func(d *Disk) error { n = d.numbers[string(key)]; return nil })
+	return n, err
+}
+
+// snapshots implements raft.SnapshotStore.
+type snapshots struct{ *Opened }
+
+// Create implements raft.SnapshotStore.
+func (s snapshots) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration,
+	configurationIndex uint64, _ raft.Transport) (raft.SnapshotSink, error) {
+	meta := raft.SnapshotMeta{
+		Version: version, ID: fmt.Sprintf("%d-%d-%d", term, index, time.Now().UnixNano()),
+		Index: index, Term: term, Configuration: configuration, ConfigurationIndex: configurationIndex,
+	}
+	return &sink{store: s, meta: meta}, nil
+}
+
+// List implements raft.SnapshotStore: the newest first.
+func (s snapshots) List() (metas []*raft.SnapshotMeta, err error) {
+	err = s.read(func(d *Disk) error {
+		for _, stored := range slices.Backward(d.snapshots) {
+			meta := stored.meta
+			metas = append(metas, &meta)
+		}
+		return nil
+	})
+	return metas, err
+}
+
+// Open implements raft.SnapshotStore.
+func (s snapshots) Open(id string) (meta *raft.SnapshotMeta, data io.ReadCloser, err error) {
+	err = s.read(func(d *Disk) error {
+		for _, stored := range d.snapshots {
+			if stored.meta.ID == id {
+				found := stored.meta
+				meta, data = &found, io.NopCloser(bytes.NewReader(stored.data))
+				return nil
+			}
+		}
+		return fmt.Errorf("no snapshot %s", id)
+	})
+	return meta, data, err
+}
+
+// sink collects a snapshot and stores it when it is closed.
+type sink struct {
+	store  snapshots
+	meta   raft.SnapshotMeta
+	buffer bytes.Buffer
+	done   bool
+}
+
+func (s *sink) ID() string                  { return s.meta.ID }
+func (s *sink) Write(b []byte) (int, error) { return s.buffer.Write(b) }
+
+func (s *sink) Cancel() error {
+	s.done = true
+	return nil
+}
+
+func (s *sink) Close() error {
+	if s.done {
+		return nil
+	}
+	s.done = true
+	s.meta.Size = int64(s.buffer.Len())
+	return s.store.write(func(d *Disk) error {
+		d.snapshots = append(d.snapshots, &snapshot{meta: s.meta, data: s.buffer.Bytes()})
+		slices.SortFunc(d.snapshots, func(a, b *snapshot) int {
+			if a.meta.Term != b.meta.Term {
+				return int(a.meta.Term) - int(b.meta.Term)
+			}
+			return int(a.meta.Index) - int(b.meta.Index)
+		})
+		if extra := len(d.snapshots) - snapshotsKept; extra > 0 {
+			d.snapshots = slices.Clone(d.snapshots[extra:])
+		}
+		return nil
+	})
+}

@@ -1,0 +1,398 @@
+package simulation
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kvorum/kvorum/node"
+)
+
+// Fault is one kind of harm: strike does it, ends it, and reports whether it
+// met anything that it could harm.
+type Fault struct {
+	Name   string
+	strike func(f *faults) bool
+	alone  bool // it begins on a healed cluster, and nothing else strikes meanwhile
+}
+
+// Faults are all kinds; a seed draws three of them.
+var Faults = []Fault{
+	{Name: "cut a server off", strike: (*faults).cutOff},
+	{Name: "cut a server off for long", strike: (*faults).cutOffForLong},
+	{Name: "cut one way", strike: (*faults).cutOneWay},
+	{Name: "cut one link", strike: (*faults).cutLink},
+	{Name: "delay", strike: (*faults).delay},
+	{Name: "crash and restart", strike: (*faults).crash},
+	{Name: "crash the leader", strike: (*faults).crashLeader},
+	{Name: "crash all", strike: (*faults).crashAll},
+	{Name: "pause", strike: (*faults).pause},
+	{Name: "pause a slow leader", strike: (*faults).pauseSlowLeader, alone: true},
+	{Name: "wipe", strike: (*faults).wipe, alone: true},
+	{Name: "slow disk", strike: (*faults).slowDisk},
+	{Name: "snapshot and install", strike: (*faults).install},
+	{Name: "transfer", strike: (*faults).transfer},
+	{Name: "transfer in vain", strike: (*faults).transferInVain, alone: true},
+	{Name: "clock skew", strike: (*faults).skew},
+}
+
+// faults strikes a cluster.
+type faults struct {
+	cluster *Cluster
+	rng     *rand.Rand
+	errs    chan<- error
+}
+
+// victim is the leader half of the time: that is where harm is done.
+func (f *faults) victim() string {
+	if leader := f.cluster.Leader(); leader != "" && f.rng.IntN(2) == 0 {
+		return leader
+	}
+	return f.cluster.IDs[f.rng.IntN(len(f.cluster.IDs))]
+}
+
+// runs reports whether there is a process on a server to be harmed.
+func (f *faults) runs(id string) bool { return f.cluster.Process(id) != nil }
+
+// hold waits while the harm lasts: shorter or longer than an election.
+func (f *faults) hold() {
+	time.Sleep(100*time.Millisecond + time.Duration(f.rng.Int64N(int64(4*time.Second))))
+}
+
+func (f *faults) others(id string) []string {
+	var others []string
+	for _, other := range f.cluster.IDs {
+		if other != id {
+			others = append(others, other)
+		}
+	}
+	return others
+}
+
+func (f *faults) cutOff() bool { return f.cutOffWhile(f.hold) }
+
+// cutOffForLong lasts longer than a write may take, and no other fault does:
+// only here are clients told UNCERTAIN.
+func (f *faults) cutOffForLong() bool {
+	return f.cutOffWhile(func() { time.Sleep(writeLongest + time.Duration(f.rng.Int64N(int64(4*time.Second)))) })
+}
+
+// writeLongest is more than the time after which a node gives a write up.
+const writeLongest = 6 * time.Second
+
+func (f *faults) cutOffWhile(hold func()) bool {
+	id := f.victim()
+	runs := f.runs(id)
+	for _, other := range f.others(id) {
+		f.cluster.Network.Cut(id, other)
+		f.cluster.Network.Cut(other, id)
+	}
+	hold()
+	f.reconnect(id)
+	return runs
+}
+
+// reconnect heals a server's links: at once, or one after the other, as each
+// connection sends again in its own time.
+func (f *faults) reconnect(id string) {
+	others := f.others(id)
+	f.rng.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+	gap := int64(30*time.Millisecond) * f.rng.Int64N(2)
+	for _, other := range others {
+		f.cluster.Network.Heal(id, other)
+		f.cluster.Network.Heal(other, id)
+		if gap > 0 {
+			time.Sleep(time.Duration(f.rng.Int64N(gap)))
+		}
+	}
+}
+
+func (f *faults) cutOneWay() bool {
+	id := f.victim()
+	runs := f.runs(id)
+	inward := f.rng.IntN(2) == 0
+	for _, other := range f.others(id) {
+		if inward {
+			f.cluster.Network.Cut(other, id)
+		} else {
+			f.cluster.Network.Cut(id, other)
+		}
+	}
+	f.hold()
+	f.reconnect(id)
+	return runs
+}
+
+func (f *faults) cutLink() bool {
+	id := f.victim()
+	others := f.others(id)
+	other := others[f.rng.IntN(len(others))]
+	runs := f.runs(id) && f.runs(other)
+	f.cluster.Network.Cut(id, other)
+	f.cluster.Network.Cut(other, id)
+	f.hold()
+	f.reconnect(id)
+	return runs
+}
+
+func (f *faults) delay() bool {
+	id := f.victim()
+	runs := f.runs(id)
+	for _, other := range f.others(id) {
+		f.cluster.Network.Delay(id, other, time.Duration(f.rng.Int64N(int64(400*time.Millisecond))))
+		f.cluster.Network.Delay(other, id, time.Duration(f.rng.Int64N(int64(400*time.Millisecond))))
+	}
+	f.hold()
+	f.reconnect(id)
+	return runs
+}
+
+func (f *faults) start(id string) {
+	if err := f.cluster.Start(id); err != nil {
+		f.errs <- err
+	}
+}
+
+func (f *faults) startAll() {
+	for _, id := range f.cluster.IDs {
+		f.start(id)
+	}
+}
+
+func (f *faults) crash() bool { return f.crashOne(f.victim()) }
+
+func (f *faults) crashLeader() bool {
+	if leader := f.cluster.Leader(); leader != "" {
+		return f.crashOne(leader)
+	}
+	f.crash()
+	return false
+}
+
+func (f *faults) crashOne(id string) bool {
+	ran := f.cluster.Crash(id)
+	f.hold()
+	f.start(id)
+	return ran
+}
+
+func (f *faults) crashAll() bool {
+	all := true
+	for _, id := range f.cluster.IDs {
+		ran := f.cluster.Crash(id)
+		all = all && ran
+	}
+	f.hold()
+	f.startAll()
+	return all
+}
+
+// pause stops a server for a while, the leader often.
+func (f *faults) pause() bool {
+	id := f.victim()
+	runs := f.runs(id)
+	f.stop(id, 100*time.Millisecond+time.Duration(f.rng.Int64N(int64(4*time.Second))))
+	return runs
+}
+
+// pauseSlowLeader makes a server the leader whose clock is slow, and pauses it
+// for longer than an election takes and shorter than its lease: it wakes in
+// the belief that it leads, when another does.
+func (f *faults) pauseSlowLeader() bool {
+	id := f.cluster.Slow
+	if id == "" {
+		id = f.victim()
+	}
+	for range 20 {
+		if f.cluster.Leader() == id {
+			break
+		}
+		f.handOver(id)
+		time.Sleep(100 * time.Millisecond)
+	}
+	time.Sleep(time.Duration(f.rng.Int64N(int64(time.Second))))
+	longest := max(3*time.Second, f.cluster.Lease-500*time.Millisecond)
+	d := 1200*time.Millisecond + time.Duration(f.rng.Int64N(int64(longest-1200*time.Millisecond)))
+	quiet := lull
+	if f.rng.IntN(2) == 0 {
+		quiet = d // the first that it hears is a new leader's heartbeat, or a client's write
+	}
+	for _, each := range f.cluster.IDs {
+		f.cluster.Freeze(each, time.Now().Add(quiet))
+	}
+	time.Sleep(lull - time.Millisecond)
+	n := f.cluster.Node(id)
+	leads := n != nil && n.IsLeader()
+	f.stop(id, d)
+	return leads && id == f.cluster.Slow
+}
+
+const (
+	// lull is how long all clients are silent before a leader halts, so that
+	// nothing waits for an answer then.
+	lull = 50 * time.Millisecond
+	// thawWithin of a halt's end a server hears its clients, or at that moment.
+	thawWithin = 30 * time.Millisecond
+)
+
+// stop halts a server's disk, network and clients and lets all go on later:
+// what was on its way arrives then, as after SIGCONT. Only its timers run on.
+func (f *faults) stop(id string, d time.Duration) {
+	until := time.Now().Add(d)
+	f.cluster.disk(id).Slow(func() time.Duration { return max(0, time.Until(until)) })
+	thaw := time.Duration(f.rng.Int64N(int64(thawWithin)))
+	if f.rng.IntN(2) == 0 {
+		thaw = time.Duration(f.rng.Int64N(int64(2*time.Millisecond))) - time.Millisecond
+	}
+	f.cluster.Freeze(id, until.Add(thaw))
+	for _, other := range f.others(id) {
+		f.cluster.Network.Cut(other, id)
+	}
+	time.Sleep(time.Millisecond) // what it has sent arrives, and is answered
+	for _, other := range f.others(id) {
+		f.cluster.Network.Cut(id, other)
+	}
+	time.Sleep(time.Until(until))
+	f.cluster.disk(id).Slow(nil)
+	f.reconnect(id)
+}
+
+// wipe replaces a server's disk by an empty one, once all others are well: the
+// cluster must be able to lose it.
+func (f *faults) wipe() bool {
+	id := f.victim()
+	if err := f.cluster.Await("whole before a wipe", time.Minute, f.cluster.Whole); err != nil {
+		f.errs <- err
+		return false
+	}
+	ran := f.cluster.Crash(id)
+	f.cluster.Wipe(id)
+	if f.rng.IntN(2) == 0 {
+		f.hold()
+	}
+	f.start(id)
+	if err := f.cluster.Await("whole after a wipe", time.Minute, f.cluster.Whole); err != nil {
+		f.errs <- err
+	}
+	return ran
+}
+
+func (f *faults) slowDisk() bool {
+	id := f.victim()
+	worst := int64(time.Millisecond) << f.rng.IntN(10)
+	delay := randomDelay(f.rng.Uint64(), worst)
+	var slowed atomic.Bool // a write
+	f.cluster.disk(id).Slow(func() time.Duration {
+		slowed.Store(true)
+		return delay()
+	})
+	f.hold()
+	f.cluster.disk(id).Slow(nil)
+	return slowed.Load()
+}
+
+// install lets a server miss more entries than the others' logs keep.
+func (f *faults) install() bool {
+	id := f.victim()
+	f.cluster.Crash(id)
+	f.hold()
+	for _, other := range f.others(id) {
+		if n := f.cluster.Node(other); n != nil {
+			_ = n.Snapshot() // an error means that there was nothing new
+		}
+	}
+	f.hold()
+	before := f.cluster.Installed(id)
+	f.start(id)
+	return f.cluster.Await("install a snapshot", installWithin, func() error {
+		if f.cluster.Installed(id) == before {
+			return errors.New("none was restored")
+		}
+		return nil
+	}) == nil
+}
+
+// installWithin is how long a server that has come back may need until it has
+// restored what a leader sent.
+const installWithin = 5 * time.Second
+
+func (f *faults) transfer() bool {
+	moved := false
+	for range 1 + f.rng.IntN(3) {
+		moved = f.handOver(f.cluster.IDs[f.rng.IntN(len(f.cluster.IDs))]) || moved
+		time.Sleep(time.Duration(f.rng.Int64N(int64(2 * time.Second))))
+	}
+	return moved
+}
+
+// handOver asks the leader to hand over to a server that it can reach. (Raft
+// never ends a second transfer to one that it cannot, and refuses all entries
+// from then on.) It may fail: that is part of the test; it returns whether it
+// did not.
+func (f *faults) handOver(to string) bool {
+	from := f.cluster.Leader()
+	n := f.cluster.Node(from)
+	if n == nil || from == to || f.cluster.Node(to) == nil || !f.cluster.Network.Reaches(from, to) {
+		return false
+	}
+	return n.TransferLeadershipTo(f.cluster.disk(to).server()) == nil
+}
+
+// transferInVain asks the leader to hand over to a server that is about to be
+// out of its reach: it refuses entries for a while, and then takes them again.
+func (f *faults) transferInVain() bool {
+	refused := false
+	for range 1 + f.rng.IntN(3) {
+		id := f.cluster.Leader()
+		n := f.cluster.Node(id)
+		if n == nil {
+			break
+		}
+		others := f.others(id)
+		target := others[f.rng.IntN(len(others))]
+		f.cluster.Network.Cut(id, target)
+		began := time.Now()
+		err := n.TransferLeadershipTo(f.cluster.disk(target).server())
+		refused = refused || err != nil && time.Since(began) >= vain
+		f.cluster.Network.Heal(id, target)
+		time.Sleep(time.Duration(100+f.rng.IntN(200)) * time.Millisecond)
+	}
+	return refused
+}
+
+// vain is the least that Raft takes to give a transfer up; the node refuses one
+// that it does not even begin at once.
+const vain = 100 * time.Millisecond
+
+// skew moves a server's wall clock, for good.
+func (f *faults) skew() bool {
+	id := f.victim()
+	clock := f.cluster.clock(id)
+	clock.Skew(time.Duration(f.rng.Int64N(int64(20*time.Second))) - 10*time.Second)
+	before := clock.Readings()
+	f.transfer()
+	return clock.Readings() > before
+}
+
+// driftTiming is the timing of a server whose clock runs slow by a factor: it
+// believes in its lease for longer than the others do.
+func driftTiming(factor float64) node.Timing {
+	stretch := func(d time.Duration) time.Duration { return time.Duration(float64(d) * factor) }
+	return node.Timing{
+		Heartbeat: stretch(time.Second), Election: stretch(time.Second),
+		LeaderLease: stretch(time.Second), Commit: stretch(50 * time.Millisecond),
+	}
+}
+
+// randomDelay draws delays below worst; several goroutines may ask.
+func randomDelay(seed uint64, worst int64) func() time.Duration {
+	var mu sync.Mutex
+	rng := rand.New(rand.NewPCG(seed, 2))
+	return func() time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		return time.Duration(rng.Int64N(worst))
+	}
+}

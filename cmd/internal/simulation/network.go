@@ -1,0 +1,221 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+)
+
+// Network is a set of hosts with listeners and the connections between them.
+// Bytes that meet a cut wait, as TCP's retransmissions make them, and arrive
+// after it heals; a crash breaks its host's connections.
+type Network struct {
+	mu        sync.Mutex
+	rng       *rand.Rand
+	listeners map[string]*listener
+	links     map[link]*linkState
+	pipes     map[*pipe]struct{}
+}
+
+// link is one direction between two hosts.
+type link struct{ from, to string }
+
+type linkState struct {
+	cut   bool
+	delay time.Duration // added to the base latency
+}
+
+// NewNetwork makes a network whose latencies are drawn from rng.
+func NewNetwork(rng *rand.Rand) *Network {
+	return &Network{
+		rng:       rng,
+		listeners: map[string]*listener{},
+		links:     map[link]*linkState{},
+		pipes:     map[*pipe]struct{}{},
+	}
+}
+
+// Cut stops bytes from one host to another until Heal.
+func (n *Network) Cut(from, to string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.link(from, to).cut = true
+}
+
+// Delay adds d to the latency of one direction until Heal.
+func (n *Network) Delay(from, to string, d time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.link(from, to).delay = d
+}
+
+// Heal ends all cuts and delays of one direction; what waited arrives now.
+func (n *Network) Heal(from, to string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.links, link{from, to})
+	n.wakeAll()
+}
+
+// HealAll ends all cuts and delays.
+func (n *Network) HealAll() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	clear(n.links)
+	n.wakeAll()
+}
+
+// Break closes every listener and connection of a host, as the end of its
+// process does.
+func (n *Network) Break(host string) {
+	n.mu.Lock()
+	var doomed []*pipe
+	for p := range n.pipes {
+		if p.link.from == host || p.link.to == host {
+			doomed = append(doomed, p)
+		}
+	}
+	l := n.listeners[host]
+	n.mu.Unlock()
+	for _, p := range doomed {
+		p.fail(errReset)
+	}
+	if l != nil {
+		l.Close()
+	}
+}
+
+// Listen opens the one listener of a host.
+func (n *Network) Listen(host string) (net.Listener, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.listeners[host] != nil {
+		return nil, fmt.Errorf("listen %s: address in use", host)
+	}
+	l := &listener{network: n, host: host, incoming: make(chan net.Conn, 64), done: make(chan struct{})}
+	n.listeners[host] = l
+	return l, nil
+}
+
+// Dial connects from one host to another; a cut in either direction makes it
+// wait for ctx, as a lost SYN would.
+func (n *Network) Dial(ctx context.Context, from, to string) (net.Conn, error) {
+	for {
+		n.mu.Lock()
+		blocked := n.link(from, to).cut || n.link(to, from).cut
+		l := n.listeners[to]
+		n.mu.Unlock()
+		if !blocked {
+			if l == nil {
+				return nil, fmt.Errorf("dial %s: connection refused", to)
+			}
+			return n.connect(ctx, l, from, to)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("dial %s: %w", to, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (n *Network) connect(ctx context.Context, l *listener, from, to string) (net.Conn, error) {
+	n.mu.Lock()
+	out := n.newPipe(from, to)
+	back := n.newPipe(to, from)
+	n.mu.Unlock()
+	near := &conn{in: back, out: out, local: address(from), remote: address(to)}
+	far := &conn{in: out, out: back, local: address(to), remote: address(from)}
+	select {
+	case l.incoming <- far:
+		return near, nil
+	case <-l.done:
+		near.Close()
+		return nil, fmt.Errorf("dial %s: connection refused", to)
+	case <-ctx.Done():
+		near.Close()
+		return nil, fmt.Errorf("dial %s: %w", to, ctx.Err())
+	}
+}
+
+func (n *Network) link(from, to string) *linkState {
+	s := n.links[link{from, to}]
+	if s == nil {
+		s = &linkState{}
+		n.links[link{from, to}] = s
+	}
+	return s
+}
+
+func (n *Network) wakeAll() {
+	for p := range n.pipes {
+		p.wake()
+	}
+}
+
+// arrival says when a byte sent now on a link may be read at the earliest, and
+// whether the link is cut.
+func (n *Network) arrival(l link) time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	base := 50*time.Microsecond + time.Duration(n.rng.Int64N(int64(400*time.Microsecond)))
+	return time.Now().Add(base + n.link(l.from, l.to).delay)
+}
+
+func (n *Network) isCut(l link) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.link(l.from, l.to).cut
+}
+
+// Reaches reports whether bytes pass between two hosts, both ways.
+func (n *Network) Reaches(from, to string) bool {
+	return !n.isCut(link{from, to}) && !n.isCut(link{to, from})
+}
+
+type address string
+
+func (a address) Network() string { return "simulated" }
+func (a address) String() string  { return string(a) }
+
+type listener struct {
+	network  *Network
+	host     string
+	incoming chan net.Conn
+	done     chan struct{}
+	once     sync.Once
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.incoming:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *listener) Close() error {
+	l.once.Do(func() {
+		l.network.mu.Lock()
+		if l.network.listeners[l.host] == l {
+			delete(l.network.listeners, l.host)
+		}
+		l.network.mu.Unlock()
+		close(l.done)
+		for {
+			select {
+			case c := <-l.incoming:
+				c.Close()
+			default:
+				return
+			}
+		}
+	})
+	return nil
+}
+
+func (l *listener) Addr() net.Addr { return address(l.host) }

@@ -1,0 +1,123 @@
+//go:build kvorum_faults
+
+package simulation
+
+import (
+	"testing"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm"
+	"github.com/kvorum/kvorum/node"
+)
+
+// planted is a fault in the servers themselves, and where to look for it.
+type planted struct {
+	name  string
+	plant func()
+	seeds uint64 // within how many it must be found
+	where where  // what the runs have in common
+}
+
+// where a fault is looked for: it must harm nobody by itself.
+type where struct {
+	Scenario
+	slow time.Duration // how long machines take for an entry, at most
+}
+
+func inNode(f node.Fault) func() { return func() { node.Plant(f) } }
+
+var (
+	// A leader wakes in the belief that it leads, and hears its clients and the
+	// new leader at the same moment.
+	wakingLeader = where{Scenario: Scenario{
+		Size: 3, Drift: 5, Script: []string{"pause a slow leader", "pause a slow leader", "pause a slow leader"},
+		Mix: []share{{40, "set", "text", 1}, {60, "get", "text", 1}}, Log: 100_000,
+	}}
+	// The same, and most of what it hears are writes.
+	wakingWriter = where{Scenario: Scenario{
+		Size: 3, Drift: 5, Script: wakingLeader.Script,
+		Mix: []share{{90, "set", "text", 1}, {10, "get", "text", 1}}, Log: 100_000,
+	}}
+	// Entries are on their way to nobody.
+	lostEntries = where{Scenario: Scenario{
+		Kinds: []string{"cut a server off", "crash the leader", "delay", "slow disk"},
+		Mix:   []share{{40, "set", "text", 1}, {60, "get", "text", 1}},
+	}}
+	// Some batches of one server are refused and later ones taken.
+	refusedBatches = where{Scenario: Scenario{
+		Script: []string{"transfer in vain", "transfer in vain", "transfer in vain", "transfer in vain"},
+		Mix:    []share{{100, "get", "text", 1}}, Diaries: 4, Bulky: 1,
+	}}
+	// Entries wait for their machines.
+	slowMachines = where{slow: 20 * time.Millisecond}
+)
+
+var plantedFaults = []planted{
+	{"acknowledge before commit", inNode(node.AckBeforeCommit), 100, lostEntries},
+	{"read without confirmation", inNode(node.UnconfirmedReads), 10, where{}},
+	{"count a follower's old question", inNode(node.ForeignQuestion), 100, wakingLeader},
+	{"wait for Raft's index", inNode(node.RaftsIndex), 20, slowMachines},
+	{"forget sessions at restore", func() { fsm.Faults.ForgetSessions = true }, 20, where{}},
+	{"apply numbers out of order", func() { fsm.Faults.IgnoreGaps = true }, 100, refusedBatches},
+	{"judge expiry by the wall clock", func() {
+		fsm.Faults.WallClockMS = func() int64 { return time.Now().UnixMilli() }
+	}, 20, where{}},
+	{"the fast heartbeat path", inNode(node.HeartbeatFastPath), 400, wakingWriter},
+}
+
+// run simulates one seed there.
+func (w where) run(t *testing.T, seed uint64) (Report, string) {
+	node.SlowMachine(nil)
+	if w.slow > 0 {
+		node.SlowMachine(randomDelay(seed, int64(w.slow)))
+	}
+	w.Seed = seed
+	return simulate(t, w.Scenario)
+}
+
+func pullUp() {
+	node.Plant()
+	node.SlowMachine(nil)
+	fsm.Faults.ForgetSessions, fsm.Faults.IgnoreGaps, fsm.Faults.WallClockMS = false, false, nil
+}
+
+// The simulation finds every fault that is planted on purpose.
+func TestPlantedFaultsAreFound(t *testing.T) {
+	t.Cleanup(pullUp)
+	for _, p := range plantedFaults {
+		t.Run(p.name, func(t *testing.T) {
+			pullUp()
+			p.plant()
+			began := time.Now()
+			for seed := uint64(1); seed <= p.seeds; seed++ {
+				if report, violation := p.where.run(t, seed); violation != "" {
+					t.Logf("found by seed %d in %v, faults %v: %.300s", seed, time.Since(began).Round(time.Millisecond), report.Faults, violation)
+					return
+				}
+			}
+			t.Errorf("not found within %d seeds, %v", p.seeds, time.Since(began))
+		})
+	}
+}
+
+// What finds the planted faults finds nothing where none is.
+func TestPlantedNothingIsFound(t *testing.T) {
+	pullUp()
+	for _, p := range plantedFaults {
+		t.Run(p.name, func(t *testing.T) {
+			unjudged, runs := 0, int(min(p.seeds, uint64(*seeds)))
+			for seed := range runs {
+				report, violation := p.where.run(t, uint64(seed)+1)
+				if violation != "" {
+					t.Errorf("seed %d, faults %v: %s", seed+1, report.Faults, violation)
+				}
+				if report.Unjudged {
+					unjudged++
+				}
+			}
+			if unjudged > runs/unjudgedOneIn {
+				t.Errorf("%d of %d histories could not be judged", unjudged, runs)
+			}
+		})
+	}
+}

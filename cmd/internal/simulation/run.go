@@ -1,0 +1,190 @@
+package simulation
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Limits of one run.
+const (
+	clients           = 5
+	operationsEach    = 48  // 240 in all, or more
+	operationsMost    = 160 // while faults strike: a longer history takes too long to judge
+	diaryEntries      = 200
+	bulkyUsually      = 16
+	faultsEach        = 3
+	settleLimit       = 2 * time.Minute // virtual time for the healed cluster to agree
+	checkLimit        = 30 * time.Second
+	driftFactorMax    = 3
+	faultPauseLongest = 2 * time.Second
+)
+
+// Scenario is what a run is made of; what it leaves out is drawn from the seed.
+type Scenario struct {
+	Seed    uint64
+	Kinds   []string // the faults that may strike; nil: all
+	Script  []string // the faults that strike, in this order; nil: three that are drawn
+	Size    int      // of the cluster; 0: three or five
+	Drift   float64  // how slow one server's clock is; 0: 1 to driftFactorMax, in one run of three
+	Mix     []share  // what clients do; nil: the usual
+	Diaries int      // how many are written; 0: one
+	Bulky   int      // one pipeline of a diarist's in this many carries bulk; 0: the usual
+	Log     uint64   // how many entries a log may have before a snapshot; 0: few
+	Logger  *slog.Logger
+}
+
+// Report says what happened in a run.
+type Report struct {
+	Faults    []string // the kinds that were drawn, in order
+	Struck    []string // those of them that did harm, as far as they can tell
+	Installed uint64   // snapshots that servers restored from leaders
+	Unjudged  bool     // whether the checker of histories gave up
+	Uncertain int64    // UNCERTAIN replies of living servers; what a dead one said does not count
+	Scans     int      // that came to their end
+	History   *History
+}
+
+// broken is a promise that was not kept, other than by a history.
+type broken struct{ text string }
+
+func (b *broken) Error() string { return b.text }
+
+// Run simulates one scenario and returns an error for a violated promise. It
+// must be called in a synctest bubble; the history is checked by the caller,
+// outside.
+func Run(s Scenario) (report Report, err error) {
+	rng := rand.New(rand.NewPCG(s.Seed, 0))
+	c := s.cluster(rng)
+	defer c.Stop()
+	for _, id := range c.IDs {
+		if err := c.Start(id); err != nil {
+			return report, err
+		}
+	}
+	if err := c.Await("first start", time.Minute, c.Whole); err != nil {
+		return report, err
+	}
+	w := newWorkload(c, rng, s)
+	if err := w.scanner.prepare(); err != nil {
+		return report, err
+	}
+	w.begin()
+	err = harm(c, rng, s, &report)
+	w.end()
+	report.History, report.Uncertain, report.Scans = w.history, w.uncertain.Load(), w.scanner.scans
+	if err == nil {
+		err = settle(c)
+	}
+	for _, id := range c.IDs {
+		report.Installed += c.Installed(id)
+	}
+	if err == nil {
+		err = w.judge()
+	}
+	return report, err
+}
+
+// cluster makes the servers of a scenario.
+func (s Scenario) cluster(rng *rand.Rand) *Cluster {
+	size := 3
+	if rng.IntN(3) == 0 {
+		size = 5
+	}
+	if s.Size > 0 {
+		size = s.Size
+	}
+	c := NewCluster(size, rng, s.Logger)
+	if s.Log > 0 {
+		c.policy.Entries, c.policy.Trailing = s.Log, s.Log
+	}
+	drift := s.Drift
+	if rng.IntN(3) == 0 && drift == 0 {
+		drift = 1 + rng.Float64()*(driftFactorMax-1)
+	}
+	if drift > 0 {
+		c.Slow = c.IDs[rng.IntN(size)]
+		c.timing[c.Slow] = driftTiming(drift)
+		c.Lease = c.timing[c.Slow].LeaderLease
+	}
+	return c
+}
+
+// harm strikes the cluster with random faults, some of them at the same time.
+func harm(c *Cluster, rng *rand.Rand, s Scenario, report *Report) error {
+	names := s.Script
+	for len(s.Script) == 0 && len(names) < faultsEach {
+		if len(s.Kinds) > 0 {
+			names = append(names, s.Kinds[rng.IntN(len(s.Kinds))])
+		} else {
+			names = append(names, Faults[rng.IntN(len(Faults))].Name)
+		}
+	}
+	report.Faults = names
+	errs := make(chan error, 16*len(names))
+	struck := make(chan string, len(names))
+	var striking sync.WaitGroup
+	for _, name := range names {
+		kind := Faults[slices.IndexFunc(Faults, func(f Fault) bool { return f.Name == name })]
+		f := &faults{cluster: c, rng: rand.New(rand.NewPCG(rng.Uint64(), 3)), errs: errs}
+		if kind.alone {
+			striking.Wait()
+			c.Network.HealAll()
+			f.startAll()
+			if kind.strike(f) {
+				struck <- name
+			}
+			continue
+		}
+		striking.Go(func() {
+			if kind.strike(f) {
+				struck <- name
+			}
+		})
+		time.Sleep(time.Duration(rng.Int64N(int64(faultPauseLongest))))
+	}
+	striking.Wait()
+	close(struck)
+	for name := range struck {
+		report.Struck = append(report.Struck, name)
+	}
+	select {
+	case err := <-errs:
+		return err
+	default:
+		return nil
+	}
+}
+
+// settle heals everything and waits until all servers agree.
+func settle(c *Cluster) error {
+	c.Network.HealAll()
+	for _, id := range c.IDs {
+		c.disk(id).Slow(nil)
+		if err := c.Start(id); err != nil {
+			return err
+		}
+	}
+	var different *divergence
+	err := c.Await("agreement after healing", settleLimit, func() error {
+		if err := c.Whole(); err != nil {
+			return err
+		}
+		err := c.Agree()
+		if errors.As(err, &different) {
+			return nil
+		}
+		return err
+	})
+	if different != nil {
+		return different
+	}
+	if err != nil {
+		return fmt.Errorf("the healed cluster: %w", err)
+	}
+	return nil
+}
