@@ -1,0 +1,39 @@
+package tidy
+
+import (
+	"slices"
+	"strings"
+)
+
+// checkDependencies wants every module that our source imports to be named in
+// the README, where the table of dependencies says why it is there.
+func checkDependencies(files []*file, readme string) []Finding {
+	var findings []Finding
+	seen := map[string]bool{}
+	for _, f := range files {
+		for _, spec := range f.syntax.Imports {
+			importPath := strings.Trim(spec.Path.Value, `"`)
+			host, _, _ := strings.Cut(importPath, "/")
+			if !strings.Contains(host, ".") || importPath == Module || strings.HasPrefix(importPath, Module+"/") || seen[importPath] {
+				continue
+			}
+			seen[importPath] = true
+			if !slices.ContainsFunc(modulesOf(importPath), func(name string) bool { return strings.Contains(readme, "`"+name+"`") }) {
+				findings = append(findings, Finding{f.at(spec.Pos()), importPath + " is not among the README's dependencies",
+					"say there why it is used"})
+			}
+		}
+	}
+	return findings
+}
+
+// modulesOf returns the names under which the README may list the module of an
+// import: its path or any longer prefix of it, GitHub's without the host.
+func modulesOf(importPath string) []string {
+	parts := strings.Split(strings.TrimPrefix(importPath, "github.com/"), "/")
+	var names []string
+	for size := 2; size <= len(parts); size++ {
+		names = append(names, strings.Join(parts[:size], "/"))
+	}
+	return names
+}
