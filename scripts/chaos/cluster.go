@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// cluster is a `kvorum local --restart` and the nodes that it runs.
+type cluster struct {
+	dir   string
+	local *exec.Cmd
+	nodes []*node
+}
+
+// node is one process, which may be down or stopped.
+type node struct {
+	id     string
+	addr   string
+	pid    string // the file that holds its process id
+	admin  client
+	struck atomic.Bool // a fault was done to it and it is not well again yet
+}
+
+func startCluster(kvorum, dir string, port int, verbose bool) (*cluster, error) {
+	c := &cluster{dir: dir}
+	for i := range nodeCount {
+		id := "n" + strconv.Itoa(i+1)
+		addr := "127.0.0.1:" + strconv.Itoa(port+i)
+		c.nodes = append(c.nodes, &node{id: id, addr: addr, pid: filepath.Join(dir, id, "pid"), admin: client{addr: addr}})
+	}
+	c.local = exec.Command(kvorum, "local", "--nodes", strconv.Itoa(nodeCount), "--port", strconv.Itoa(port), "--dir", dir, "--restart")
+	c.local.Stderr = os.Stderr
+	out, err := c.local.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the cluster: %w", err)
+	}
+	if err := c.local.Start(); err != nil {
+		return nil, fmt.Errorf("start the cluster: %w", err)
+	}
+	ready := make(chan struct{})
+	go func() {
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if verbose {
+				fmt.Fprintln(os.Stderr, time.Now().Format("15:04:05.000"), lines.Text())
+			}
+			if strings.HasPrefix(lines.Text(), "ready: leader") {
+				close(ready)
+			}
+		}
+	}()
+	select {
+	case <-ready:
+		return c, nil
+	case <-time.After(startWithin):
+		c.stop()
+		return nil, fmt.Errorf("the cluster was not ready within %v", startWithin)
+	}
+}
+
+// stop ends the cluster as Ctrl-C does.
+func (c *cluster) stop() {
+	for _, n := range c.nodes {
+		n.admin.close()
+	}
+	_ = c.local.Process.Signal(os.Interrupt)
+	_ = c.local.Wait()
+}
+
+// view is what a node says of itself.
+type view struct {
+	ready         bool
+	leads         bool
+	term, applied int64
+	hash          string
+}
+
+func (n *node) look() (view, error) {
+	status, err := n.admin.do("RAFT", "STATUS")
+	if err != nil || status.IsError() {
+		return view{}, fmt.Errorf("ask %s: %s %v", n.id, status.Bytes, err)
+	}
+	fields := map[string]reply.Value{}
+	for i := 0; i+1 < len(status.Elems); i += 2 {
+		fields[string(status.Elems[i].Bytes)] = status.Elems[i+1]
+	}
+	return view{
+		ready:   fields["ready"].Int() == 1,
+		leads:   string(fields["leader"].Bytes) == string(fields["id"].Bytes),
+		term:    fields["term"].Int(),
+		applied: fields["applied-index"].Int(),
+		hash:    string(fields["applied-hash"].Bytes),
+	}, nil
+}
+
+// leader waits for a node that leads in the highest term that any node has seen.
+func (c *cluster) leader(ctx context.Context) (*node, error) {
+	var leader *node
+	err := c.await(ctx, "a leader", func() bool {
+		var highest int64
+		leader = nil
+		for _, n := range c.nodes {
+			v, err := n.look()
+			switch {
+			case err != nil || v.term < highest:
+			case v.leads:
+				leader, highest = n, v.term
+			case v.term > highest:
+				leader, highest = nil, v.term
+			}
+		}
+		return leader != nil
+	})
+	return leader, err
+}
+
+// recovered waits until every node is ready again.
+func (c *cluster) recovered(ctx context.Context) error {
+	err := c.await(ctx, "all nodes ready", func() bool {
+		for _, n := range c.nodes {
+			if v, err := n.look(); err != nil || !v.ready {
+				return false
+			}
+		}
+		return true
+	})
+	for _, n := range c.nodes {
+		n.struck.Store(false)
+	}
+	return err
+}
+
+// agreed waits until every node has applied the same index, and reports
+// whether their hashes of all entries and replies are equal.
+func (c *cluster) agreed(ctx context.Context) (equal bool, err error) {
+	err = c.await(ctx, "one applied index on all nodes", func() bool {
+		views := make([]view, len(c.nodes))
+		for i, n := range c.nodes {
+			if views[i], err = n.look(); err != nil || views[i].applied != views[0].applied {
+				return false
+			}
+		}
+		equal = true
+		for _, v := range views {
+			equal = equal && v.hash == views[0].hash
+		}
+		return true
+	})
+	return equal, err
+}
+
+// await polls until done says so.
+func (c *cluster) await(ctx context.Context, what string, done func() bool) error {
+	deadline := time.Now().Add(settleWithin)
+	for !done() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("waited %v in vain for %s", settleWithin, what)
+		}
+		time.Sleep(pollPause)
+	}
+	return nil
+}
+
+// signal sends a signal to a node's process.
+func (n *node) signal(s syscall.Signal) error {
+	pid, err := n.processID()
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pid, s); err != nil {
+		return fmt.Errorf("signal %s: %w", n.id, err)
+	}
+	return nil
+}
+
+func (n *node) processID() (int, error) {
+	text, err := os.ReadFile(n.pid)
+	if err != nil {
+		return 0, fmt.Errorf("find the process of %s: %w", n.id, err)
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
+}

@@ -1,0 +1,45 @@
+package main
+
+import "time"
+
+const (
+	nodeCount = 3
+
+	// startWithin bounds a start of the cluster, settleWithin how long it may
+	// take until all nodes are well again after a fault.
+	startWithin  = 60 * time.Second
+	settleWithin = 120 * time.Second
+	pollPause    = 10 * time.Millisecond
+
+	// requestWithin is far more than any node's time-outs: a client that waits
+	// that long has not been answered.
+	requestWithin = 60 * time.Second
+	dialWithin    = 2 * time.Second
+
+	// retryPause keeps clients of a dead node from spinning.
+	retryPause = 20 * time.Millisecond
+
+	// pauseMin and pauseMax are on both sides of an election time-out, and
+	// below the write time-out.
+	pauseMin = 200 * time.Millisecond
+	pauseMax = 3 * time.Second
+
+	// calmMax is how long at most the cluster is left alone between two faults.
+	calmMax = 300 * time.Millisecond
+
+	// httpOffset is how far a node's HTTP port lies above its client port.
+	httpOffset = 2000
+
+	// fillBatch keys are set by one command when the cluster is filled.
+	fillBatch = 500
+	// writersAt write to a filled cluster for as long as is measured.
+	writersAt    = 4
+	steadyFor    = 20 * time.Second
+	snapshotWait = 5 * time.Minute
+
+	idleFor     = 20 * time.Second
+	idleSamples = 1000
+
+	// clockTicks is how many units of /proc/PID/stat make a second (USER_HZ).
+	clockTicks = 100
+)

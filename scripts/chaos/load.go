@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// load is the clients of all nodes.
+type load struct {
+	writers []*writer
+	tally   *tally
+	stopped atomic.Bool
+	running sync.WaitGroup
+}
+
+// writer counts its own key up, through one node.
+type writer struct {
+	node    *node
+	key     string
+	client  client
+	acked   atomic.Int64 // the largest number it was answered
+	unknown int64        // commands since then that got no certain answer
+}
+
+// startLoad starts so many writers, and one reader, for each node. name keeps
+// the keys of one run apart from another's.
+func startLoad(c *cluster, name string, clients int, t *tally) *load {
+	l := &load{tally: t}
+	for _, n := range c.nodes {
+		for i := range clients {
+			l.writers = append(l.writers, &writer{node: n, key: fmt.Sprintf("%s:%s:%d", name, n.id, i), client: client{addr: n.addr}})
+		}
+	}
+	for _, w := range l.writers {
+		l.running.Go(func() { l.write(w) })
+	}
+	for _, n := range c.nodes {
+		l.running.Go(func() { l.read(n) })
+	}
+	return l
+}
+
+// stop ends the load once every client has its answer.
+func (l *load) stop() {
+	l.stopped.Store(true)
+	l.running.Wait()
+}
+
+func (l *load) write(w *writer) {
+	defer w.client.close()
+	for !l.stopped.Load() {
+		began := time.Now()
+		answer, err := w.client.do("INCR", w.key)
+		if err != nil || answer.IsError() {
+			w.unknown += l.failed(w.node, answer, err)
+			time.Sleep(retryPause)
+			continue
+		}
+		got, last := answer.Int(), w.acked.Load()
+		switch {
+		case got <= last:
+			l.tally.violation("LOST: %s through %s was %d and then %d", w.key, w.node.id, last, got)
+		case got > last+1+w.unknown:
+			l.tally.violation("DOUBLED: %s through %s was %d, then %d with %d of unknown outcome", w.key, w.node.id, last, got, w.unknown)
+		}
+		w.acked.Store(got)
+		w.unknown = 0
+		l.tally.wrote(w.node, time.Since(began))
+	}
+}
+
+// failed counts an error and returns 1 if the command may have been applied all the same.
+func (l *load) failed(n *node, answer reply.Value, err error) int64 {
+	if !n.struck.Load() {
+		l.tally.refused(n, string(answer.Bytes), err)
+	}
+	switch {
+	case errors.Is(err, errNotSent):
+		return 0
+	case err == nil && !strings.HasPrefix(string(answer.Bytes), "UNCERTAIN"):
+		return 0 // CLUSTERDOWN, LOADING: not applied
+	}
+	return 1
+}
+
+// read reads others' counters: none may be below what was acknowledged before the question.
+func (l *load) read(n *node) {
+	c := client{addr: n.addr}
+	defer c.close()
+	for !l.stopped.Load() {
+		w := l.writers[rand.IntN(len(l.writers))]
+		floor := w.acked.Load()
+		answer, err := c.do("GET", w.key)
+		if err != nil || answer.IsError() {
+			l.failed(n, answer, err)
+			time.Sleep(retryPause)
+			continue
+		}
+		if got := counter(answer); got < floor {
+			l.tally.violation("STALE: %s read through %s as %d after %d was acknowledged", w.key, n.id, got, floor)
+		}
+		l.tally.reads.Add(1)
+	}
+}
+
+// counter is the number in a reply to GET, 0 for a key that is not there.
+func counter(v reply.Value) int64 {
+	n, _ := strconv.ParseInt(string(v.Bytes), 10, 64)
+	return n
+}
+
+// verify reads every counter through every node, at the end.
+func (l *load) verify(c *cluster) error {
+	for _, n := range c.nodes {
+		for _, w := range l.writers {
+			answer, err := n.admin.do("GET", w.key)
+			if err != nil || answer.IsError() {
+				return fmt.Errorf("read %s through %s: %s %v", w.key, n.id, answer.Bytes, err)
+			}
+			got := counter(answer)
+			if last := w.acked.Load(); got < last || got > last+w.unknown {
+				l.tally.violation("END: %s is %d through %s, acknowledged up to %d and %d unknown", w.key, got, n.id, last, w.unknown)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+)
+
+func main() {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer cancel()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	kills := flag.Int("kills", 0, "rounds of kill -9 of the leader")
+	pauses := flag.Int("pauses", 0, "rounds of SIGSTOP and SIGCONT of the leader")
+	blackouts := flag.Int("blackouts", 0, "rounds of kill -9 of all nodes at once")
+	measureIdle := flag.Bool("idle", false, "measure an idle cluster")
+	keys := flag.Int("snapshot", 0, "fill in this many keys, and measure writes beside a snapshot")
+	clients := flag.Int("clients", 2, "writers for each node")
+	port := flag.Int("port", 17379, "the first node's client port")
+	keep := flag.Bool("keep", false, "keep the nodes' data and logs, and say where")
+	verbose := flag.Bool("v", false, "show what kvorum local says")
+	flag.Parse()
+
+	dir, err := os.MkdirTemp("", "kvorum-chaos")
+	if err != nil {
+		return err
+	}
+	if *keep {
+		fmt.Println("data and logs:", dir)
+	} else {
+		defer os.RemoveAll(dir)
+	}
+	kvorum := filepath.Join(dir, "kvorum")
+	build := exec.CommandContext(ctx, "go", "build", "-o", kvorum, "./cmd/kvorum")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("build kvorum (run this from the repository's root): %w", err)
+	}
+	c, err := startCluster(kvorum, filepath.Join(dir, "data"), *port, *verbose)
+	if err != nil {
+		return err
+	}
+	defer c.stop()
+
+	if *measureIdle {
+		if err := idle(ctx, c); err != nil {
+			return err
+		}
+	}
+	if *keys > 0 {
+		if err := snapshot(ctx, c, *keys); err != nil {
+			return err
+		}
+	}
+	kept := true
+	for _, r := range []rounds{
+		{"kill -9 of the leader", *kills, killLeader, false},
+		{"pause of the leader", *pauses, pauseLeader, false},
+		{"kill -9 of all nodes", *blackouts, killAll, true},
+	} {
+		if r.count == 0 {
+			continue
+		}
+		ok, err := r.run(ctx, c, *clients)
+		if err != nil {
+			return err
+		}
+		kept = kept && ok
+	}
+	if !kept {
+		return errors.New("a promise was broken")
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// tally is what the clients of one run have seen.
+type tally struct {
+	reads atomic.Int64
+
+	mu         sync.Mutex
+	writes     int64
+	slowest    time.Duration // of the clients of nodes that no fault was done to
+	violations int
+	errors     int       // of the same clients
+	lastWrite  time.Time // when one of them was last answered
+	gap        time.Duration
+	gaps       []time.Duration // the longest time without an answered write, one for each round
+}
+
+func (t *tally) violation(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.violations++
+	fmt.Fprintf(os.Stderr, format+"\n", args...)
+}
+
+// refused counts an error that a client of a healthy node got.
+func (t *tally) refused(n *node, answer string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.errors++
+	fmt.Fprintf(os.Stderr, "ERROR: through %s: %s %v\n", n.id, answer, err)
+}
+
+func (t *tally) wrote(n *node, took time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.writes++
+	if n.struck.Load() {
+		return
+	}
+	now := time.Now()
+	t.slowest = max(t.slowest, took)
+	if !t.lastWrite.IsZero() {
+		t.gap = max(t.gap, now.Sub(t.lastWrite))
+	}
+	t.lastWrite = now
+}
+
+// beginRound forgets the gap so far, endRound keeps it.
+func (t *tally) beginRound() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.gap = 0
+}
+
+func (t *tally) endRound() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.gaps = append(t.gaps, t.gap)
+}
+
+// print reports a run and returns whether it kept every promise.
+func (t *tally) print(title string, errorsAllowed bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Printf("%s: %d writes, %d reads; %d violations; %d errors for clients of nodes without a fault; their slowest write %v\n",
+		title, t.writes, t.reads.Load(), t.violations, t.errors, t.slowest.Round(time.Millisecond))
+	if len(t.gaps) > 0 {
+		slices.Sort(t.gaps)
+		fmt.Printf("%s: gap without writes: p50 %v, p99 %v, max %v\n", title,
+			quantile(t.gaps, 0.5).Round(time.Millisecond), quantile(t.gaps, 0.99).Round(time.Millisecond), t.gaps[len(t.gaps)-1].Round(time.Millisecond))
+	}
+	return t.violations == 0 && (errorsAllowed || t.errors == 0)
+}
+
+// quantile of sorted durations.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Everything that a change must pass: what CI and a developer run.
+#
+#   scripts/check.sh              all of it
+#   KVORUM_SIM_SEEDS=50 scripts/check.sh    a shorter simulation (500 seeds by default)
+#
+# Tests that compare with a real redis-server are skipped where there is none,
+# unless CI=true or KVORUM_REQUIRE_REDIS is set.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+seeds="${KVORUM_SIM_SEEDS:-500}"
+if [[ "${CI:-}" == true ]] || command -v redis-server >/dev/null; then
+  export KVORUM_REQUIRE_REDIS=1
+fi
+
+# A step's own failures must end in its status: errexit does not hold in there.
+step() {
+  local title="$1" began=$SECONDS
+  shift
+  printf '== %s\n' "$title"
+  if ! "$@"; then
+    printf '== %s: FAILED after %d s\n' "$title" $((SECONDS - began)) >&2
+    exit 1
+  fi
+  printf '== %s: ok, %d s\n' "$title" $((SECONDS - began))
+}
+
+formatted() {
+  local files
+  files="$(find . -name '*.go' -not -path './.*' -print0 | xargs -0 gofmt -l)"
+  if [[ -n "$files" ]]; then
+    printf 'gofmt would change:\n%s\n' "$files"
+    return 1
+  fi
+}
+
+# The binary is static, and runs on Linux and macOS.
+builds() {
+  local target
+  for target in linux/amd64 linux/arm64 darwin/arm64; do
+    CGO_ENABLED=0 GOOS="${target%/*}" GOARCH="${target#*/}" go build -o /dev/null ./cmd/kvorum || return 1
+  done
+}
+
+vetted() {
+  go vet ./... && go vet -tags kvorum_faults ./...
+}
+
+linted() {
+  go tool staticcheck ./... && go tool staticcheck -tags kvorum_faults ./...
+}
+
+# go.mod lists what is used, and nothing else.
+tidied() {
+  go mod verify && go mod tidy -diff
+}
+
+# Builds with faults planted on purpose, each of which a checker must find.
+planted() {
+  local checkers=(./fsm ./node ./cmd/internal/simulation)
+  if ! go test -tags kvorum_faults -list Planted ./cmd/internal/simulation | grep -q '^Test'; then
+    echo 'the simulation has no test whose name says Planted'
+    return 1
+  fi
+  go test -count=1 -timeout 8m -tags kvorum_faults -run Planted "${checkers[@]}"
+}
+
+step 'gofmt' formatted
+step 'go vet' vetted
+step 'static builds' builds
+step 'staticcheck' linted
+step 'go.mod' tidied
+step 'tidy: arrows, sizes, names, the purity of fsm' go test -count=1 -timeout 2m ./internal/tidy
+step 'tests with the race detector' go test -race -timeout 12m ./...
+step "simulation, $seeds seeds" go test -count=1 -timeout 12m ./cmd/internal/simulation -sim.seeds="$seeds"
+step 'planted faults are found' planted
+printf '== all passed in %d s\n' $SECONDS
