@@ -171,10 +171,10 @@ func (r *reads) voted(c *round, voter string, term uint64, err error) {
 	case confirmed >= c.majority || confirmed+len(c.voters)-len(c.confirmed)-c.failed < c.majority:
 		r.fail(c)
 	default:
-		early := c.takeConfirmed()
+		early, wanting := c.takeConfirmed(), c.failed > 0
 		r.mu.Unlock()
 		r.answerEarly(c, early)
-		if c.failed > 0 {
+		if wanting {
 			r.poll(c, len(c.voters))
 		}
 	}
