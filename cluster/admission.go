@@ -59,16 +59,16 @@ func (s *Service) admit(ctx context.Context, q admitQuestion) (admitAnswer, erro
 func (s *Service) judgeJoiner(ctx context.Context, q admitQuestion, earlier []member.Server) error {
 	id, _, err := member.SplitServerID(q.Server)
 	if err != nil {
-		return &refused{err.Error()}
+		return &Refused{err.Error()}
 	}
 	if !q.Joining {
-		return &refused{removedText(q.Server, earlier)}
+		return &Refused{removedText(q.Server, earlier)}
 	}
 	if _, listed := s.list.find(id); !listed {
-		return &refused{fmt.Sprintf("%s is not listed: the leader %s was started with %s", id, s.server, s.list)}
+		return &Refused{fmt.Sprintf("%s is not listed: the leader %s was started with %s", id, s.server, s.list)}
 	}
 	if _, _, err := net.SplitHostPort(q.PeerAddr); err != nil {
-		return &refused{fmt.Sprintf("%s advertises %q, which is not of the form host:port", q.Server, q.PeerAddr)}
+		return &Refused{fmt.Sprintf("%s advertises %q, which is not of the form host:port", q.Server, q.PeerAddr)}
 	}
 	for _, old := range earlier {
 		ctx, cancel := context.WithTimeout(ctx, runningTimeout)

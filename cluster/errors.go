@@ -20,3 +20,9 @@ const (
 	downForWrite = "CLUSTERDOWN no leader elected; the write was not applied"
 	downForRead  = "CLUSTERDOWN no leader confirmed the read"
 )
+
+// Refused is what is not done for a reason that asking again does not change;
+// Text is for people and says what they can do.
+type Refused struct{ Text string }
+
+func (r *Refused) Error() string { return r.Text }

@@ -128,8 +128,8 @@ func TestAPromiseIsStoredOnceAndRefusedToOthers(t *testing.T) {
 			t.Fatalf("stored %+v", got)
 		}
 		err := h.answerPromise("n1@1", change(func(f *member.Formation) { f.Cluster = "second" }))
-		var no *refused
-		if !errors.As(err, &no) || !strings.Contains(no.text, "promised itself to cluster first, founded by n1@1") {
+		var no *Refused
+		if !errors.As(err, &no) || !strings.Contains(no.Text, "promised itself to cluster first, founded by n1@1") {
 			t.Errorf("a second promise: %v", err)
 		}
 	})
@@ -369,7 +369,7 @@ func TestASecondProcessOfARunningIDIsNotAdmitted(t *testing.T) {
 		for _, q := range []admitQuestion{
 			{Server: "n9@9", PeerAddr: "n9:1", Joining: true}, {Server: "n9", Joining: true}, {Server: "n3@other", PeerAddr: "n3:1"},
 		} {
-			var no *refused
+			var no *Refused
 			if _, err := leader.service.admit(w.t.Context(), q); !errors.As(err, &no) {
 				t.Errorf("%+v: %v", q, err)
 			}

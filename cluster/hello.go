@@ -48,14 +48,14 @@ func (h handler) answerPromise(from string, payload []byte) error {
 	return h.bind(func() error {
 		identity := h.cfg.Vault.Identity()
 		if identity.Promise == nil && identity.Cluster != "" {
-			return &refused{fmt.Sprintf("%s belongs to cluster %s", h.server, identity.Cluster)}
+			return &Refused{fmt.Sprintf("%s belongs to cluster %s", h.server, identity.Cluster)}
 		}
 		if p := identity.Promise; p != nil && !sameFormation(p, &f) {
-			return &refused{fmt.Sprintf("%s has promised itself to cluster %s, founded by %s; if the data directory of that founder is gone, empty the data directory of %s as well",
+			return &Refused{fmt.Sprintf("%s has promised itself to cluster %s, founded by %s; if the data directory of that founder is gone, empty the data directory of %s as well",
 				h.server, p.Cluster, founderOf(p), h.server)}
 		}
 		if identity.Promise == nil && h.surveyor != "" && h.surveyor != from {
-			return &refused{fmt.Sprintf("%s asks for a promise, and %s has taken its place", from, h.surveyor)}
+			return &Refused{fmt.Sprintf("%s asks for a promise, and %s has taken its place", from, h.surveyor)}
 		}
 		if err := h.cfg.Vault.Promise(f); err != nil {
 			return fmt.Errorf("store a promise: %w", err)
@@ -76,17 +76,17 @@ func (h handler) answerPromise(from string, payload []byte) error {
 func (s *Service) judge(from string, f *member.Formation) error {
 	switch {
 	case f.Cluster == "" || len(f.Servers) == 0:
-		return &refused{"the formation is empty"}
+		return &Refused{"the formation is empty"}
 	case !s.list.fits(f):
-		return &refused{differentLists(s.server, s.list, from, listOf(f))}
+		return &Refused{differentLists(s.server, s.list, from, listOf(f))}
 	case from != founderOf(f):
-		return &refused{fmt.Sprintf("%s asks for a promise to a cluster that %s founds", from, founderOf(f))}
+		return &Refused{fmt.Sprintf("%s asks for a promise to a cluster that %s founds", from, founderOf(f))}
 	case serverOf(f, member.ID(s.server)) != s.server:
-		return &refused{fmt.Sprintf("the formation names %s, and this is %s: its data directory is another one", serverOf(f, member.ID(s.server)), s.server)}
+		return &Refused{fmt.Sprintf("the formation names %s, and this is %s: its data directory is another one", serverOf(f, member.ID(s.server)), s.server)}
 	}
 	for _, m := range f.Servers {
 		if !m.Voter {
-			return &refused{fmt.Sprintf("the formation has %s as no voter", m.ID)}
+			return &Refused{fmt.Sprintf("the formation has %s as no voter", m.ID)}
 		}
 	}
 	return nil

@@ -46,12 +46,12 @@ func (s *Service) Settle(ctx context.Context) error {
 	r := &report{service: s}
 	for {
 		a, err := s.askAdmit(ctx, admitQuestion{}) // not joining: an addition is committed before Form returns
-		var no *refused
+		var no *Refused
 		switch {
 		case err == nil && a.Voter:
 			return nil
 		case errors.As(err, &no):
-			return fmt.Errorf("%w: %s", ErrRemoved, no.text)
+			return fmt.Errorf("%w: %s", ErrRemoved, no.Text)
 		case err == nil:
 			r.say("becoming a voter waits", []string{"this server to catch up"})
 		}
@@ -85,7 +85,7 @@ func (s *Service) askAdmit(ctx context.Context, q admitQuestion) (admitAnswer, e
 	failures := []error{ErrNotLeader}
 	for _, m := range asked {
 		answer, err := s.askAdmitAt(ctx, m.PeerAddr, req)
-		var no *refused
+		var no *Refused
 		if err == nil || errors.As(err, &no) {
 			return answer, err
 		}

@@ -19,6 +19,8 @@ const (
 	kindHello     peer.Kind = 5 // helloQuestion, helloAnswer
 	kindPromise   peer.Kind = 6 // member.Formation; the answer is empty
 	kindAdmit     peer.Kind = 7 // admitQuestion, admitAnswer
+	kindChange    peer.Kind = 8 // changeQuestion, changeAnswer
+	kindInvite    peer.Kind = 9 // invitation, inviteAnswer
 )
 
 // The statuses of answers. The numbers never change.
@@ -32,19 +34,14 @@ const (
 	statusNoSuch    uint8 = 6 // the kind of request is unknown, or not for this lane
 )
 
-// refused is a server's refusal, with a text for people.
-type refused struct{ text string }
-
-func (r *refused) Error() string { return r.text }
-
 // answerOf is the answer that carries an error.
 func answerOf(err error) peer.Answer {
-	var r *refused
+	var r *Refused
 	switch {
 	case err == nil:
 		return peer.Answer{}
 	case errors.As(err, &r):
-		return peer.Answer{Status: statusRefused, Payload: []byte(r.text)}
+		return peer.Answer{Status: statusRefused, Payload: []byte(r.Text)}
 	case errors.Is(err, ErrNotLeader):
 		return peer.Answer{Status: statusNotLeader}
 	case errors.Is(err, ErrBusy):
@@ -67,7 +64,7 @@ func errorOf(a peer.Answer) error {
 	case statusStarting:
 		return ErrStarting
 	case statusRefused:
-		return &refused{string(a.Payload)}
+		return &Refused{string(a.Payload)}
 	case statusUnknown:
 		return fmt.Errorf("the other server failed: %s", a.Payload)
 	}

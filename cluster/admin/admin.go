@@ -23,6 +23,7 @@ type Config struct {
 	Executor   Executor
 	Member     Member
 	Roster     Roster
+	Members    Members
 	Settings   Settings
 	Tuner      Tuner
 	Statistics []Statistics

@@ -34,6 +34,27 @@ type Roster interface {
 	Stored(ctx context.Context, server string) (uint64, error)
 }
 
+// Members changes who belongs to the cluster and who leads it. Each method
+// finds the leader, waits until the change is committed, and may be repeated
+// after any error. A server is named by its id ("n2") or in full
+// ("n2@1f…"). What cannot be done is a *cluster.Refused, whose text is for
+// people; any other error means that it is not known to be done.
+type Members interface {
+	// Invite has the server that waits at a peer address join, to become a
+	// voter once it has caught up or to stay a non-voter. It returns when the
+	// server has been added.
+	Invite(ctx context.Context, addr string, voter bool) error
+	// Remove takes a server out for ever; force does so although the rest
+	// could then have no majority.
+	Remove(ctx context.Context, server string, force bool) error
+	// Promote makes a non-voter that has caught up a voter.
+	Promote(ctx context.Context, server string) error
+	// Demote makes a voter a non-voter; force as for Remove.
+	Demote(ctx context.Context, server string, force bool) error
+	// Transfer has a voter lead; "" is the one that is best placed.
+	Transfer(ctx context.Context, server string) error
+}
+
 // Tuner applies a setting of this node to whoever obeys it. It is given only
 // values that the table of settings accepts.
 type Tuner interface {

@@ -206,7 +206,7 @@ func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
 	cfg := admin.Config{
 		Server: s.identity.Server, Cluster: clusterID, Boot: s.boot, Version: s.cfg.Version,
 		LogStore: s.cfg.LogStore, Redirect: s.cfg.Follower == Redirect,
-		Now: s.env.Clock.Now, Executor: n, Member: seen, Roster: roster{n, s.service},
+		Now: s.env.Clock.Now, Executor: n, Member: seen, Roster: roster{n, s.service}, Members: s.service,
 		Settings: seen, Tuner: tuner{s.clients, s.cfg.LogLevel, s.cfg.clientsFitting()}, Process: process{s},
 	}
 	own := map[string]string{
