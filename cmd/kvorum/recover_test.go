@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+func TestALoneSurvivorBecomesAClusterOfItsOwn(t *testing.T) {
+	r := startLocal(t, t.TempDir(), freePorts(t, 3))
+	for i := range 500 {
+		if err := r.client(i%3).Set(t.Context(), fmt.Sprint("key", i), i, 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := r.client(1).DBSize(t.Context()).Result(); n != 500 || err != nil { // confirmed: n2 has them all
+		t.Fatal(n, err)
+	}
+	old := filepath.Join(r.dir, "n2", "data")
+	give := func(data string, more ...string) (string, error) {
+		return runWith(t, append([]string{"recover", "--id", "n2", "--from", old, "--data", data, "--peer-advertise", loopback(r.port + peerPortOffset)}, more...)...)
+	}
+	data := filepath.Join(t.TempDir(), "recovered")
+	if _, err := give(data); err == nil || !strings.Contains(err.Error(), "--accept-loss") {
+		t.Errorf("without consent: %v", err)
+	}
+	if _, err := give(data, "--accept-loss"); err == nil || !strings.Contains(err.Error(), "is in use by") {
+		t.Errorf("while the node runs: %v", err)
+	}
+	if err := r.stop(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := give(old, "--accept-loss"); err == nil || !strings.Contains(err.Error(), "is not empty") {
+		t.Errorf("into the old directory: %v", err)
+	}
+	out, err := give(data, "--accept-loss")
+	if err != nil || !strings.Contains(out, "recovered 500 keys") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	cmd := exec.Command(kvorumBinary(t), "serve", "--id", "n2", "--listen", loopback(r.port), "--data", data)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	client := redis.NewClient(&redis.Options{Addr: loopback(r.port)})
+	defer client.Close()
+	eventually(t, 20*time.Second, func() error { return client.Set(t.Context(), "written", "after", 0).Err() })
+	for i := range 500 {
+		if got, err := client.Get(t.Context(), fmt.Sprint("key", i)).Int(); got != i || err != nil {
+			t.Fatalf("key%d: %d, %v", i, got, err)
+		}
+	}
+}
