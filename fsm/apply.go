@@ -57,7 +57,7 @@ func (m *Machine) apply(index uint64, data []byte) ([]Outcome, error) {
 
 // begin moves the clock and prepares the context of the entry's commands.
 func (m *Machine) begin(index uint64, e *entry.Entry) {
-	m.index = index
+	m.index, m.asked = index, e.Digest
 	if !m.keyed {
 		m.keyed = true
 		m.keys = keyspace.New(hashKeyOf(e.Seed))

@@ -132,19 +132,34 @@ func (c *Capture) eachField(visit func(name string, value []byte)) {
 // Digest is a hash of the whole captured state: everything that a snapshot
 // holds, in the same order.
 func (c *Capture) Digest() [20]byte {
+	digest, _ := c.DigestWhile(func() bool { return true })
+	return digest
+}
+
+// DigestWhile is Digest, which takes seconds for millions of objects: every few
+// milliseconds it calls proceed, which may pause it, and gives up (false) when
+// that says so.
+func (c *Capture) DigestWhile(proceed func() bool) (digest [20]byte, done bool) {
 	h := sha256.New()
 	c.eachField(func(name string, value []byte) { hashParts(h, []byte(name), value) })
 	var scratch []byte
+	hashed, going := 0, true
 	for db := range keyspace.Databases {
 		c.keys.Range(db, func(o *keyspace.Object) bool {
 			scratch = appendObject(append(scratch[:0], byte(db)), o, c.head.clockMS)
 			scratch = strconv.AppendInt(scratch, o.DeadlineMS, 10)
 			scratch = appendBytes(scratch, o.Key)
 			hashParts(h, scratch, o.Str)
-			return true
+			if hashed++; hashed%digestStride == 0 {
+				going = proceed()
+			}
+			return going
 		})
+		if !going {
+			return digest, false
+		}
 	}
-	return [20]byte(h.Sum(nil))
+	return [20]byte(h.Sum(nil)), true
 }
 
 // hashParts hashes strings with their lengths.

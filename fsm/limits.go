@@ -4,11 +4,15 @@ import "github.com/kvorum/kvorum/fsm/entry"
 
 // Limits of the machine. Those that shape the state are the same on every
 // node: changing one changes how old entries apply, and needs a new
-// machineVersion.
+// MachineVersion.
 const (
-	// machineVersion names how entries are applied and how the state is stored
-	// in a snapshot; a snapshot of another version is refused.
-	machineVersion = 1
+	// MachineVersion names how entries are applied and how the state is stored
+	// in a snapshot; a snapshot of another version is refused, and the hashes of
+	// machines of different versions are not compared.
+	MachineVersion = 1
+
+	// digestStride is after how many objects a digest asks whether to go on.
+	digestStride = 4096
 
 	// purgeMax bounds how many objects past their deadline one entry removes,
 	// so that an instant with a million due keys delays no entry by more than

@@ -59,7 +59,8 @@ type Machine struct {
 	servers  []member.Server
 	sessions map[string]*session // by server
 
-	broken    error // a broken invariant: nothing is applied any more
+	asked     entry.Digest // by the last entry
+	broken    error        // a broken invariant: nothing is applied any more
 	decoder   entry.Decoder
 	chain     chain
 	context   command.Context // of the command that is being applied
@@ -87,6 +88,10 @@ func (m *Machine) ClockMS() int64 { return m.keys.ClockMS() }
 
 // Hash is the running hash of all entries applied and replies given, since the first.
 func (m *Machine) Hash() uint64 { return m.hash }
+
+// Asked is what the last entry asked every node to note of its machine, which
+// is still as that entry left it.
+func (m *Machine) Asked() entry.Digest { return m.asked }
 
 // NextDeadlineMS is the earliest moment at which something falls due (a key's
 // deadline, including one already passed that awaits its purge).
@@ -124,7 +129,7 @@ func (m *Machine) Configure(index uint64, servers []member.Server) error {
 	if index <= m.index {
 		return nil
 	}
-	m.index = index
+	m.index, m.asked = index, entry.NoDigest
 	m.servers = slices.Clone(servers)
 	for _, server := range sortedKeys(m.sessions) {
 		if !m.isMember(server) {

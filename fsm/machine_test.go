@@ -116,7 +116,7 @@ func encodeEntry(t testing.TB, stampMS int64, seed uint64, batches ...entry.Batc
 		}
 		encoded = append(encoded, data)
 	}
-	data, err := entry.AppendEntry(nil, stampMS, seed, encoded)
+	data, err := entry.AppendEntry(nil, entry.Head{StampMS: stampMS, Seed: seed}, encoded)
 	if err != nil {
 		t.Fatal(err)
 	}

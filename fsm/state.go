@@ -26,7 +26,7 @@ type head struct {
 }
 
 func (h *head) append(dst []byte) []byte {
-	dst = append(dst, machineVersion)
+	dst = append(dst, MachineVersion)
 	dst = binary.AppendUvarint(dst, h.index)
 	dst = binary.AppendVarint(dst, h.clockMS)
 	dst = binary.LittleEndian.AppendUint64(dst, h.hash)
@@ -41,8 +41,8 @@ func (h *head) append(dst []byte) []byte {
 
 func decodeHead(data []byte) (h head, err error) {
 	d := decoder{rest: data}
-	if v := d.byte(); !d.bad && v != machineVersion {
-		return head{}, fmt.Errorf("the snapshot is of machine version %d, this program's is %d", v, machineVersion)
+	if v := d.byte(); !d.bad && v != MachineVersion {
+		return head{}, fmt.Errorf("the snapshot is of machine version %d, this program's is %d", v, MachineVersion)
 	}
 	h.index = d.uvarint(math.MaxUint64)
 	h.clockMS = d.varint()

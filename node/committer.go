@@ -169,7 +169,7 @@ func (c *committer) propose() bool {
 		return false
 	}
 	data := make([]byte, 0, entry.EntryBytes(len(c.load.batches), c.load.bytes))
-	data, err := entry.AppendEntry(data, c.node.stamps.next(), rand.Uint64(), c.load.batches)
+	data, err := entry.AppendEntry(data, entry.Head{StampMS: c.node.stamps.next(), Seed: rand.Uint64()}, c.load.batches)
 	if err != nil {
 		c.node.fail(fmt.Errorf("make an entry of batches that were gathered to fit: %w", err))
 		return false

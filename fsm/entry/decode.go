@@ -68,8 +68,15 @@ func (d *Decoder) Decode(data []byte) (*Entry, error) {
 	}
 	d.reset()
 	r := reader{rest: data}
-	if v := r.byte(); v != Version {
-		return nil, fmt.Errorf("entry: version %d cannot be read, only %d", v, Version)
+	digest := NoDigest
+	switch v := r.byte(); v {
+	case Version:
+	case VersionDigest:
+		if digest = Digest(r.byte()); digest != HashDigest && digest != WholeDigest {
+			r.bad = true
+		}
+	default:
+		return nil, fmt.Errorf("entry: version %d cannot be read, only %d and %d", v, Version, VersionDigest)
 	}
 	stamp := r.uvarint(math.MaxInt64)
 	seed := r.uint64()
@@ -78,7 +85,7 @@ func (d *Decoder) Decode(data []byte) (*Entry, error) {
 	if sum := r.uint32(); r.bad || sum != crc32.Checksum(data[:head], castagnoli) {
 		return nil, errors.New("entry: its head is corrupt")
 	}
-	d.entry.StampMS, d.entry.Seed = int64(stamp), seed
+	d.entry.Head = Head{StampMS: int64(stamp), Seed: seed, Digest: digest}
 	for i := range int(count) {
 		encoded := r.bytes(BatchBytesMax)
 		if r.bad {

@@ -70,15 +70,20 @@ func CommandBytes(c *Command) int {
 }
 
 // AppendEntry appends the entry of encoded batches to dst, without decoding
-// them. None at all makes a no-op or a tick.
-func AppendEntry(dst []byte, stampMS int64, seed uint64, batches [][]byte) ([]byte, error) {
-	if stampMS < 0 || len(batches) > BatchesMax {
-		return dst, fmt.Errorf("entry: stamp %d or %d batches is out of range", stampMS, len(batches))
+// them. None at all makes a no-op, a tick or a mere question for a digest.
+func AppendEntry(dst []byte, head Head, batches [][]byte) ([]byte, error) {
+	if head.StampMS < 0 || head.Digest > WholeDigest || len(batches) > BatchesMax {
+		return dst, fmt.Errorf("entry: stamp %d, digest %d or %d batches is out of range", head.StampMS, head.Digest, len(batches))
 	}
 	start := len(dst)
-	out := append(dst, Version)
-	out = binary.AppendUvarint(out, uint64(stampMS))
-	out = binary.LittleEndian.AppendUint64(out, seed)
+	out := dst
+	if head.Digest == NoDigest {
+		out = append(out, Version)
+	} else {
+		out = append(out, VersionDigest, byte(head.Digest))
+	}
+	out = binary.AppendUvarint(out, uint64(head.StampMS))
+	out = binary.LittleEndian.AppendUint64(out, head.Seed)
 	out = binary.AppendUvarint(out, uint64(len(batches)))
 	out = appendCRC(out, start)
 	for _, b := range batches {
@@ -93,7 +98,7 @@ func AppendEntry(dst []byte, stampMS int64, seed uint64, batches [][]byte) ([]by
 // EntryBytes bounds from above what AppendEntry makes of count batches with a
 // sum of lengths.
 func EntryBytes(count, sum int) int {
-	const head = 1 + binary.MaxVarintLen64 + 8 + 3 + crcBytes
+	const head = 2 + binary.MaxVarintLen64 + 8 + 3 + crcBytes
 	return head + 3*count + sum
 }
 

@@ -2,11 +2,12 @@
 // the leader and carries batches, each encoded once by the node whose clients
 // sent the commands. The leader joins encoded batches without decoding them.
 //
-// Layout (version 1; integers are unsigned varints, in their shortest form,
-// unless said otherwise):
+// Layout (integers are unsigned varints, in their shortest form, unless said
+// otherwise; version is 1, but that an entry which asks for a digest is of
+// version 2, and has one byte more):
 //
-//	entry: version byte, stamp (ms), seed (8 bytes LE), count,
-//	       CRC-32C of all before it (4 bytes LE), {length, batch}…
+//	entry: version byte, with version 2: digest byte, stamp (ms), seed (8 bytes LE),
+//	       count, CRC-32C of all before it (4 bytes LE), {length, batch}…
 //	batch: version byte, kind byte, server (length, bytes), boot, number, acked,
 //	       body by kind, CRC-32C of all before it (4 bytes LE)
 //	  Commands: count, {database, argument count, {length, bytes}…}…
@@ -17,8 +18,23 @@
 // or followed by more bytes is an error: it is never read in part.
 package entry
 
-// Version is the layout that this package writes; it reads all up to it.
-const Version = 1
+// The layouts that this package writes and reads.
+const (
+	Version       = 1 // of batches, and of entries that ask for no digest
+	VersionDigest = 2 // of entries that do
+)
+
+// Digest is what an entry asks every node for once it has applied it: to note
+// its machine's running hash there, so that the nodes can compare (it is not
+// part of the state, and no reply depends on it).
+type Digest uint8
+
+// What an entry may ask for.
+const (
+	NoDigest    Digest = iota
+	HashDigest         // the running hash
+	WholeDigest        // the running hash, and a digest of the whole state
+)
 
 // Session names one run of one server's process: exactly-once is judged within it.
 type Session struct {
@@ -58,10 +74,16 @@ type Batch struct {
 	PartBytes []byte
 }
 
-// Entry is the payload of one Raft log entry. One without batches is the
-// no-op of a new leader or a tick of the clock.
-type Entry struct {
+// Head is what the leader says in an entry.
+type Head struct {
 	StampMS int64  // the leader's time, Unix milliseconds
 	Seed    uint64 // the leader's randomness for this entry
+	Digest  Digest // what every node is to note once it has applied the entry
+}
+
+// Entry is the payload of one Raft log entry. One without batches is the
+// no-op of a new leader, a tick of the clock, or asks for a digest.
+type Entry struct {
+	Head
 	Batches []Batch
 }

@@ -60,13 +60,43 @@ func TestVersion1IsTheseBytes(t *testing.T) {
 			t.Errorf("batch %d is\n%s, want\n%s", i, got, golden[i])
 		}
 	}
-	got, err := entry.AppendEntry(nil, 1_700_000_000_123, 0x0102030405060708, batches[:1])
+	got, err := entry.AppendEntry(nil, entry.Head{StampMS: 1_700_000_000_123, Seed: 0x0102030405060708}, batches[:1])
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := "01" + "fbd095ffbc31" + "0807060504030201" + "01" + "cb75db2c" + "1d" + golden[0]
 	if hex.EncodeToString(got) != want {
 		t.Errorf("the entry is\n%x, want\n%s", got, want)
+	}
+}
+
+// The layout of version 2 is that of version 1 with what is asked for before the stamp.
+func TestVersion2IsTheseBytes(t *testing.T) {
+	for digest, want := range map[entry.Digest]string{
+		entry.HashDigest:  "0201" + "fbd095ffbc31" + "0807060504030201" + "00" + "7577e4f9",
+		entry.WholeDigest: "0202" + "fbd095ffbc31" + "0807060504030201" + "00" + "86171cea",
+	} {
+		head := entry.Head{StampMS: 1_700_000_000_123, Seed: 0x0102030405060708, Digest: digest}
+		got, err := entry.AppendEntry(nil, head, nil)
+		if err != nil || hex.EncodeToString(got) != want {
+			t.Errorf("the entry is\n%x, %v, want\n%s", got, err, want)
+		}
+		e, err := entry.Decode(got)
+		if err != nil || e.Head != head {
+			t.Errorf("it came back as %+v, %v", e, err)
+		}
+	}
+	for _, digest := range []byte{0, 3, 255} {
+		bad := entry.WithHeadChecksum([]byte{2, digest, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0})
+		if _, err := entry.Decode(bad); err == nil {
+			t.Errorf("version 2 with digest %d was decoded", digest)
+		}
+	}
+	if _, err := entry.Decode(entry.WithHeadChecksum([]byte{3, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0})); err == nil {
+		t.Error("version 3 was decoded")
+	}
+	if _, err := entry.Decode(entry.WithHeadChecksum([]byte{2, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0})); err != nil {
+		t.Errorf("a sound one was not: %v", err)
 	}
 }
 
@@ -98,7 +128,7 @@ func TestWhatIsEncodedIsDecoded(t *testing.T) {
 
 func checkEntry(t *testing.T, d *entry.Decoder, encoded [][]byte) {
 	t.Helper()
-	data, err := entry.AppendEntry(nil, 5, 7, encoded)
+	data, err := entry.AppendEntry(nil, entry.Head{StampMS: 5, Seed: 7}, encoded)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,11 +156,18 @@ func equal(a, b *entry.Batch) bool {
 }
 
 func TestEveryCutAndEveryFlippedBitIsAnError(t *testing.T) {
+	for _, digest := range []entry.Digest{entry.NoDigest, entry.HashDigest, entry.WholeDigest} {
+		checkCutsAndFlips(t, entry.Head{StampMS: 1_700_000_000_123, Seed: 9, Digest: digest})
+	}
+}
+
+func checkCutsAndFlips(t *testing.T, head entry.Head) {
+	t.Helper()
 	var batches [][]byte
 	for _, b := range samples() {
 		batches = append(batches, encode(t, &b))
 	}
-	data, err := entry.AppendEntry(nil, 1_700_000_000_123, 9, batches)
+	data, err := entry.AppendEntry(nil, head, batches)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,10 +213,13 @@ func TestWhatIsOverALimitOrDoesNotFitItsKindIsRefused(t *testing.T) {
 			t.Errorf("%s was encoded", name)
 		}
 	}
-	if _, err := entry.AppendEntry(nil, -1, 0, nil); err == nil {
+	if _, err := entry.AppendEntry(nil, entry.Head{StampMS: -1}, nil); err == nil {
 		t.Error("a negative stamp was encoded")
 	}
-	if _, err := entry.AppendEntry(nil, 0, 0, make([][]byte, entry.BatchesMax+1)); err == nil {
+	if _, err := entry.AppendEntry(nil, entry.Head{Digest: entry.WholeDigest + 1}, nil); err == nil {
+		t.Error("an unknown digest was encoded")
+	}
+	if _, err := entry.AppendEntry(nil, entry.Head{}, make([][]byte, entry.BatchesMax+1)); err == nil {
 		t.Error("too many batches were encoded")
 	}
 }
@@ -194,7 +234,7 @@ func TestTheLimitsFitEachOther(t *testing.T) {
 	if over := len(data) - entry.PartBytesMax; over > entry.BodyOverheadMax {
 		t.Errorf("a batch takes %d bytes beside its body, over %d", over, entry.BodyOverheadMax)
 	}
-	two, err := entry.AppendEntry(nil, 1<<63-1, 0, [][]byte{data, data})
+	two, err := entry.AppendEntry(nil, entry.Head{StampMS: 1<<63 - 1, Digest: entry.WholeDigest}, [][]byte{data, data})
 	if err != nil {
 		t.Error(err)
 	}
@@ -242,11 +282,18 @@ func FuzzDecode(f *testing.F) {
 		batches = append(batches, data)
 		f.Add(data)
 	}
-	data, err := entry.AppendEntry(nil, 17, 4, batches)
+	data, err := entry.AppendEntry(nil, entry.Head{StampMS: 17, Seed: 4}, batches)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(data)
+	for _, digest := range []entry.Digest{entry.HashDigest, entry.WholeDigest} {
+		asking, err := entry.AppendEntry(nil, entry.Head{StampMS: 17, Seed: 4, Digest: digest}, batches)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(asking)
+	}
 	f.Add(entry.AppendBody(nil, samples()[1].Commands))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if e, err := entry.Decode(data); err == nil {
@@ -254,7 +301,7 @@ func FuzzDecode(f *testing.F) {
 			for i := range e.Batches {
 				again = append(again, encode(t, &e.Batches[i]))
 			}
-			if out, err := entry.AppendEntry(nil, e.StampMS, e.Seed, again); err != nil || !bytes.Equal(out, data) {
+			if out, err := entry.AppendEntry(nil, e.Head, again); err != nil || !bytes.Equal(out, data) {
 				t.Errorf("%x came back as %x, %v", data, out, err)
 			}
 		}
@@ -263,7 +310,13 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("body %x came back as %x", data, out)
 			}
 		}
-		// Give the fuzzer a way past the checksum.
+		// Give the fuzzer a way past the checksums.
+		head := entry.WithHeadChecksum(data)
+		if e, err := entry.Decode(head); err == nil {
+			if out, err := entry.AppendEntry(nil, e.Head, nil); err != nil || !bytes.Equal(out, head) {
+				t.Errorf("the entry without batches %x came back as %x, %v", head, out, err)
+			}
+		}
 		b := entry.Batch{}
 		if fixed := entry.WithChecksum(data); fixed != nil {
 			var err error
@@ -284,7 +337,7 @@ func sampleEntry(b *testing.B) []byte {
 			[]byte("set"), fmt.Appendf(nil, "key:%012d", i), bytes.Repeat([]byte("v"), 64)}})
 	}
 	batch := entry.Batch{Session: session, Kind: entry.Commands, Number: 1, Commands: commands}
-	data, err := entry.AppendEntry(nil, 1, 1, [][]byte{encode(b, &batch)})
+	data, err := entry.AppendEntry(nil, entry.Head{StampMS: 1, Seed: 1}, [][]byte{encode(b, &batch)})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,3 +8,8 @@ func WithChecksum(data []byte) []byte {
 	out := append([]byte(nil), data[:len(data)-crcBytes]...)
 	return appendCRC(out, 0)
 }
+
+// WithHeadChecksum makes an entry without batches of the bytes of its head.
+func WithHeadChecksum(head []byte) []byte {
+	return appendCRC(append([]byte(nil), head...), 0)
+}
