@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/kvorum/kvorum/fsm/reply"
+	"github.com/kvorum/kvorum/scripts/client"
 )
 
 // cluster is a `kvorum local --restart` and the nodes that it runs.
@@ -28,7 +28,7 @@ type node struct {
 	id     string
 	addr   string
 	pid    string // the file that holds its process id
-	admin  client
+	admin  client.Conn
 	struck atomic.Bool // a fault was done to it and it is not well again yet
 }
 
@@ -37,7 +37,7 @@ func startCluster(kvorum, dir string, port int, verbose bool) (*cluster, error) 
 	for i := range nodeCount {
 		id := "n" + strconv.Itoa(i+1)
 		addr := "127.0.0.1:" + strconv.Itoa(port+i)
-		c.nodes = append(c.nodes, &node{id: id, addr: addr, pid: filepath.Join(dir, id, "pid"), admin: client{addr: addr}})
+		c.nodes = append(c.nodes, &node{id: id, addr: addr, pid: filepath.Join(dir, id, "pid"), admin: client.Conn{Addr: addr}})
 	}
 	c.local = exec.Command(kvorum, "local", "--nodes", strconv.Itoa(nodeCount), "--port", strconv.Itoa(port), "--dir", dir, "--restart")
 	c.local.Stderr = os.Stderr
@@ -71,36 +71,10 @@ func startCluster(kvorum, dir string, port int, verbose bool) (*cluster, error) 
 // stop ends the cluster as Ctrl-C does.
 func (c *cluster) stop() {
 	for _, n := range c.nodes {
-		n.admin.close()
+		n.admin.Close()
 	}
 	_ = c.local.Process.Signal(os.Interrupt)
 	_ = c.local.Wait()
-}
-
-// view is what a node says of itself.
-type view struct {
-	ready         bool
-	leads         bool
-	term, applied int64
-	hash          string
-}
-
-func (n *node) look() (view, error) {
-	status, err := n.admin.do("RAFT", "STATUS")
-	if err != nil || status.IsError() {
-		return view{}, fmt.Errorf("ask %s: %s %v", n.id, status.Bytes, err)
-	}
-	fields := map[string]reply.Value{}
-	for i := 0; i+1 < len(status.Elems); i += 2 {
-		fields[string(status.Elems[i].Bytes)] = status.Elems[i+1]
-	}
-	return view{
-		ready:   fields["ready"].Int() == 1,
-		leads:   string(fields["leader"].Bytes) == string(fields["id"].Bytes),
-		term:    fields["term"].Int(),
-		applied: fields["applied-index"].Int(),
-		hash:    string(fields["applied-hash"].Bytes),
-	}, nil
 }
 
 // leader waits for a node that leads in the highest term that any node has seen.
@@ -110,13 +84,13 @@ func (c *cluster) leader(ctx context.Context) (*node, error) {
 		var highest int64
 		leader = nil
 		for _, n := range c.nodes {
-			v, err := n.look()
+			v, err := n.admin.Look()
 			switch {
-			case err != nil || v.term < highest:
-			case v.leads:
-				leader, highest = n, v.term
-			case v.term > highest:
-				leader, highest = nil, v.term
+			case err != nil || v.Term < highest:
+			case v.Leads:
+				leader, highest = n, v.Term
+			case v.Term > highest:
+				leader, highest = nil, v.Term
 			}
 		}
 		return leader != nil
@@ -128,7 +102,7 @@ func (c *cluster) leader(ctx context.Context) (*node, error) {
 func (c *cluster) recovered(ctx context.Context) error {
 	err := c.await(ctx, "all nodes ready", func() bool {
 		for _, n := range c.nodes {
-			if v, err := n.look(); err != nil || !v.ready {
+			if v, err := n.admin.Look(); err != nil || !v.Ready {
 				return false
 			}
 		}
@@ -144,15 +118,15 @@ func (c *cluster) recovered(ctx context.Context) error {
 // whether their hashes of all entries and replies are equal.
 func (c *cluster) agreed(ctx context.Context) (equal bool, err error) {
 	err = c.await(ctx, "one applied index on all nodes", func() bool {
-		views := make([]view, len(c.nodes))
+		views := make([]client.View, len(c.nodes))
 		for i, n := range c.nodes {
-			if views[i], err = n.look(); err != nil || views[i].applied != views[0].applied {
+			if views[i], err = n.admin.Look(); err != nil || views[i].Applied != views[0].Applied {
 				return false
 			}
 		}
 		equal = true
 		for _, v := range views {
-			equal = equal && v.hash == views[0].hash
+			equal = equal && v.Hash == views[0].Hash
 		}
 		return true
 	})

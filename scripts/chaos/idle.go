@@ -34,11 +34,11 @@ func readAfterWrite(leader, follower *node) error {
 	for i := range idleSamples {
 		began := time.Now()
 		text := strconv.Itoa(i)
-		if answer, err := leader.admin.do("SET", "idle", text); err != nil || answer.IsError() {
+		if answer, err := leader.admin.Do("SET", "idle", text); err != nil || answer.IsError() {
 			return fmt.Errorf("write through %s: %s %v", leader.id, answer.Bytes, err)
 		}
 		wrote := time.Now()
-		answer, err := follower.admin.do("GET", "idle")
+		answer, err := follower.admin.Do("GET", "idle")
 		if err != nil || answer.IsError() {
 			return fmt.Errorf("read through %s: %s %v", follower.id, answer.Bytes, err)
 		}

@@ -11,11 +11,6 @@ const (
 	settleWithin = 120 * time.Second
 	pollPause    = 10 * time.Millisecond
 
-	// requestWithin is far more than any node's time-outs: a client that waits
-	// that long has not been answered.
-	requestWithin = 60 * time.Second
-	dialWithin    = 2 * time.Second
-
 	// retryPause keeps clients of a dead node from spinning.
 	retryPause = 20 * time.Millisecond
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kvorum/kvorum/fsm/reply"
+	"github.com/kvorum/kvorum/scripts/client"
 )
 
 // load is the clients of all nodes.
@@ -25,7 +26,7 @@ type load struct {
 type writer struct {
 	node    *node
 	key     string
-	client  client
+	client  client.Conn
 	acked   atomic.Int64 // the largest number it was answered
 	unknown int64        // commands since then that got no certain answer
 }
@@ -36,7 +37,7 @@ func startLoad(c *cluster, name string, clients int, t *tally) *load {
 	l := &load{tally: t}
 	for _, n := range c.nodes {
 		for i := range clients {
-			l.writers = append(l.writers, &writer{node: n, key: fmt.Sprintf("%s:%s:%d", name, n.id, i), client: client{addr: n.addr}})
+			l.writers = append(l.writers, &writer{node: n, key: fmt.Sprintf("%s:%s:%d", name, n.id, i), client: client.Conn{Addr: n.addr}})
 		}
 	}
 	for _, w := range l.writers {
@@ -55,10 +56,10 @@ func (l *load) stop() {
 }
 
 func (l *load) write(w *writer) {
-	defer w.client.close()
+	defer w.client.Close()
 	for !l.stopped.Load() {
 		began := time.Now()
-		answer, err := w.client.do("INCR", w.key)
+		answer, err := w.client.Do("INCR", w.key)
 		if err != nil || answer.IsError() {
 			w.unknown += l.failed(w.node, answer, err)
 			time.Sleep(retryPause)
@@ -83,7 +84,7 @@ func (l *load) failed(n *node, answer reply.Value, err error) int64 {
 		l.tally.refused(n, string(answer.Bytes), err)
 	}
 	switch {
-	case errors.Is(err, errNotSent):
+	case errors.Is(err, client.ErrNotSent):
 		return 0
 	case err == nil && !strings.HasPrefix(string(answer.Bytes), "UNCERTAIN"):
 		return 0 // CLUSTERDOWN, LOADING: not applied
@@ -93,12 +94,12 @@ func (l *load) failed(n *node, answer reply.Value, err error) int64 {
 
 // read reads others' counters: none may be below what was acknowledged before the question.
 func (l *load) read(n *node) {
-	c := client{addr: n.addr}
-	defer c.close()
+	c := client.Conn{Addr: n.addr}
+	defer c.Close()
 	for !l.stopped.Load() {
 		w := l.writers[rand.IntN(len(l.writers))]
 		floor := w.acked.Load()
-		answer, err := c.do("GET", w.key)
+		answer, err := c.Do("GET", w.key)
 		if err != nil || answer.IsError() {
 			l.failed(n, answer, err)
 			time.Sleep(retryPause)
@@ -121,7 +122,7 @@ func counter(v reply.Value) int64 {
 func (l *load) verify(c *cluster) error {
 	for _, n := range c.nodes {
 		for _, w := range l.writers {
-			answer, err := n.admin.do("GET", w.key)
+			answer, err := n.admin.Do("GET", w.key)
 			if err != nil || answer.IsError() {
 				return fmt.Errorf("read %s through %s: %s %v", w.key, n.id, answer.Bytes, err)
 			}

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/kvorum/kvorum/scripts/client"
 )
 
 // snapshot fills the cluster and compares the delay of writes through the
@@ -42,7 +44,7 @@ func snapshot(ctx context.Context, c *cluster, keys int) error {
 	go func() {
 		defer close(done)
 		for _, n := range c.nodes {
-			if answer, err := n.admin.do("BGSAVE"); err != nil || answer.IsError() {
+			if answer, err := n.admin.Do("BGSAVE"); err != nil || answer.IsError() {
 				saving = fmt.Errorf("BGSAVE on %s: %s %v", n.id, answer.Bytes, err)
 				return
 			}
@@ -68,7 +70,7 @@ func fill(n *node, keys int) error {
 		for k := first; k < min(first+fillBatch, keys); k++ {
 			words = append(words, fmt.Sprintf("key:%012d", k), value)
 		}
-		if answer, err := n.admin.do(words...); err != nil || answer.IsError() {
+		if answer, err := n.admin.Do(words...); err != nil || answer.IsError() {
 			return fmt.Errorf("fill: %s %v", answer.Bytes, err)
 		}
 	}
@@ -81,7 +83,7 @@ func (c *cluster) saved(ctx context.Context) error {
 	defer cancel()
 	for _, n := range c.nodes {
 		for {
-			answer, err := n.admin.do("INFO", "persistence")
+			answer, err := n.admin.Do("INFO", "persistence")
 			if err != nil {
 				return fmt.Errorf("ask %s for its snapshots: %w", n.id, err)
 			}
@@ -108,14 +110,14 @@ func delays(n *node, keys int, enough <-chan struct{}) ([]time.Duration, error) 
 	var turn atomic.Int64
 	for range writersAt {
 		writers.Go(func() {
-			w := client{addr: n.addr}
-			defer w.close()
+			w := client.Conn{Addr: n.addr}
+			defer w.Close()
 			var own []time.Duration
 			var failed error
 			for failed == nil && !closed(enough) {
 				key := fmt.Sprintf("key:%012d", turn.Add(7919)%int64(keys)) // a prime: every bucket has its turn
 				began := time.Now()
-				if answer, err := w.do("SET", key, "changed"); err != nil || answer.IsError() {
+				if answer, err := w.Do("SET", key, "changed"); err != nil || answer.IsError() {
 					failed = fmt.Errorf("write: %s %v", answer.Bytes, err)
 				}
 				own = append(own, time.Since(began))
