@@ -56,6 +56,9 @@ func (s *Service) Stored(ctx context.Context, server string) (uint64, error) {
 	return h.State.Stored, err
 }
 
+// Links lists the open connections with other servers.
+func (s *Service) Links() []peer.LinkInfo { return s.endpoint.Links() }
+
 // Health returns what was last learned of a server; false: nothing yet.
 func (s *Service) Health(server string) (Health, bool) {
 	s.health.mu.Lock()

@@ -96,5 +96,5 @@ func (r *Redirector) awaitLeader(ctx context.Context) (here bool, clientAddr str
 
 // Moved is the text that sends a client to the leader with a key.
 func Moved(key []byte, clientAddr string) string {
-	return fmt.Sprintf("MOVED %d %s", KeySlot(key), clientAddr)
+	return fmt.Sprintf("MOVED %d %s", command.KeySlot(key), clientAddr)
 }

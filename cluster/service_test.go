@@ -170,20 +170,6 @@ func TestMembershipIsNotAskedOnTheRequestsOfStrangers(t *testing.T) {
 	})
 }
 
-func TestSlotsAreThoseOfTheSpecification(t *testing.T) {
-	for key, want := range map[string]int{
-		"123456789": 0x31c3, "": 0, "foo": 12182, "{user1000}.following": KeySlot([]byte("user1000")),
-		"foo{}{bar}": KeySlot([]byte("foo{}{bar}")), "foo{{bar}}zap": KeySlot([]byte("{bar")), "foo{bar}{zap}": KeySlot([]byte("bar")),
-	} {
-		if got := KeySlot([]byte(key)); got != want {
-			t.Errorf("%q: slot %d, want %d", key, got, want)
-		}
-	}
-	if KeySlot([]byte("foo{}{bar}")) == KeySlot([]byte("bar")) {
-		t.Error("an empty tag was taken for one")
-	}
-}
-
 // scripted is an Executor that answers with its own name, and a Leadership.
 type scripted struct {
 	ran  []string

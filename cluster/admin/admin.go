@@ -39,7 +39,8 @@ type Admin struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // snapshots that BGSAVE began
 
-	tuning sync.Mutex // held while a CONFIG SET changes settings
+	tuning  sync.Mutex // held while a CONFIG SET changes settings
+	failing failing
 
 	mu       sync.Mutex
 	saving   bool              // a snapshot that SAVE or BGSAVE asked for is being taken
@@ -89,6 +90,10 @@ func (a *Admin) commandOf(name string) runs {
 		return a.configResetStatCommand
 	case "config|help":
 		return helpCommand(configHelp)
+	case "failover":
+		return a.failoverCommand
+	case "replicaof", "slaveof":
+		return a.replicaofCommand
 	case "role":
 		return a.roleCommand
 	case "wait":
@@ -106,7 +111,10 @@ func (a *Admin) commandOf(name string) runs {
 	case "memory|help":
 		return helpCommand(memoryHelp)
 	}
-	return a.clusterCommandOf(name)
+	if run := a.clusterCommandOf(name); run != nil {
+		return run
+	}
+	return a.raftCommandOf(name)
 }
 
 func (a *Admin) clusterCommandOf(name string) runs {
@@ -123,12 +131,42 @@ func (a *Admin) clusterCommandOf(name string) runs {
 		return a.clusterShardsCommand
 	case "cluster|keyslot":
 		return a.clusterKeySlotCommand
+	case "cluster|links":
+		return a.clusterLinksCommand
+	case "cluster|meet":
+		return a.clusterMeetCommand
+	case "cluster|forget":
+		return a.clusterForgetCommand
+	case "cluster|failover":
+		return a.clusterFailoverCommand
+	case "cluster|replicas", "cluster|slaves":
+		return a.clusterReplicasCommand
+	case "cluster|reset":
+		return a.clusterResetCommand
 	case "cluster|help":
 		return helpCommand(clusterHelp)
-	case "raft|status":
-		return a.raftStatusCommand
+	}
+	return nil
+}
+
+func (a *Admin) raftCommandOf(name string) runs {
+	switch name {
+	case "raft|add":
+		return a.raftAddCommand
+	case "raft|demote":
+		return a.raftDemoteCommand
 	case "raft|help":
 		return helpCommand(raftHelp)
+	case "raft|promote":
+		return a.raftPromoteCommand
+	case "raft|remove":
+		return a.raftRemoveCommand
+	case "raft|snapshot":
+		return a.saveCommand
+	case "raft|status":
+		return a.raftStatusCommand
+	case "raft|transfer":
+		return a.raftTransferCommand
 	}
 	return nil
 }

@@ -3,11 +3,13 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/kvorum/kvorum/cluster"
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
@@ -240,4 +242,139 @@ func TestHelpListsItself(t *testing.T) {
 			t.Errorf("%s HELP ends with %q", name, last)
 		}
 	}
+}
+
+func TestEveryChangeOfTheMembersCanBeAskedFor(t *testing.T) {
+	w := newWorld("n1", "n2", "n3")
+	a := w.admin(t, nil)
+	for _, c := range []struct{ line, asked string }{
+		{"raft add host:16379", "invite host:16379 true"},
+		{"raft add host:16379 nonVoter", "invite host:16379 false"},
+		{"raft remove n2", "remove n2 false"},
+		{"raft remove n2@1 FORCE", "remove n2@1 true"},
+		{"raft remove " + nodeID("n3@1"), "remove n3@1 false"},
+		{"raft promote n2", "promote n2"},
+		{"raft demote n2", "demote n2 false"},
+		{"raft demote n2 force", "demote n2 true"},
+		{"raft transfer", "transfer "},
+		{"raft transfer n3", "transfer n3"},
+		{"cluster meet 10.0.0.7 6379", "invite 10.0.0.7:16379 true"},
+		{"cluster meet ::1 6379", "invite [::1]:16379 true"},
+		{"cluster meet host 6379 7000", "invite host:7000 true"},
+		{"cluster forget " + nodeID("n3@1"), "remove n3@1 false"},
+		{"failover", "transfer "},
+		{"failover to 127.0.0.1 6382", "transfer n3@1"},
+		{"failover to 127.0.0.1 6382 force timeout 500", "transfer n3@1"},
+	} {
+		w.changes = nil
+		expect(t, do(t, a, strings.Fields(c.line)...), "+OK ")
+		if len(w.changes) != 1 || w.changes[0] != c.asked {
+			t.Errorf("%s: asked for %q, want %q", c.line, w.changes, c.asked)
+		}
+	}
+	w.changes = nil
+	for _, line := range []string{"raft remove n2 now", "raft demote n2 force force", "raft transfer a b", "raft add host:1 voter"} {
+		expect(t, do(t, a, strings.Fields(line)...), "-ERR syntax error ")
+	}
+	for _, line := range []string{"raft add host", "raft add :1", "raft add host:0", "raft add host:70000"} {
+		if got := text(do(t, a, strings.Fields(line)...)); !strings.HasPrefix(got, "-ERR '") || !strings.Contains(got, "is not of the form host:port") {
+			t.Errorf("%s: %s", line, got)
+		}
+	}
+	if len(w.changes) > 0 {
+		t.Errorf("what was refused was asked for: %q", w.changes)
+	}
+}
+
+func TestARefusedChangeSaysWhyAndAnUnknownOneSaysThat(t *testing.T) {
+	w := newWorld("n1", "n2", "n3")
+	a := w.admin(t, nil)
+	w.change = func(context.Context) error {
+		return fmt.Errorf("ask n1: %w", &cluster.Refused{Text: "two of\nthree would remain; FORCE goes on"})
+	}
+	expect(t, do(t, a, "raft", "remove", "n2"), "-ERR two of three would remain; FORCE goes on ")
+	w.change = func(context.Context) error { return errors.New("the connection broke") }
+	if got := text(do(t, a, "raft", "promote", "n2")); !strings.HasPrefix(got, "-UNCERTAIN the change may or may not be made") || !strings.Contains(got, "the connection broke") {
+		t.Errorf("got %s", got)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w.change = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		a := w.admin(t, nil)
+		begun := time.Now()
+		if got := text(do(t, a, "raft", "promote", "n2")); !strings.HasPrefix(got, "-UNCERTAIN ") || time.Since(begun) != changeTimeout {
+			t.Errorf("after %v: %s", time.Since(begun), got)
+		}
+	})
+}
+
+func TestLeadershipIsMovedOnlyToWhereItCanGo(t *testing.T) {
+	w := newWorld("n1", "n2", "n3")
+	w.status.Leading, w.status.State, w.status.Leader = false, "follower", "n2@1"
+	a := w.admin(t, nil)
+	expect(t, do(t, a, "failover"), "-ERR FAILOVER is not valid when server is a replica. ")
+	expect(t, do(t, a, "cluster", "failover"), "+OK ")
+	expect(t, do(t, a, "cluster", "failover", "TakeOver"), "+OK ")
+	if got := strings.Join(w.changes, ", "); got != "transfer n1@1, transfer n1@1" {
+		t.Errorf("asked for %s", got)
+	}
+	w.servers[0].Voter = false
+	if got := text(do(t, a, "cluster", "failover", "force")); !strings.Contains(got, "RAFT PROMOTE n1") {
+		t.Errorf("a node without a vote answers %s", got)
+	}
+	w.status.Leader = ""
+	if got := text(do(t, a, "cluster", "failover")); !strings.HasPrefix(got, "-ERR I'm a replica but my master is unknown to me") {
+		t.Errorf("without a leader: %s", got)
+	}
+}
+
+func TestAFailoverCanBeAbortedAndTimesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("n1", "n2", "n3")
+		w.change = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		a := w.admin(t, nil)
+		begun := time.Now()
+		expect(t, do(t, a, "failover", "timeout", "300"), "-"+string(errFailoverLate)+" ")
+		if took := time.Since(begun); took != 300*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		answered := make(chan reply.Value, 1)
+		go func() { answered <- do(t, a, "failover") }()
+		synctest.Wait()
+		expect(t, do(t, a, "failover"), "-ERR FAILOVER already in progress. ")
+		if info := string(do(t, a, "info", "replication").Bytes); !strings.Contains(info, "master_failover_state:failover-in-progress\r\n") {
+			t.Errorf("INFO does not know of it:\n%s", info)
+		}
+		expect(t, do(t, a, "failover", "abort"), "+OK ")
+		expect(t, <-answered, "-"+string(errFailoverAborted)+" ")
+		expect(t, do(t, a, "failover", "abort"), "-ERR No failover in progress. ")
+	})
+}
+
+func TestANonVoterIsAReplicaThatNeverLeads(t *testing.T) {
+	w := newWorld("n1", "n2", "n3")
+	w.servers[2].Voter = false
+	w.stored["n3@1"] = 41
+	a := w.admin(t, nil)
+	nodes := string(do(t, a, "cluster", "nodes").Bytes)
+	if !strings.Contains(nodes, " slave,nofailover "+nodeID("n1@1")) {
+		t.Errorf("CLUSTER NODES says\n%s", nodes)
+	}
+	if slots := text(do(t, a, "cluster", "slots")); !strings.Contains(slots, nodeID("n3@1")) {
+		t.Errorf("CLUSTER SLOTS leaves it out: %s", slots)
+	}
+	if shards := text(do(t, a, "cluster", "shards")); strings.Contains(shards, "loading") {
+		t.Errorf("CLUSTER SHARDS says that one that is a little behind is loading: %s", shards)
+	}
+	w.status.AppliedIndex = 42 + loadingLag
+	if shards := text(do(t, a, "cluster", "shards")); !strings.Contains(shards, "$6 health $7 loading ") {
+		t.Errorf("CLUSTER SHARDS says that one that is far behind is well: %s", shards)
+	}
+}
+
+func TestLinksAreListed(t *testing.T) {
+	w := newWorld("n1", "n2")
+	w.links = []Link{{Server: "n2@1", Outgoing: true, Since: time.UnixMilli(5), QueuedBytes: 7, BufferBytes: 9}, {Server: "n2@1", Since: time.UnixMilli(6)}}
+	expect(t, do(t, w.admin(t, nil), "cluster", "links"),
+		"*2 *12 $9 direction $2 to $4 node $40 "+nodeID("n2@1")+" $11 create-time :5 $6 events $2 rw $21 send-buffer-allocated :9 $16 send-buffer-used :7 "+
+			"*12 $9 direction $4 from $4 node $40 "+nodeID("n2@1")+" $11 create-time :6 $6 events $1 r $21 send-buffer-allocated :0 $16 send-buffer-used :0 ")
 }

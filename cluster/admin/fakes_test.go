@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,9 @@ type world struct {
 	stopped   []bool // the argument of each Shutdown
 	resets    int
 	counters  map[string][][2]string
+	links     []Link
+	changes   []string                    // what Members was asked for
+	change    func(context.Context) error // what becomes of it; nil: it is made
 }
 
 const start = 1_700_000_000
@@ -57,7 +61,7 @@ func (w *world) admin(t *testing.T, change func(*Config)) *Admin {
 	t.Helper()
 	cfg := Config{Server: w.servers[0].ID, Cluster: "c0ffee", Boot: 1, Version: "1.2.3", LogStore: "bolt",
 		ClientPort: 6380, Now: func() time.Time { return time.Unix(start, 0) },
-		Executor: w, Member: w, Roster: w, Settings: w, Tuner: w, Statistics: []Statistics{w}, Process: w}
+		Executor: w, Member: w, Roster: w, Members: w, Settings: w, Tuner: w, Statistics: []Statistics{w}, Process: w}
 	if change != nil {
 		change(&cfg)
 	}
@@ -97,6 +101,40 @@ func (w *world) Stored(_ context.Context, server string) (uint64, error) {
 		return 0, errors.New("no answer")
 	}
 	return index, nil
+}
+
+func (w *world) Links() []Link { return w.links }
+
+// ask notes a change of the members.
+func (w *world) ask(ctx context.Context, what ...any) error {
+	w.mu.Lock()
+	w.changes = append(w.changes, strings.TrimSuffix(fmt.Sprintln(what...), "\n"))
+	f := w.change
+	w.mu.Unlock()
+	if f != nil {
+		return f(ctx)
+	}
+	return nil
+}
+
+func (w *world) Invite(ctx context.Context, addr string, voter bool) error {
+	return w.ask(ctx, "invite", addr, voter)
+}
+
+func (w *world) Remove(ctx context.Context, server string, force bool) error {
+	return w.ask(ctx, "remove", server, force)
+}
+
+func (w *world) Promote(ctx context.Context, server string) error {
+	return w.ask(ctx, "promote", server)
+}
+
+func (w *world) Demote(ctx context.Context, server string, force bool) error {
+	return w.ask(ctx, "demote", server, force)
+}
+
+func (w *world) Transfer(ctx context.Context, server string) error {
+	return w.ask(ctx, "transfer", server)
 }
 
 func (w *world) Setting(name string) (string, bool) { return w.values.Get(name) }

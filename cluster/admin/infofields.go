@@ -133,7 +133,7 @@ func (a *Admin) replicationFields(ctx context.Context) fields {
 		list = a.replicaFields(s)
 	}
 	return append(list, fields{
-		{"master_failover_state", "no-failover"},
+		{"master_failover_state", a.failing.state()},
 		{"master_replid", hexID("kvorum cluster " + a.Cluster)},
 		{"master_replid2", "0000000000000000000000000000000000000000"},
 		{"master_repl_offset", strconv.FormatUint(offset, 10)},

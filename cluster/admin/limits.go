@@ -18,4 +18,17 @@ const (
 
 	// saveTimeout bounds a snapshot taken for BGSAVE, which no client waits for.
 	saveTimeout = 30 * time.Minute
+
+	// changeTimeout bounds a change of the members or of the leader that a
+	// client asks for.
+	changeTimeout = 30 * time.Second
+
+	// loadingLag is how many entries a node may be behind before CLUSTER SHARDS
+	// says that it is loading.
+	loadingLag = 10_000
+
+	// portMax is the largest TCP port, and busPortOffset what CLUSTER MEET adds
+	// to a client port for the port of the nodes, as Redis does.
+	portMax       = 65535
+	busPortOffset = 10000
 )

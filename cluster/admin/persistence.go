@@ -11,6 +11,7 @@ import (
 
 var (
 	errSyntax     = reply.Err("ERR syntax error")
+	errNotInteger = reply.Err("ERR value is not an integer or out of range")
 	errSaving     = reply.Err("ERR Background save already in progress")
 	errNoShutdown = reply.Err("ERR No shutdown in progress.")
 	errShutdown   = reply.Err("ERR Errors trying to SHUTDOWN. Check logs.")

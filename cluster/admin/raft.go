@@ -3,6 +3,8 @@ package admin
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/kvorum/kvorum/fsm/command"
 	"github.com/kvorum/kvorum/fsm/reply"
@@ -59,7 +61,18 @@ func raftServer(server Server, r replica) reply.Value {
 		reply.Text("peer-address"), reply.Text(server.PeerAddr),
 		reply.Text("reachable"), reply.Bool(server.Reachable),
 		reply.Text("stored-index"), stored,
+		reply.Text("round-trip-ms"), milliseconds(server, server.RTT),
+		reply.Text("clock-skew-ms"), milliseconds(server, server.Skew),
 	)
+}
+
+// milliseconds is a figure of a server's last answer, with three digits of
+// fractions; nil if there was none.
+func milliseconds(server Server, d time.Duration) reply.Value {
+	if !server.Heard {
+		return reply.Nil()
+	}
+	return reply.Text(strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', 3, 64))
 }
 
 func lastContact(s Status) reply.Value {

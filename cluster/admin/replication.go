@@ -86,7 +86,7 @@ func (a *Admin) ask(ctx context.Context, skip func(server string) bool) []replic
 func (a *Admin) waitCommand(ctx context.Context, call *command.Call) reply.Value {
 	wanted, ok := integer(call.Args[1])
 	if !ok {
-		return reply.Err("ERR value is not an integer or out of range")
+		return errNotInteger
 	}
 	timeoutMS, ok := integer(call.Args[2])
 	switch {

@@ -32,6 +32,8 @@ type Roster interface {
 	Servers() []Server
 	// Stored asks another server for the index of the last entry on its disk.
 	Stored(ctx context.Context, server string) (uint64, error)
+	// Links are the open connections with other servers.
+	Links() []Link
 }
 
 // Members changes who belongs to the cluster and who leads it. Each method
@@ -117,4 +119,17 @@ type Server struct {
 	member.Server
 	ClientAddr string // what clients are told; "" until it has registered
 	Reachable  bool   // it answered lately; true of this server itself
+	// What its last answer told, if there was one.
+	Heard bool
+	RTT   time.Duration
+	Skew  time.Duration // its wall clock minus ours, uncertain by half of RTT
+}
+
+// Link is one open connection with another server.
+type Link struct {
+	Server      string
+	Outgoing    bool // this server has dialled it
+	Since       time.Time
+	QueuedBytes int // that wait to be written
+	BufferBytes int // allocated for them
 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/kvorum/kvorum/cluster"
 	"github.com/kvorum/kvorum/fsm/command"
 	"github.com/kvorum/kvorum/fsm/reply"
 )
@@ -21,7 +20,7 @@ func nodeID(server string) string {
 // leader, serves all slots.
 func (a *Admin) clusterInfoCommand(context.Context, *command.Call) reply.Value {
 	s := a.Member.Status()
-	state, served, size := "ok", cluster.Slots, 1
+	state, served, size := "ok", command.Slots, 1
 	if s.Leader == "" || !s.Ready {
 		state = "fail"
 	}
@@ -53,7 +52,7 @@ func (a *Admin) clusterMyIDCommand(context.Context, *command.Call) reply.Value {
 }
 
 func (a *Admin) clusterKeySlotCommand(_ context.Context, call *command.Call) reply.Value {
-	return reply.Int(int64(cluster.KeySlot(call.Args[2])))
+	return reply.Int(int64(command.KeySlot(call.Args[2])))
 }
 
 // clusterNodesCommand lists the servers, one a line:
@@ -62,23 +61,70 @@ func (a *Admin) clusterNodesCommand(context.Context, *command.Call) reply.Value 
 	s := a.Member.Status()
 	var b strings.Builder
 	for _, server := range a.Roster.Servers() {
-		host, port := splitAddr(server.ClientAddr)
-		_, peerPort := splitAddr(server.PeerAddr)
-		master, slots := "-", ""
-		switch {
-		case server.ID == s.Leader:
-			slots = fmt.Sprintf(" 0-%d", cluster.Slots-1)
-		case s.Leader != "":
-			master = nodeID(s.Leader)
-		}
-		link := "disconnected"
-		if server.Reachable {
-			link = "connected"
-		}
-		fmt.Fprintf(&b, "%s %s:%d@%d %s %s 0 0 %d %s%s\n", nodeID(server.ID), host, port, peerPort,
-			a.nodeFlags(server, s), master, s.Term, link, slots)
+		b.WriteString(a.nodeLine(server, s) + "\n")
 	}
 	return reply.VerbatimText(b.String())
+}
+
+func (a *Admin) nodeLine(server Server, s Status) string {
+	host, port := splitAddr(server.ClientAddr)
+	_, peerPort := splitAddr(server.PeerAddr)
+	master, slots := "-", ""
+	switch {
+	case server.ID == s.Leader:
+		slots = fmt.Sprintf(" 0-%d", command.Slots-1)
+	case s.Leader != "":
+		master = nodeID(s.Leader)
+	}
+	link := "disconnected"
+	if server.Reachable {
+		link = "connected"
+	}
+	return fmt.Sprintf("%s %s:%d@%d %s %s 0 0 %d %s%s", nodeID(server.ID), host, port, peerPort,
+		a.nodeFlags(server, s), master, s.Term, link, slots)
+}
+
+// clusterReplicasCommand lists the lines of all nodes but the leader, whose id
+// it is given.
+func (a *Admin) clusterReplicasCommand(_ context.Context, call *command.Call) reply.Value {
+	server, ok := a.serverByNodeID(call.Args[2])
+	s := a.Member.Status()
+	switch {
+	case !ok:
+		return unknownNode(call.Args[2])
+	case server.ID != s.Leader:
+		return reply.Err("ERR The specified node is not a master")
+	}
+	var lines []reply.Value
+	for _, other := range a.Roster.Servers() {
+		if other.ID != server.ID {
+			lines = append(lines, reply.Text(a.nodeLine(other, s)))
+		}
+	}
+	return reply.List(lines...)
+}
+
+// clusterLinksCommand lists the open connections with the other servers.
+func (a *Admin) clusterLinksCommand(context.Context, *command.Call) reply.Value {
+	var links []reply.Value
+	for _, l := range a.Roster.Links() {
+		direction, events := "from", "r"
+		if l.Outgoing {
+			direction = "to"
+		}
+		if l.QueuedBytes > 0 {
+			events = "rw"
+		}
+		links = append(links, reply.MapOf(
+			reply.Text("direction"), reply.Text(direction),
+			reply.Text("node"), reply.Text(nodeID(l.Server)),
+			reply.Text("create-time"), reply.Int(l.Since.UnixMilli()),
+			reply.Text("events"), reply.Text(events),
+			reply.Text("send-buffer-allocated"), reply.Int(int64(l.BufferBytes)),
+			reply.Text("send-buffer-used"), reply.Int(int64(l.QueuedBytes)),
+		))
+	}
+	return reply.List(links...)
 }
 
 func (a *Admin) nodeFlags(server Server, s Status) string {
@@ -93,6 +139,9 @@ func (a *Admin) nodeFlags(server Server, s Status) string {
 	}
 	if !server.Reachable {
 		flags = append(flags, "fail?")
+	}
+	if !server.Voter {
+		flags = append(flags, "nofailover")
 	}
 	if server.ClientAddr == "" {
 		flags = append(flags, "noaddr")
@@ -109,7 +158,7 @@ func (a *Admin) serving(s Status) []Server {
 		case server.ClientAddr == "":
 		case server.ID == s.Leader:
 			leader = append(leader, server)
-		case server.Voter:
+		default:
 			others = append(others, server)
 		}
 	}
@@ -127,7 +176,7 @@ func (a *Admin) clusterSlotsCommand(context.Context, *command.Call) reply.Value 
 	if len(serving) == 0 {
 		return reply.List()
 	}
-	elems := []reply.Value{reply.Int(0), reply.Int(cluster.Slots - 1)}
+	elems := []reply.Value{reply.Int(0), reply.Int(command.Slots - 1)}
 	for _, server := range serving {
 		if server.ID != s.Leader && !server.Reachable {
 			continue
@@ -150,7 +199,7 @@ func (a *Admin) clusterShardsCommand(ctx context.Context, _ *command.Call) reply
 	stored[a.Server] = s.AppliedIndex
 	slots := reply.List()
 	if s.Leader != "" {
-		slots = reply.List(reply.Int(0), reply.Int(cluster.Slots-1))
+		slots = reply.List(reply.Int(0), reply.Int(command.Slots-1))
 	}
 	var nodes []reply.Value
 	for _, server := range a.Roster.Servers() {
@@ -178,7 +227,7 @@ func (a *Admin) shardNode(server Server, s Status, offset uint64) reply.Value {
 		role = "master"
 	case !server.Reachable:
 		health = "fail"
-	case !server.Voter:
+	case offset+loadingLag < s.AppliedIndex:
 		health = "loading"
 	}
 	return reply.MapOf(append(fields, reply.Text("role"), reply.Text(role),

@@ -11,11 +11,58 @@ var raftRows = []*Command{
 		},
 		Sub: []*Command{
 			{
+				Name: "raft|add", Arity: -3, Flags: Admin | NoScript | Stale,
+				Categories: []string{"admin", "slow", "dangerous"},
+				Doc: Doc{
+					Summary: "Invites the server that waits at an address.",
+					Since:   "7.0.0", Group: "cluster", Complexity: "O(1)",
+					Args: []Arg{
+						{Name: "host:port", Type: ArgString},
+						{Name: "nonvoter", Type: ArgToken, Token: "NONVOTER", Optional: true},
+					},
+				},
+			},
+			{
+				Name: "raft|demote", Arity: -3, Flags: Admin | NoScript | Stale,
+				Categories: []string{"admin", "slow", "dangerous"},
+				Doc: Doc{
+					Summary: "Takes a server's vote.",
+					Since:   "7.0.0", Group: "cluster", Complexity: "O(1)",
+					Args: []Arg{
+						{Name: "id", Type: ArgString},
+						{Name: "force", Type: ArgToken, Token: "FORCE", Optional: true},
+					},
+				},
+			},
+			{
 				Name: "raft|help", Arity: 2, Flags: Loading | Stale,
 				Categories: []string{"slow"},
 				Doc: Doc{
 					Summary: "Lists the sub-commands of RAFT.",
 					Since:   "7.0.0", Group: "cluster", Complexity: "O(1)",
+				},
+			},
+			{
+				Name: "raft|promote", Arity: 3, Flags: Admin | NoScript | Stale,
+				Categories: []string{"admin", "slow", "dangerous"},
+				Doc: Doc{
+					Summary: "Gives a server a vote once it has caught up.",
+					Since:   "7.0.0", Group: "cluster", Complexity: "O(1)",
+					Args: []Arg{
+						{Name: "id", Type: ArgString},
+					},
+				},
+			},
+			{
+				Name: "raft|remove", Arity: -3, Flags: Admin | NoScript | Stale,
+				Categories: []string{"admin", "slow", "dangerous"},
+				Doc: Doc{
+					Summary: "Removes a server from the cluster.",
+					Since:   "7.0.0", Group: "cluster", Complexity: "O(1)",
+					Args: []Arg{
+						{Name: "id", Type: ArgString},
+						{Name: "force", Type: ArgToken, Token: "FORCE", Optional: true},
+					},
 				},
 			},
 			{
@@ -34,12 +81,31 @@ var raftRows = []*Command{
 				Run: raftSetCommand,
 			},
 			{
+				Name: "raft|snapshot", Arity: 2, Flags: Admin | NoScript | Stale,
+				Categories: []string{"admin", "slow", "dangerous"},
+				Doc: Doc{
+					Summary: "Takes a snapshot on this node and waits for it.",
+					Since:   "7.0.0", Group: "cluster", Complexity: "O(N) for N keys",
+				},
+			},
+			{
 				Name: "raft|status", Arity: 2, Flags: Admin | Loading | Stale,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Tips:       []string{"nondeterministic_output"},
 				Doc: Doc{
 					Summary: "Tells what this node knows of leader, term, log and members.",
 					Since:   "7.0.0", Group: "cluster", Complexity: "O(N) for N nodes",
+				},
+			},
+			{
+				Name: "raft|transfer", Arity: -2, Flags: Admin | NoScript | Stale,
+				Categories: []string{"admin", "slow", "dangerous"},
+				Doc: Doc{
+					Summary: "Moves leadership to a server, or to the best one.",
+					Since:   "7.0.0", Group: "cluster", Complexity: "O(1)",
+					Args: []Arg{
+						{Name: "id", Type: ArgString, Optional: true},
+					},
 				},
 			},
 		},

@@ -182,6 +182,23 @@ var serverRows = []*Command{
 		},
 	},
 	{
+		Name: "failover", Arity: -1, Flags: Admin | NoScript | Stale,
+		Categories: []string{"admin", "slow", "dangerous"},
+		Doc: Doc{
+			Summary: "Moves leadership from this node to another.",
+			Since:   "6.2.0", Group: "server", Complexity: "O(1)",
+			Args: []Arg{
+				{Name: "target", Type: ArgBlock, Token: "TO", Optional: true, Args: []Arg{
+					{Name: "host", Type: ArgString},
+					{Name: "port", Type: ArgInteger},
+					{Name: "force", Type: ArgToken, Token: "FORCE", Optional: true},
+				}},
+				{Name: "abort", Type: ArgToken, Token: "ABORT", Optional: true},
+				{Name: "milliseconds", Type: ArgInteger, Token: "TIMEOUT", Optional: true},
+			},
+		},
+	},
+	{
 		Name: "flushall", Arity: -1, Flags: Write,
 		Categories: []string{"keyspace", "write", "slow", "dangerous"},
 		Tips:       []string{"request_policy:all_shards", "response_policy:all_succeeded"},
@@ -268,6 +285,26 @@ var serverRows = []*Command{
 		},
 	},
 	{
+		Name: "replicaof", Arity: 3, Flags: Admin | NoScript | Stale | NoAsyncLoading,
+		Categories: []string{"admin", "slow", "dangerous"},
+		Doc: Doc{
+			Summary: "Is refused: every node follows the leader by itself.",
+			Since:   "5.0.0", Group: "server", Complexity: "O(1)",
+			Args: []Arg{
+				{Name: "args", Type: ArgOneOf, Args: []Arg{
+					{Name: "host-port", Type: ArgBlock, Args: []Arg{
+						{Name: "host", Type: ArgString},
+						{Name: "port", Type: ArgInteger},
+					}},
+					{Name: "no-one", Type: ArgBlock, Args: []Arg{
+						{Name: "no", Type: ArgToken, Token: "NO"},
+						{Name: "one", Type: ArgToken, Token: "ONE"},
+					}},
+				}},
+			},
+		},
+	},
+	{
 		Name: "role", Arity: 1, Flags: NoScript | Loading | Stale | Fast,
 		Categories: []string{"admin", "fast", "dangerous"},
 		Doc: Doc{
@@ -297,6 +334,28 @@ var serverRows = []*Command{
 				{Name: "now", Type: ArgToken, Token: "NOW", Since: "7.0.0", Optional: true},
 				{Name: "force", Type: ArgToken, Token: "FORCE", Since: "7.0.0", Optional: true},
 				{Name: "abort", Type: ArgToken, Token: "ABORT", Since: "7.0.0", Optional: true},
+			},
+		},
+	},
+	{
+		Name: "slaveof", Arity: 3, Flags: Admin | NoScript | Stale | NoAsyncLoading,
+		Categories: []string{"admin", "slow", "dangerous"},
+		Doc: Doc{
+			Summary: "Is refused: every node follows the leader by itself.",
+			Since:   "1.0.0", Group: "server", Complexity: "O(1)",
+			Flags:           []string{"deprecated"},
+			DeprecatedSince: "5.0.0", ReplacedBy: "`REPLICAOF`",
+			Args: []Arg{
+				{Name: "args", Type: ArgOneOf, Args: []Arg{
+					{Name: "host-port", Type: ArgBlock, Args: []Arg{
+						{Name: "host", Type: ArgString},
+						{Name: "port", Type: ArgInteger},
+					}},
+					{Name: "no-one", Type: ArgBlock, Args: []Arg{
+						{Name: "no", Type: ArgToken, Token: "NO"},
+						{Name: "one", Type: ArgToken, Token: "ONE"},
+					}},
+				}},
 			},
 		},
 	},

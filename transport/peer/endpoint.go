@@ -35,6 +35,7 @@ type Endpoint struct {
 	cluster string
 	conns   map[net.Conn]struct{}
 	links   map[linkKey]*link
+	served  map[*serving]struct{} // accepted connections of requests
 	closed  bool
 }
 
@@ -48,7 +49,7 @@ func Open(cfg Config) *Endpoint {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	e := &Endpoint{cfg: cfg, cluster: cfg.Cluster, conns: map[net.Conn]struct{}{}, links: map[linkKey]*link{}}
+	e := &Endpoint{cfg: cfg, cluster: cfg.Cluster, conns: map[net.Conn]struct{}{}, links: map[linkKey]*link{}, served: map[*serving]struct{}{}}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.streams = newStreams(e)
 	e.running.Go(e.accept)

@@ -48,6 +48,7 @@ type link struct {
 	heard   uint64      // frames received, to notice silence
 	probe   *time.Timer // armed while something waits on a connection
 	end     func(error) // ends the present connection; nil without one
+	since   time.Time   // of the present connection
 	direct  net.Conn    // the present connection, if a small write to it cannot block
 	unheard int         // requests sent on it and not answered, given up or not
 	closed  bool
@@ -260,7 +261,7 @@ func (l *link) serve(conn *tracked) error {
 		})
 	}
 	l.box.mu.Lock()
-	l.end = end
+	l.end, l.since = end, time.Now()
 	if _, buffered := conn.Conn.(*net.TCPConn); buffered {
 		l.direct = conn
 	}

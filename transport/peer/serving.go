@@ -7,19 +7,23 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // serving is one accepted connection of requests: this goroutine reads and
 // calls the handler, another writes the answers.
 type serving struct {
-	conn net.Conn
-	from Caller
-	box  outbox
+	conn  net.Conn
+	from  Caller
+	since time.Time
+	box   outbox
 }
 
 // serve runs until the connection ends and leaves no goroutine behind.
 func (e *Endpoint) serve(conn net.Conn, from Caller) error {
-	s := &serving{conn: conn, from: from, box: newOutbox()}
+	s := &serving{conn: conn, from: from, since: time.Now(), box: newOutbox()}
+	e.noteServed(s, true)
+	defer e.noteServed(s, false)
 	ended := make(chan struct{})
 	end := sync.OnceFunc(func() {
 		close(ended)

@@ -116,6 +116,7 @@ func (r roster) Servers() []admin.Server {
 		known := admin.Server{Server: s, ClientAddr: r.node.ClientAddr(s.ID), Reachable: true}
 		if h, ok := r.service.Health(s.ID); ok {
 			known.Reachable = h.Reachable
+			known.Heard, known.RTT, known.Skew = h.Reachable, h.RTT, h.Skew
 		}
 		servers = append(servers, known)
 	}
@@ -124,6 +125,14 @@ func (r roster) Servers() []admin.Server {
 
 func (r roster) Stored(ctx context.Context, server string) (uint64, error) {
 	return r.service.Stored(ctx, server)
+}
+
+func (r roster) Links() []admin.Link {
+	var links []admin.Link
+	for _, l := range r.service.Links() {
+		links = append(links, admin.Link(l))
+	}
+	return links
 }
 
 // tuner applies this node's own settings.

@@ -1,0 +1,64 @@
+package peer
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// LinkInfo describes one open connection of requests, for administration.
+// Raft's own connections are not among them.
+type LinkInfo struct {
+	Server      string // the other one, id@incarnation
+	Outgoing    bool   // this server has dialled it
+	Since       time.Time
+	QueuedBytes int // that wait to be written
+	BufferBytes int // that are allocated for them
+}
+
+// Links lists the open connections with servers of the cluster, ordered by
+// server, those that this one has dialled first.
+func (e *Endpoint) Links() []LinkInfo {
+	e.mu.Lock() // and no box's meanwhile: a link ends its connection under that
+	dialled, served := slices.Collect(maps.Values(e.links)), slices.Collect(maps.Keys(e.served))
+	e.mu.Unlock()
+	var links []LinkInfo
+	for _, l := range dialled {
+		l.box.mu.Lock()
+		if l.end != nil {
+			links = append(links, LinkInfo{l.server, true, l.since, len(l.box.buf), cap(l.box.buf) + cap(l.box.spare)})
+		}
+		l.box.mu.Unlock()
+	}
+	for _, s := range served {
+		s.box.mu.Lock()
+		links = append(links, LinkInfo{s.from.Server, false, s.since, len(s.box.buf), cap(s.box.buf) + cap(s.box.spare)})
+		s.box.mu.Unlock()
+	}
+	slices.SortFunc(links, func(a, b LinkInfo) int {
+		outgoingFirst := 0
+		switch {
+		case a.Outgoing && !b.Outgoing:
+			outgoingFirst = -1
+		case b.Outgoing && !a.Outgoing:
+			outgoingFirst = 1
+		}
+		return cmp.Or(cmp.Compare(a.Server, b.Server), outgoingFirst, a.Since.Compare(b.Since))
+	})
+	return links
+}
+
+// noteServed keeps the connections that Links lists.
+func (e *Endpoint) noteServed(s *serving, open bool) {
+	if s.from.Lane != Requests {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if open {
+		e.served[s] = struct{}{}
+	} else {
+		delete(e.served, s)
+	}
+}
