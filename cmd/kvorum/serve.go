@@ -158,7 +158,7 @@ func (f *serveFlags) environment(disk server.Disk) server.Environment {
 	}
 	env := server.Environment{
 		ListenPeers:   listen("peer-listen", &f.peerListen),
-		DialPeer:      dial,
+		DialPeer:      dialFrom(f.peerListen.host),
 		ListenClients: listen("listen", &f.listen),
 		Clock:         systemClock{},
 		Disk:          disk,
@@ -167,9 +167,4 @@ func (f *serveFlags) environment(disk server.Disk) server.Environment {
 		env.ListenHTTP = listen("http", &f.http.address)
 	}
 	return env
-}
-
-// dial resolves the name at every call: a restarted container has another address.
-func dial(ctx context.Context, addr string) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "tcp", addr)
 }

@@ -39,7 +39,7 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	flags.Var(&f.id, "id", "this node's id, unique in the cluster (required)")
 	flags.Var(&f.listen, "listen", "where clients connect")
 	flags.Var(&f.advertise, "advertise", "the address that clients are told (default: this node's host in --cluster, with the port of --listen)")
-	flags.Var(&f.peerListen, "peer-listen", fmt.Sprintf("where the other nodes connect (default: --listen with port + %d)", peerPortOffset))
+	flags.Var(&f.peerListen, "peer-listen", fmt.Sprintf("where the other nodes connect (default: --listen with port + %d); if the host is an IP address, connections to them come from it too", peerPortOffset))
 	flags.Var(&f.peerAdvertise, "peer-advertise", "the address that the other nodes are told (default: this node's in --cluster)")
 	flags.Var(&f.http, "http", fmt.Sprintf("health and metrics, or none (default: --listen with port + %d)", httpPortOffset))
 	flags.StringVar(&f.data, "data", "", "the data directory, this node's alone (default: kvorum-data/ID/data)")

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// dialFrom returns how this node reaches others: from the host of
+// --peer-listen if that is one IP address, so that a firewall can tell nodes
+// that share a machine apart; from any address if it is a name, or stands for
+// all. So is a destination that cannot be reached from it: one of the other IP
+// version, or one beyond the machine when it is a loopback address.
+// The name is resolved at every call: a restarted container has another address.
+func dialFrom(host string) func(ctx context.Context, addr string) (net.Conn, error) {
+	dialer := &net.Dialer{}
+	if ip, err := netip.ParseAddr(host); err == nil && !ip.IsUnspecified() && ip.Zone() == "" {
+		dialer.Control = bindTo(ip.Unmap())
+	}
+	return func(ctx context.Context, addr string) (net.Conn, error) {
+		return dialer.DialContext(ctx, "tcp", addr)
+	}
+}
+
+// bindTo returns a net.Dialer's Control. The dialer's own LocalAddr would
+// refuse destinations of the other IP version.
+func bindTo(ip netip.Addr) func(network, addr string, conn syscall.RawConn) error {
+	var from unix.Sockaddr = &unix.SockaddrInet6{Addr: ip.As16()}
+	version := "6"
+	if ip.Is4() {
+		from, version = &unix.SockaddrInet4{Addr: ip.As4()}, "4"
+	}
+	return func(network, addr string, conn syscall.RawConn) error {
+		to, err := netip.ParseAddrPort(addr)
+		if err != nil || !strings.HasSuffix(network, version) || to.Addr().Unmap().IsLoopback() != ip.IsLoopback() {
+			return nil
+		}
+		var bound error
+		if err := conn.Control(func(fd uintptr) { bound = unix.Bind(int(fd), from) }); err != nil {
+			return err
+		}
+		return bound
+	}
+}
