@@ -15,6 +15,7 @@ import (
 type Executor interface {
 	Write(ctx context.Context, calls []*command.Call)
 	Read(ctx context.Context, calls []*command.Call)
+	ReadLocal(ctx context.Context, calls []*command.Call)
 }
 
 // Leadership says who leads, as this node believes.
@@ -46,6 +47,12 @@ func (r *Redirector) Read(ctx context.Context, calls []*command.Call) {
 	if rest := r.redirect(ctx, calls, downForRead); len(rest) > 0 {
 		r.Next.Read(ctx, rest)
 	}
+}
+
+// ReadLocal implements Executor: nobody is sent away with what a READONLY
+// connection reads.
+func (r *Redirector) ReadLocal(ctx context.Context, calls []*command.Call) {
+	r.Next.ReadLocal(ctx, calls)
 }
 
 // redirect answers the calls that belong elsewhere and returns the others.

@@ -185,7 +185,12 @@ func (s *scripted) run(calls []*command.Call) {
 }
 func (s *scripted) Write(_ context.Context, calls []*command.Call) { s.run(calls) }
 func (s *scripted) Read(_ context.Context, calls []*command.Call)  { s.run(calls) }
-func (s *scripted) Leader() (bool, string)                         { return s.here, s.addr }
+func (s *scripted) ReadLocal(_ context.Context, calls []*command.Call) {
+	for _, c := range calls {
+		c.Reply = reply.Text("local")
+	}
+}
+func (s *scripted) Leader() (bool, string) { return s.here, s.addr }
 
 func callsOf(t *testing.T, lines ...[]string) (calls []*command.Call) {
 	t.Helper()
@@ -299,4 +304,15 @@ func TestTheAddressBookPrefersTheConfigurationToTheList(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestRedirectModeSendsNobodyAwayWithLocalReads(t *testing.T) {
+	calls := callsOf(t, []string{"get", "foo"}, []string{"dbsize"})
+	s := &scripted{addr: "leader.example:6379"}
+	(&Redirector{Next: s, Leadership: s}).ReadLocal(t.Context(), calls)
+	for _, c := range calls {
+		if got := string(c.Reply.Bytes); got != "local" {
+			t.Errorf("%s: %s", c.Args[0], got)
+		}
+	}
 }

@@ -35,6 +35,18 @@ func (s *stamps) next() int64 {
 	return ns / int64(time.Millisecond)
 }
 
+// passed is the last stamp seen and the time that has passed here since, in
+// milliseconds: a guess at the leader's next that asks no wall clock.
+func (s *stamps) passed() int64 {
+	now := s.clock.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lastNS == 0 {
+		return 0
+	}
+	return (s.lastNS + int64(max(now.Sub(s.seenAt), 0))) / int64(time.Millisecond)
+}
+
 // observe takes note of a stamp that the machine has applied.
 func (s *stamps) observe(ms int64) {
 	ns := ms * int64(time.Millisecond)

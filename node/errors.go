@@ -12,6 +12,8 @@ var (
 	ErrNoLeader    = &Error{"CLUSTERDOWN no leader elected; the write was not applied"}
 	ErrUncertain   = &Error{"UNCERTAIN the write may or may not have been applied"}
 	ErrUnconfirmed = &Error{"CLUSTERDOWN no leader confirmed the read"}
+	ErrStale       = &Error{"CLUSTERDOWN no leader confirmed the read, and what this node has may be older than stale-read-max allows"}
+	ErrBehind      = &Error{"CLUSTERDOWN no leader confirmed the read, and this node has not caught up since it started"}
 	ErrLoading     = &Error{"LOADING Kvorum is loading the dataset in memory"}
 	ErrNotLeader   = &Error{"CLUSTERDOWN this node is not the leader"}
 	ErrBusy        = &Error{"CLUSTERDOWN the leader's queue is full; the write was not applied"}

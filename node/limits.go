@@ -128,6 +128,8 @@ const (
 	fastReadsMax = 64
 	// questionsMax bounds the questions of other nodes that wait for a round.
 	questionsMax = 1024
+	// freshStep is how much newer a confirmation has to be to be taken note of.
+	freshStep = time.Millisecond
 )
 
 // Snapshots where Config gives no policy.

@@ -25,6 +25,7 @@ type reads struct {
 	node    *Node
 	wake    chan struct{} // run has deadlines to look at
 	tickets sync.Pool
+	fresh   freshness
 
 	mu        sync.Mutex
 	waiting   []*readTicket
@@ -60,7 +61,7 @@ type question struct {
 }
 
 func newReads(n *Node) *reads {
-	r := &reads{node: n, wake: make(chan struct{}, 1), late: map[string]int{}, kicked: make(chan struct{})}
+	r := &reads{node: n, wake: make(chan struct{}, 1), late: map[string]int{}, kicked: make(chan struct{}), fresh: freshness{since: time.Now()}}
 	r.tickets.New = func() any { return &readTicket{done: make(chan struct{}, 1)} }
 	return r
 }
@@ -161,6 +162,7 @@ func (r *reads) confirm(ctx context.Context, deadline time.Time) (ReadAnswer, *E
 	if faultUnconfirmedReads {
 		return ReadAnswer{Term: r.node.raft.CurrentTerm(), StampMS: r.node.stamps.next()}, nil
 	}
+	begun := time.Now()
 	t := r.tickets.Get().(*readTicket)
 	r.mu.Lock() // whoever answered its last reader may still be looking at it
 	t.answer, t.err, t.deadline, t.over = ReadAnswer{}, nil, deadline, false
@@ -170,7 +172,7 @@ func (r *reads) confirm(ctx context.Context, deadline time.Time) (ReadAnswer, *E
 	}
 	r.waiting = append(r.waiting, t)
 	ticking := r.ticking
-	start := r.begin(time.Now())
+	start := r.begin(begun)
 	r.mu.Unlock()
 	start.ask(r)
 	if !ticking {
@@ -184,6 +186,9 @@ func (r *reads) confirm(ctx context.Context, deadline time.Time) (ReadAnswer, *E
 	}
 	answer, err := t.answer, t.err
 	r.tickets.Put(t)
+	if err == nil {
+		r.fresh.confirmed(begun)
+	}
 	return answer, err
 }
 

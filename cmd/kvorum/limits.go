@@ -21,6 +21,9 @@ const (
 	writeTimeoutDefault = 5 * time.Second
 	writeTimeoutMax     = 10 * time.Minute
 
+	// staleReadMaxMax bounds --stale-read-max; CONFIG SET takes no more either.
+	staleReadMaxMax = (1<<31 - 1) * time.Millisecond
+
 	// shutdownWithin bounds an orderly stop; what is not finished then is cut.
 	shutdownWithin = 10 * time.Second
 	// shutdownTogetherWithin bounds the stop of all of local's nodes at once:

@@ -140,6 +140,7 @@ func (f *serveFlags) config(logger *slog.Logger) server.Config {
 		RequirePass:   f.requirePass,
 		DebugCommands: f.debugCommands,
 		WriteTimeout:  f.writeTimeout.value,
+		StaleReadMax:  f.staleReadMax.value,
 		Version:       version(),
 		DataDir:       f.data,
 		Logger:        logger,

@@ -25,6 +25,7 @@ type serveFlags struct {
 	logStore      choice
 	follower      choice
 	writeTimeout  interval
+	staleReadMax  interval
 	debugCommands bool
 	parentPipe    int // a descriptor whose end of file ends this process, 0: none
 	log           logFlags
@@ -34,6 +35,7 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	f.listen = address{"", clientPortDefault}
 	f.logStore = choice{"", []string{string(store.Bolt), string(store.WAL)}}
 	f.follower = choice{string(server.Forward), []string{string(server.Forward), string(server.Redirect)}}
+	f.staleReadMax = interval{0, 0, staleReadMaxMax}
 	f.writeTimeout = interval{writeTimeoutDefault, writeTimeoutMin, writeTimeoutMax}
 
 	flags.Var(&f.id, "id", "this node's id, unique in the cluster (required)")
@@ -48,6 +50,7 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	flags.Var(&f.logStore, "log-store", fmt.Sprintf("what keeps the log (default: what the directory records, %s for a new one)", store.DefaultLogStore))
 	flags.Var(&f.follower, "follower", "what a node does with commands while another leads: answer them through the leader, or redirect clients to it with MOVED")
 	flags.Var(&f.writeTimeout, "write-timeout", "how long a write may wait for a leader and its commit")
+	flags.Var(&f.staleReadMax, "stale-read-max", "how old the reads of a READONLY connection may be; 0s for any age")
 	flags.BoolVar(&f.debugCommands, "debug-commands", false, "answer DEBUG (for tests)")
 	flags.IntVar(&f.parentPipe, "parent-pipe", 0, "")
 	_ = flags.MarkHidden("parent-pipe")

@@ -66,7 +66,8 @@ var Table = []Row{
 	{Name: ProtoMaxBulkLen, Scope: Replicated, Kind: Memory, Default: "536870912", Min: 1 << 20, Max: 512 << 20},
 	{Name: "rdbchecksum", Scope: Fixed, Kind: Bool, Default: "yes"},
 	{Name: "requirepass", Scope: Node, Kind: Text, Secret: true},
-	{Name: "save", Scope: Fixed, Kind: Text}, // snapshots follow the log's growth, not a schedule
+	{Name: "save", Scope: Fixed, Kind: Text},                                           // snapshots follow the log's growth, not a schedule
+	{Name: "stale-read-max", Scope: Node, Kind: Integer, Default: "0", Max: 1<<31 - 1}, // milliseconds, of READONLY; 0: any age
 	{Name: "tcp-keepalive", Scope: Node, Kind: Integer, Default: "300", Max: 1<<31 - 1},
 	{Name: "timeout", Scope: Node, Kind: Integer, Default: "0", Max: 1<<31 - 1},
 }

@@ -6,13 +6,16 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// Executor runs what needs the replicated machine. Both calls set every Reply,
+// Executor runs what needs the replicated machine. All calls set every Reply,
 // whatever happens; an operating condition is an error reply.
 type Executor interface {
 	// Write runs calls (routes Log and Gate) in order through the log.
 	Write(ctx context.Context, calls []*command.Call)
 	// Read runs calls (route Gate) in order on a machine confirmed to be current.
 	Read(ctx context.Context, calls []*command.Call)
+	// ReadLocal runs calls (route Gate) in order on this node's machine, which
+	// may be behind, but never behind a write that this Executor has answered.
+	ReadLocal(ctx context.Context, calls []*command.Call)
 }
 
 // Admin answers the Local commands that concern the node rather than the

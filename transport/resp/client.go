@@ -38,6 +38,7 @@ type session struct {
 	proto         int
 	db            int
 	authenticated bool
+	readonly      bool // READONLY: reads are this node's own; changed only while no read waits
 	silent        bool // CLIENT REPLY OFF
 	skip          bool // the present command is not answered (CLIENT REPLY SKIP)
 	skipNext      bool
@@ -52,6 +53,7 @@ type shown struct {
 
 	db, proto   atomic.Int32
 	noEvict     atomic.Bool
+	readonly    atomic.Bool
 	last        atomic.Pointer[command.Command]
 	activeAt    atomic.Int64 // when it last sent something (Server.now)
 	busySince   atomic.Int64 // when the present command began; 0 for none
@@ -86,6 +88,7 @@ func (c *client) resetSession() {
 	}
 	c.shown.proto.Store(2)
 	c.shown.db.Store(0)
+	c.shown.readonly.Store(false)
 }
 
 // id is unique in the cluster; false while this process has no session in it.

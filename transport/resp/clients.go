@@ -37,8 +37,11 @@ func (c *client) line(id uint64) string {
 	if row := s.last.Load(); row != nil {
 		last = row.Name
 	}
+	if s.readonly.Load() {
+		flags = "r"
+	}
 	if s.noEvict.Load() {
-		flags = "e"
+		flags = strings.TrimPrefix(flags+"e", "N")
 	}
 	idle := time.Duration(c.server.now() - s.activeAt.Load())
 	input, inputFree, pending := s.input.Load(), s.inputFree.Load(), s.pending.Load()

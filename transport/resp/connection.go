@@ -13,6 +13,7 @@ type connectionCommand func(c *client, args [][]byte) reply.Value
 // connectionCommands are the Local commands that this package answers; the
 // others are the Admin's.
 var connectionCommands = map[string]connectionCommand{
+	"asking":                  (*client).askingCommand,
 	"auth":                    (*client).authCommand,
 	"client|getname":          (*client).clientGetnameCommand,
 	"client|help":             (*client).clientHelpCommand,
@@ -36,6 +37,8 @@ var connectionCommands = map[string]connectionCommand{
 	"hello":                   (*client).helloCommand,
 	"ping":                    (*client).pingCommand,
 	"quit":                    (*client).quitCommand,
+	"readonly":                (*client).readonlyCommand,
+	"readwrite":               (*client).readwriteCommand,
 	"reset":                   (*client).resetCommand,
 	"select":                  (*client).selectCommand,
 }
@@ -67,7 +70,26 @@ func (c *client) quitCommand([][]byte) reply.Value {
 	return reply.OK
 }
 
+// askingCommand answers what a cluster client sends after ASK, which Kvorum
+// never says.
+func (c *client) askingCommand([][]byte) reply.Value { return reply.OK }
+
+func (c *client) readonlyCommand([][]byte) reply.Value  { return c.setReadonly(true) }
+func (c *client) readwriteCommand([][]byte) reply.Value { return c.setReadonly(false) }
+
+// setReadonly changes where the reads to come are answered; those that wait
+// run first, as they were meant.
+func (c *client) setReadonly(readonly bool) reply.Value {
+	if c.session.readonly != readonly {
+		c.execute()
+		c.session.readonly = readonly
+		c.shown.readonly.Store(readonly)
+	}
+	return reply.OK
+}
+
 func (c *client) resetCommand([][]byte) reply.Value {
+	c.setReadonly(false)
 	c.resetSession()
 	c.setName(nil)
 	return reply.Status("RESET")

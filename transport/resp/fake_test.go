@@ -29,6 +29,10 @@ func newFakeMachine() *fakeMachine { return &fakeMachine{data: make(map[string][
 func (m *fakeMachine) Write(ctx context.Context, calls []*command.Call) { m.run(ctx, "write", calls) }
 func (m *fakeMachine) Read(ctx context.Context, calls []*command.Call)  { m.run(ctx, "read", calls) }
 
+func (m *fakeMachine) ReadLocal(ctx context.Context, calls []*command.Call) {
+	m.run(ctx, "local", calls)
+}
+
 func (m *fakeMachine) run(ctx context.Context, how string, calls []*command.Call) {
 	if m.before != nil {
 		m.before(string(calls[0].Args[0]))

@@ -1,6 +1,7 @@
 package resp
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -86,4 +87,40 @@ func TestShutdownIsAnsweredByTheEndOfTheConnection(t *testing.T) {
 
 func TestACommandThatNobodyAnswersIsRefusedByName(t *testing.T) {
 	startServer(t, nil).dial(t).exchange("LASTSAVE\r\n", "-ERR command 'lastsave' is not yet supported by Kvorum\r\n")
+}
+
+// Reads of a READONLY connection are the node's own, also in a pipeline that
+// changes its mind; writes go where they always go.
+func TestReadonlyReadsAreTheNodesOwn(t *testing.T) {
+	h := startServer(t, nil)
+	h.note = true
+	c := h.dial(t)
+	c.exchange("GET a\r\nREADONLY\r\nGET b\r\nGET c\r\nSET d 1\r\nGET d\r\nREADWRITE\r\nGET e\r\nASKING\r\nREADONLY\r\nGET f\r\nRESET\r\nGET g\r\n",
+		"$-1\r\n+OK\r\n$-1\r\n$-1\r\n+OK\r\n$1\r\n1\r\n+OK\r\n$-1\r\n+OK\r\n+OK\r\n$-1\r\n+RESET\r\n$-1\r\n")
+	h.fakeMachine.mu.Lock()
+	defer h.fakeMachine.mu.Unlock()
+	want := []string{"read get,a", "local get,b get,c", "write set,d,1", "local get,d", "read get,e", "local get,f", "read get,g"}
+	if !slices.Equal(h.trace, want) {
+		t.Errorf("the executor was called\n %q, want\n %q", h.trace, want)
+	}
+}
+
+func TestAReadonlyConnectionIsMarkedInTheList(t *testing.T) {
+	h := startServer(t, nil)
+	c := h.dial(t)
+	c.exchange("READONLY\r\n", "+OK\r\n")
+	list := func() string {
+		return h.everyone()[0].line(1)
+	}
+	if got := list(); !strings.Contains(got, " flags=r ") {
+		t.Errorf("READONLY: %s", got)
+	}
+	c.exchange("CLIENT NO-EVICT on\r\n", "+OK\r\n")
+	if got := list(); !strings.Contains(got, " flags=re ") {
+		t.Errorf("and NO-EVICT: %s", got)
+	}
+	c.exchange("RESET\r\n", "+RESET\r\n")
+	if got := list(); strings.Contains(got, " flags=r") {
+		t.Errorf("after RESET: %s", got)
+	}
 }

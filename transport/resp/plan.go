@@ -145,7 +145,11 @@ func (c *client) read(calls []*command.Call) {
 		return
 	}
 	begin := c.begin()
-	c.server.options.Executor.Read(c.ctx, calls)
+	if c.session.readonly {
+		c.server.options.Executor.ReadLocal(c.ctx, calls)
+	} else {
+		c.server.options.Executor.Read(c.ctx, calls)
+	}
 	c.settle(calls, &c.server.stats.readLatency, c.end(begin))
 }
 

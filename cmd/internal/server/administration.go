@@ -137,6 +137,7 @@ func (r roster) Links() []admin.Link {
 
 // tuner applies this node's own settings.
 type tuner struct {
+	node    *node.Node
 	clients *resp.Server
 	level   *slog.LevelVar
 	fitting int // clients, for whom there are descriptors; 0: any number
@@ -174,6 +175,8 @@ func (t tuner) tuneNumber(name, value string) error {
 		t.clients.SetTimeout(time.Duration(n) * time.Second)
 	case "tcp-keepalive":
 		t.clients.SetKeepAlive(time.Duration(n) * time.Second)
+	case "stale-read-max":
+		t.node.SetStaleReadMax(time.Duration(n) * time.Millisecond)
 	case "client-query-buffer-limit":
 		t.clients.SetCommandBytes(n)
 	default:
@@ -216,10 +219,14 @@ func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
 		Server: s.identity.Server, Cluster: clusterID, Boot: s.boot, Version: s.cfg.Version,
 		LogStore: s.cfg.LogStore, Redirect: s.cfg.Follower == Redirect,
 		Now: s.env.Clock.Now, Executor: n, Member: seen, Roster: roster{n, s.service}, Members: s.service,
-		Settings: seen, Tuner: tuner{s.clients, s.cfg.LogLevel, s.cfg.clientsFitting()}, Process: process{s},
+		Settings: seen, Tuner: tuner{n, s.clients, s.cfg.LogLevel, s.cfg.clientsFitting()}, Process: process{s},
 	}
 	own := map[string]string{
 		"requirepass": s.cfg.RequirePass, "dir": s.cfg.DataDir, "loglevel": redisLevel(s.cfg.LogLevel.Level()),
+	}
+	if s.cfg.StaleReadMax > 0 {
+		n.SetStaleReadMax(s.cfg.StaleReadMax)
+		own["stale-read-max"] = strconv.FormatInt(s.cfg.StaleReadMax.Milliseconds(), 10)
 	}
 	if s.cfg.DebugCommands {
 		own["enable-debug-command"] = "yes"

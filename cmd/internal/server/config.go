@@ -34,6 +34,7 @@ type Config struct {
 	RequirePass   string // "": clients need no password
 	DebugCommands bool   // DEBUG is answered
 	WriteTimeout  time.Duration
+	StaleReadMax  time.Duration // how old a READONLY connection's reads may be; 0: any age
 	Timing        node.Timing
 	Policy        node.SnapshotPolicy
 	Descriptors   uint64 // how many files this process may have open; 0: no limit is known

@@ -38,6 +38,15 @@ func (g *gate) Read(ctx context.Context, calls []*command.Call) {
 	loading(calls...)
 }
 
+// ReadLocal implements resp.Executor.
+func (g *gate) ReadLocal(ctx context.Context, calls []*command.Call) {
+	if o := g.open.Load(); o != nil {
+		o.executor.ReadLocal(ctx, calls)
+		return
+	}
+	loading(calls...)
+}
+
 // Run implements resp.Admin.
 func (g *gate) Run(ctx context.Context, call *command.Call) bool {
 	if o := g.open.Load(); o != nil {
