@@ -7,8 +7,9 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// The member's questions to others. Each returns at once and calls done exactly
-// once, from any goroutine, possibly before it returns; done must not block.
+// The member's questions to others. Each that has a done returns at once and
+// calls it exactly once, from any goroutine, possibly before it returns; done
+// must not block.
 
 // Forward hands an encoded batch to the leader. Batches to one server arrive
 // in the order of the calls. nil means committed; ErrNotLeader, ErrBusy,
@@ -62,6 +63,17 @@ func (s *Service) Term(server string, done func(uint64, error)) {
 		}
 		done(term, nil)
 	})
+}
+
+// Gone reports whether a server's process has ended (see peer.Endpoint.Gone).
+func (s *Service) Gone(ctx context.Context, server string) bool {
+	return s.endpoint.Gone(ctx, server)
+}
+
+// NeverLeads asks a server whether it is told never to lead.
+func (s *Service) NeverLeads(ctx context.Context, server string) (bool, error) {
+	h, err := s.Inspect(ctx, server)
+	return h.State.NeverLeads, err
 }
 
 // ask calls a server of our cluster and turns refusing answers into errors.

@@ -28,7 +28,11 @@ type healthBook struct {
 }
 
 func (h handler) encodeState(s State) []byte {
-	b := appendNumbers(nil, s.Stored, s.Applied, s.Term, uint64(h.cfg.Now().UnixNano()))
+	var flags uint64
+	if s.NeverLeads {
+		flags |= stateNeverLeads
+	}
+	b := appendNumbers(nil, s.Stored, s.Applied, s.Term, uint64(h.cfg.Now().UnixNano()), flags)
 	return append(b, s.Leader...)
 }
 
@@ -40,12 +44,12 @@ func (s *Service) Inspect(ctx context.Context, server string) (Health, error) {
 		return Health{Server: server, Err: err}, fmt.Errorf("ask %s for its state: %w", server, err)
 	}
 	h := Health{Server: server, Reachable: true, RTT: time.Since(sent), AsOf: time.Now()}
-	var theirs uint64
-	rest, err := cutNumbers(a.Payload, &h.State.Stored, &h.State.Applied, &h.State.Term, &theirs)
+	var theirs, flags uint64
+	rest, err := cutNumbers(a.Payload, &h.State.Stored, &h.State.Applied, &h.State.Term, &theirs, &flags)
 	if err != nil {
 		return Health{Server: server, Err: err}, err
 	}
-	h.State.Leader = string(rest)
+	h.State.Leader, h.State.NeverLeads = string(rest), flags&stateNeverLeads != 0
 	h.Skew = time.Unix(0, int64(theirs)).Sub(wall.Add(h.RTT / 2))
 	return h, nil
 }

@@ -50,4 +50,6 @@ type State struct {
 	Applied uint64 // index of its machine
 	Term    uint64
 	Leader  string // whom it believes to lead
+	// NeverLeads says that it is told never to lead.
+	NeverLeads bool
 }

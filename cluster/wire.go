@@ -15,13 +15,16 @@ const (
 	kindForward   peer.Kind = 1 // payload: an encoded batch
 	kindReadIndex peer.Kind = 2 // payload: the asker's term; answer: index, term, stamp
 	kindTerm      peer.Kind = 3 // answer: term
-	kindState     peer.Kind = 4 // answer: stored, applied, term, wall clock (ns), leader's name
+	kindState     peer.Kind = 4 // answer: stored, applied, term, wall clock (ns), flags, leader's name
 	kindHello     peer.Kind = 5 // helloQuestion, helloAnswer
 	kindPromise   peer.Kind = 6 // member.Formation; the answer is empty
 	kindAdmit     peer.Kind = 7 // admitQuestion, admitAnswer
 	kindChange    peer.Kind = 8 // changeQuestion, changeAnswer
 	kindInvite    peer.Kind = 9 // invitation, inviteAnswer
 )
+
+// stateNeverLeads is the flag of a state answer that says so. The others are free.
+const stateNeverLeads uint64 = 1
 
 // The statuses of answers. The numbers never change.
 const (

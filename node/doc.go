@@ -16,8 +16,10 @@
 // A read: reads.go (who waits), round.go (the confirmation), progress.go (until
 // the machine is there).
 //
-// Besides: clock.go (stamps), snapshots.go, watch.go (who leads), membership.go,
-// ready.go, watchdog.go, status.go. limits.go holds every bound, errors.go what
+// Who leads: watch.go, handover.go and transfer.go, hint.go (a leader whose process
+// is gone), abstention.go (a server that must not lead), watchdog.go.
+//
+// Besides: clock.go (stamps), snapshots.go, membership.go, ready.go, status.go. limits.go holds every bound, errors.go what
 // clients are told, fault.go the faults that the checkers must find.
 //
 // Locks: those of the worker (the machine), the session, the reads, the

@@ -43,6 +43,7 @@ type lab struct {
 
 	beforeForward func(from, to string) // a test's look at forwarded batches
 	answerForward func(from, to string, err error) error
+	refusing      func(from, to string) bool // a port that refuses although its server runs
 }
 
 // disk is what survives a crash.
@@ -532,4 +533,20 @@ func (l *lab) want(got reply.Value, want reply.Value) {
 	if string(reply.AppendStored(nil, got)) != string(reply.AppendStored(nil, want)) {
 		l.t.Fatalf("got %d %q %d, want %d %q %d", got.Kind, got.Bytes, got.Int(), want.Kind, want.Bytes, want.Int())
 	}
+}
+
+// Gone is true of a server that does not run and could be reached.
+func (p *directPeers) Gone(_ context.Context, server string) bool {
+	if wrong := p.lab.refusing; wrong != nil && wrong(p.from, server) {
+		return true
+	}
+	return p.lab.node(server) == nil && p.lab.linked(p.from, server)
+}
+
+func (p *directPeers) NeverLeads(_ context.Context, server string) (bool, error) {
+	n := p.lab.node(server)
+	if n == nil || !p.lab.linked(p.from, server) {
+		return false, errUnreachable
+	}
+	return n.NeverLeads(), nil
 }

@@ -48,6 +48,33 @@ const (
 	rpcWait = 5 * time.Second
 )
 
+// Who leads, beside Raft's own time-outs.
+const (
+	// goneLooks is how often a server whose connection has ended is looked for,
+	// with goneLookPause before the second time and double the one before after
+	// that: a process that is being ended may still take connections for a moment.
+	goneLooks     = 4
+	goneLookPause = 10 * time.Millisecond
+	// goneLookWithin bounds one look. Where a host is gone nobody refuses, and
+	// Raft's time-outs decide.
+	goneLookWithin = 200 * time.Millisecond
+	// standQuiet is how long nobody may have been heard before the first of the
+	// voters stands for election in the place of a leader that is gone; each
+	// further voter waits standStep longer, in which an election is over.
+	standQuiet = 20 * time.Millisecond
+	standStep  = 60 * time.Millisecond
+	// standLooks bounds how often that is put off.
+	standLooks = 4
+	// abstainLook is how often a server that must not lead looks at what this
+	// means now.
+	abstainLook = 250 * time.Millisecond
+	// abstainPatience is how long there may be no leader before such a server
+	// stands in: several elections.
+	abstainPatience = 5 * time.Second
+	// askNeverLeads bounds the question whether a server may lead.
+	askNeverLeads = 500 * time.Millisecond
+)
+
 // The apply worker.
 const (
 	// queueBytesMax bounds what is committed and not yet applied: above it

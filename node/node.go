@@ -43,6 +43,7 @@ type Config struct {
 	Peers        Peers
 	Clock        Clock
 	Logger       *slog.Logger
+	NeverLead    bool          // until SetNeverLead says otherwise
 	WriteTimeout time.Duration // default 5 s
 	Timing       Timing        // zero: defaults
 	Policy       SnapshotPolicy
@@ -77,13 +78,20 @@ type Node struct {
 	snapshots *snapshotter
 	watch     *leaderWatch
 	ready     readiness
-	transfers transfers
+	lead      leadership
 	panics    panics
 
 	stop    chan struct{} // closed when everything has to end
 	ending  ending
 	running sync.WaitGroup
 	failure failure
+}
+
+// leadership is what this node does about who leads, beside Raft.
+type leadership struct {
+	transfers  transfers
+	failover   *failover
+	abstention *abstention
 }
 
 // ending is the one stop of a node.
@@ -117,7 +125,9 @@ func Open(cfg Config) (*Node, error) {
 	}
 	n.panics.log = n.log
 	n.ending.over = make(chan struct{})
-	n.transfers.slot = make(chan struct{}, 1)
+	n.lead.transfers.slot = make(chan struct{}, 1)
+	n.lead.failover = newFailover(n)
+	n.lead.abstention = newAbstention(n)
 	n.worker = newWorker(n)
 	n.panics.watch(n.worker.machine)
 	n.session = newSession(n)
@@ -132,7 +142,7 @@ func Open(cfg Config) (*Node, error) {
 		n.running.Wait()
 		return nil, err
 	}
-	for _, run := range []func(){n.watch.run, n.session.run, n.committer.run, n.reads.run, n.notices.run, n.snapshots.run, n.becomeReady, n.guardDisk} {
+	for _, run := range []func(){n.watch.run, n.session.run, n.committer.run, n.reads.run, n.notices.run, n.snapshots.run, n.becomeReady, n.guardDisk, n.lead.failover.run, n.lead.abstention.run} {
 		n.running.Go(run)
 	}
 	return n, nil

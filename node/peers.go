@@ -1,9 +1,12 @@
 package node
 
+import "context"
+
 // Peers is how a node reaches the others. Every call names the server it is
-// meant for (id@incarnation), returns at once and calls done exactly once,
-// from any goroutine, possibly before it returns. done never blocks. An error
-// means that the outcome is unknown, unless it is one of this package's.
+// meant for (id@incarnation). Those with a done return at once and call it
+// exactly once, from any goroutine, possibly before they return; it never
+// blocks. An error means that the outcome is unknown, unless it is one of this
+// package's.
 type Peers interface {
 	// Forward hands an encoded batch to the leader; done is called when the
 	// leader knows what became of the batch's entry: nil says that it is
@@ -15,6 +18,11 @@ type Peers interface {
 	ReadIndex(server string, q ReadQuestion, done func(ReadAnswer, error))
 	// Term asks a server for its current term.
 	Term(server string, done func(uint64, error))
+	// Gone reports whether a server's process has certainly ended: its host
+	// refuses connections to its port. No answer is no.
+	Gone(ctx context.Context, server string) bool
+	// NeverLeads asks a server whether it is told never to lead.
+	NeverLeads(ctx context.Context, server string) (bool, error)
 }
 
 // ReadQuestion is a node's question for a confirmed index.

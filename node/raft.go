@@ -20,7 +20,7 @@ func (n *Node) openRaft() error {
 		return fmt.Errorf("wrap the log store: %w", err)
 	}
 	stores := n.cfg.Stores
-	n.transport = newTransport(n.cfg.Streams, conf.Logger)
+	n.transport = newTransport(n, conf.Logger)
 	if n.cfg.Formation != nil {
 		if err := n.bootstrap(conf, logs); err != nil {
 			n.transport.cut()

@@ -15,6 +15,8 @@ func (n *Node) Ready() error {
 	switch {
 	case n.Err() != nil:
 		return n.Err()
+	case n.Leader() == "" && n.lead.abstention.nobody.Load():
+		return errNobodyLeads
 	case n.Leader() == "":
 		return errNoLeader
 	case !n.ready.caughtUp.Load():

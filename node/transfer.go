@@ -60,7 +60,7 @@ func (n *Node) TransferLeadershipTo(server string) error {
 }
 
 func (n *Node) transfer(to raft.Server) error {
-	t := &n.transfers
+	t := &n.lead.transfers
 	t.slot <- struct{}{}
 	defer func() { <-t.slot }()
 	term, leads := n.leads()
@@ -74,10 +74,17 @@ func (n *Node) transfer(to raft.Server) error {
 	if silence := time.Since(seen.last); silence > max(n.cfg.Timing.Heartbeat, 4*n.cfg.Timing.Commit) {
 		return fmt.Errorf("hand over leadership: %s has not answered for %v", to.ID, silence.Round(time.Millisecond))
 	}
+	never, err := n.neverLeads(string(to.ID))
+	if err != nil {
+		return fmt.Errorf("hand over leadership: ask %s whether it may lead: %w", to.ID, err)
+	}
+	if never {
+		return fmt.Errorf("hand over leadership: %s %w", to.ID, errNeverLeading)
+	}
 	if at, ok := t.failed[to.ID]; ok && seen.calls < at+transferRearm {
 		return fmt.Errorf("hand over leadership: the last attempt at %s has just failed", to.ID)
 	}
-	err := n.change("hand over leadership", func() raft.Future { return n.raft.LeadershipTransferToServer(to.ID, to.Address) })
+	err = n.change("hand over leadership", func() raft.Future { return n.raft.LeadershipTransferToServer(to.ID, to.Address) })
 	if err != nil {
 		t.failed[to.ID] = n.transport.deliveries(to.ID).calls
 	}

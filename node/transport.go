@@ -1,10 +1,8 @@
 package node
 
 import (
-	"fmt"
+	"errors"
 	"io"
-	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,7 +10,7 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// transport is Raft's network transport with two changes.
+// transport is Raft's network transport with some changes.
 //
 // SetHeartbeatHandler does nothing, so that heartbeats take Raft's main loop.
 // The fast path raises the term on another goroutine while a leader's main
@@ -24,14 +22,17 @@ import (
 // stored as, so that two servers that follow each other at one address are
 // never taken for the same candidate.
 //
-// And a peer that comes back is found at once: see AppendEntries.
+// A peer that comes back is found at once: see AppendEntries.
+//
+// And a server that is told never to lead asks nobody for a vote (abstention).
 //
 // The network transport is embedded since Raft asks it for optional interfaces
 // (pre-vote, closing).
 type transport struct {
 	*raft.NetworkTransport
-	layer  *streamLayer
-	serves atomic.Value // func(raft.ServerID, uint64) bool: this node leads in that term and that server follows
+	layer    *streamLayer
+	serves   atomic.Value // func(raft.ServerID, uint64) bool: this node leads in that term and that server follows
+	abstains *atomic.Bool // no vote is asked for
 
 	mu        sync.Mutex
 	heard     map[raft.ServerAddress]chan struct{} // closed at the next heartbeat that is answered
@@ -44,9 +45,9 @@ type delivery struct {
 	last  time.Time
 }
 
-func newTransport(streams Streams, logger raftLogger) *transport {
-	layer := &streamLayer{streams: streams, open: map[net.Conn]struct{}{}}
-	return &transport{layer: layer, heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{}, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+func newTransport(n *Node, logger raftLogger) *transport {
+	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
+	return &transport{layer: layer, abstains: &n.lead.abstention.withholds, heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{}, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:          layer,
 		MaxPool:         connectionsPerPeer,
 		MaxRPCsInFlight: 1, // pipelining wedges a follower whose disk stalls (trap 5)
@@ -72,7 +73,7 @@ func target(id raft.ServerID, addr raft.ServerAddress) raft.ServerAddress {
 // their term and the follower is a member, and are sent again then.
 func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	to := target(id, addr)
-	err := t.NetworkTransport.AppendEntries(id, to, req, resp)
+	err := t.overFresh(func() error { return t.NetworkTransport.AppendEntries(id, to, req, resp) })
 	if heartbeat := req.PrevLogEntry == 0 && len(req.Entries) == 0 && req.LeaderCommitIndex == 0; heartbeat {
 		if err == nil {
 			t.answered(to)
@@ -86,6 +87,22 @@ func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req
 		t.mu.Lock()
 		t.delivered[id] = delivery{calls: t.delivered[id].calls + 1, last: time.Now()}
 		t.mu.Unlock()
+	}
+	return err
+}
+
+// overFresh makes a call again, at once, that has failed on a connection from
+// the pool: those that were opened to a peer before it restarted are all dead,
+// and Raft would wait for an election time-out before it asks for a vote again.
+// Each of these messages may arrive twice.
+func (t *transport) overFresh(call func() error) error {
+	begun := time.Now()
+	err := call()
+	for range connectionsPerPeer {
+		if err == nil || errors.As(err, new(*dialError)) || t.IsShutdown() || time.Since(begun) > rpcTimeout/2 {
+			break
+		}
+		err = call()
 	}
 	return err
 }
@@ -136,15 +153,21 @@ func (t *transport) AppendEntriesPipeline(id raft.ServerID, addr raft.ServerAddr
 }
 
 func (t *transport) RequestVote(id raft.ServerID, addr raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
-	return t.NetworkTransport.RequestVote(id, target(id, addr), req, resp)
+	if t.abstains.Load() {
+		return errAbstains
+	}
+	return t.overFresh(func() error { return t.NetworkTransport.RequestVote(id, target(id, addr), req, resp) })
 }
 
 func (t *transport) RequestPreVote(id raft.ServerID, addr raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
-	return t.NetworkTransport.RequestPreVote(id, target(id, addr), req, resp)
+	if t.abstains.Load() {
+		return errAbstains
+	}
+	return t.overFresh(func() error { return t.NetworkTransport.RequestPreVote(id, target(id, addr), req, resp) })
 }
 
 func (t *transport) TimeoutNow(id raft.ServerID, addr raft.ServerAddress, req *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
-	return t.NetworkTransport.TimeoutNow(id, target(id, addr), req, resp)
+	return t.overFresh(func() error { return t.NetworkTransport.TimeoutNow(id, target(id, addr), req, resp) })
 }
 
 // InstallSnapshot implements raft.Transport.
@@ -155,75 +178,6 @@ func (t *transport) InstallSnapshot(id raft.ServerID, addr raft.ServerAddress, r
 // EncodePeer is how a server names itself in Raft's messages.
 func (t *transport) EncodePeer(id raft.ServerID, addr raft.ServerAddress) []byte {
 	return []byte(target(id, addr))
-}
-
-// streamLayer is Streams as Raft's transport takes it. It knows every open
-// connection: the transport itself leaves pooled and accepted ones behind.
-type streamLayer struct {
-	streams Streams
-	mu      sync.Mutex
-	open    map[net.Conn]struct{}
-	closed  bool
-}
-
-func (l *streamLayer) Addr() net.Addr { return l.streams.Addr() }
-
-func (l *streamLayer) Accept() (net.Conn, error) {
-	conn, err := l.streams.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return l.track(conn)
-}
-
-func (l *streamLayer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	server, addr, ok := strings.Cut(string(to), "|")
-	if !ok {
-		return nil, fmt.Errorf("dial %q: it names no server", to)
-	}
-	conn, err := l.streams.Dial(server, addr, timeout)
-	if err != nil {
-		return nil, err
-	}
-	return l.track(conn)
-}
-
-func (l *streamLayer) track(conn net.Conn) (net.Conn, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		conn.Close()
-		return nil, net.ErrClosed
-	}
-	l.open[conn] = struct{}{}
-	return &trackedConn{Conn: conn, layer: l}, nil
-}
-
-func (l *streamLayer) Close() error { return l.streams.Close() }
-
-// cut closes the layer and all its connections.
-func (l *streamLayer) cut() {
-	l.mu.Lock()
-	l.closed = true
-	open := l.open
-	l.open = nil
-	l.mu.Unlock()
-	_ = l.streams.Close()
-	for conn := range open {
-		conn.Close()
-	}
-}
-
-type trackedConn struct {
-	net.Conn
-	layer *streamLayer
-}
-
-func (c *trackedConn) Close() error {
-	c.layer.mu.Lock()
-	delete(c.layer.open, c.Conn)
-	c.layer.mu.Unlock()
-	return c.Conn.Close()
 }
 
 // SetHeartbeatHandler does nothing: see transport.

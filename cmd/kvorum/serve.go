@@ -139,6 +139,7 @@ func (f *serveFlags) config(logger *slog.Logger) server.Config {
 		Follower:      server.FollowerMode(f.follower.value),
 		RequirePass:   f.requirePass,
 		DebugCommands: f.debugCommands,
+		NeverLead:     f.neverLead,
 		WriteTimeout:  f.writeTimeout.value,
 		StaleReadMax:  f.staleReadMax.value,
 		Version:       version(),

@@ -27,6 +27,7 @@ type serveFlags struct {
 	writeTimeout  interval
 	staleReadMax  interval
 	debugCommands bool
+	neverLead     bool
 	parentPipe    int // a descriptor whose end of file ends this process, 0: none
 	log           logFlags
 }
@@ -51,6 +52,7 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	flags.Var(&f.follower, "follower", "what a node does with commands while another leads: answer them through the leader, or redirect clients to it with MOVED")
 	flags.Var(&f.writeTimeout, "write-timeout", "how long a write may wait for a leader and its commit")
 	flags.Var(&f.staleReadMax, "stale-read-max", "how old the reads of a READONLY connection may be; 0s for any age")
+	flags.BoolVar(&f.neverLead, "never-lead", false, "follow and vote, and never lead (CONFIG SET never-lead changes it until the node's end)")
 	flags.BoolVar(&f.debugCommands, "debug-commands", false, "answer DEBUG (for tests)")
 	flags.IntVar(&f.parentPipe, "parent-pipe", 0, "")
 	_ = flags.MarkHidden("parent-pipe")

@@ -60,6 +60,7 @@ var Table = []Row{
 	{Name: "maxmemory-policy", Scope: Fixed, Kind: Word, Default: "noeviction", Words: []string{
 		"volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
 		"allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"}},
+	{Name: "never-lead", Scope: Node, Kind: Bool, Default: "no"},
 	{Name: "notify-keyspace-events", Scope: Fixed, Kind: Text},
 	{Name: "port", Scope: Node, Kind: Integer, Default: "6379", Max: 65535, Immutable: true},
 	{Name: "protected-mode", Scope: Fixed, Kind: Bool, Default: "no"},

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -170,6 +171,22 @@ func (e *Endpoint) open(ctx context.Context, addr string, lane Lane, to string) 
 		return nil, fmt.Errorf("dial %s: %w", addr, err)
 	}
 	return &tracked{Conn: conn, endpoint: e}, nil
+}
+
+// Gone reports whether nobody listens where a server is to be found: its host
+// refuses the connection, since the process has ended. No answer, a refused
+// greeting or no address is no.
+func (e *Endpoint) Gone(ctx context.Context, server string) bool {
+	addr, ok := e.cfg.Book.Address(server)
+	if !ok {
+		return false
+	}
+	conn, err := e.open(ctx, addr, Requests, server)
+	if err != nil {
+		return errors.Is(err, syscall.ECONNREFUSED)
+	}
+	conn.Close()
+	return false
 }
 
 // background runs f on a goroutine that Close waits for.

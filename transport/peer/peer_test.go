@@ -693,3 +693,32 @@ func TestCloseFailsWhatWaitsAndLeavesNothingBehind(t *testing.T) {
 		}
 	})
 }
+
+// A server is gone when its host refuses connections: not when it answers, is
+// cut off, or cannot be found.
+func TestGoneIsOnlyWhatRefuses(t *testing.T) {
+	bubble(t, func(t *testing.T, n *pipe.Network) {
+		a := open(t, n, "n1@a", "c", &recorder{})
+		b := open(t, n, "n2@b", "c", &recorder{})
+		gone := func(server string) bool { return a.Gone(t.Context(), server) }
+		if gone("n2@b") {
+			t.Error("a server that answers is gone")
+		}
+		n.Cut("one", "two")
+		if gone("n2@b") {
+			t.Error("a server that is cut off is gone")
+		}
+		n.Mend("one", "two")
+		b.Close()
+		if !gone("n2@b") {
+			t.Error("a server whose port refuses is not gone")
+		}
+		if gone("n9@z") {
+			t.Error("an unknown server is gone")
+		}
+		open(t, n, "n2@b", "other", &recorder{})
+		if gone("n2@b") {
+			t.Error("a server that refuses our greeting is gone")
+		}
+	})
+}

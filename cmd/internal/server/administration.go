@@ -149,6 +149,8 @@ func (t tuner) Tune(name, value string) error {
 		t.clients.SetPassword(value)
 	case "loglevel":
 		t.level.Set(slogLevel(value))
+	case "never-lead":
+		t.node.SetNeverLead(value == "yes")
 	case "client-output-buffer-limit":
 		limit, _ := setting.BufferLimitOf(value, "normal")
 		t.clients.SetOutputLimit(resp.OutputLimit{
@@ -227,6 +229,9 @@ func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
 	if s.cfg.StaleReadMax > 0 {
 		n.SetStaleReadMax(s.cfg.StaleReadMax)
 		own["stale-read-max"] = strconv.FormatInt(s.cfg.StaleReadMax.Milliseconds(), 10)
+	}
+	if s.cfg.NeverLead {
+		own["never-lead"] = "yes"
 	}
 	if s.cfg.DebugCommands {
 		own["enable-debug-command"] = "yes"

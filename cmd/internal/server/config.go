@@ -33,6 +33,7 @@ type Config struct {
 	Follower      FollowerMode
 	RequirePass   string // "": clients need no password
 	DebugCommands bool   // DEBUG is answered
+	NeverLead     bool   // at start: it follows and votes, and never leads
 	WriteTimeout  time.Duration
 	StaleReadMax  time.Duration // how old a READONLY connection's reads may be; 0: any age
 	Timing        node.Timing

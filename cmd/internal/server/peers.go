@@ -37,6 +37,14 @@ func (p peers) ReadIndex(server string, q node.ReadQuestion, done func(node.Read
 // Term implements node.Peers.
 func (p peers) Term(server string, done func(uint64, error)) { p.service.Term(server, done) }
 
+// Gone implements node.Peers.
+func (p peers) Gone(ctx context.Context, server string) bool { return p.service.Gone(ctx, server) }
+
+// NeverLeads implements node.Peers.
+func (p peers) NeverLeads(ctx context.Context, server string) (bool, error) {
+	return p.service.NeverLeads(ctx, server)
+}
+
 // toNode gives an error of the service the name that node knows it by.
 func toNode(err error) error {
 	switch {
@@ -83,6 +91,7 @@ func (s seat) CurrentTerm() uint64 { return s.node.CurrentTerm() }
 func (s seat) State() cluster.State {
 	return cluster.State{
 		Stored: s.node.LastIndex(), Applied: s.node.AppliedIndex(), Term: s.node.CurrentTerm(), Leader: s.node.Leader(),
+		NeverLeads: s.node.NeverLeads(),
 	}
 }
 

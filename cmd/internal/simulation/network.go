@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -110,7 +111,7 @@ func (n *Network) Dial(ctx context.Context, from, to string) (net.Conn, error) {
 		n.mu.Unlock()
 		if !blocked {
 			if l == nil {
-				return nil, fmt.Errorf("dial %s: connection refused", to)
+				return nil, fmt.Errorf("dial %s: %w", to, syscall.ECONNREFUSED)
 			}
 			return n.connect(ctx, l, from, to)
 		}
@@ -134,7 +135,7 @@ func (n *Network) connect(ctx context.Context, l *listener, from, to string) (ne
 		return near, nil
 	case <-l.done:
 		near.Close()
-		return nil, fmt.Errorf("dial %s: connection refused", to)
+		return nil, fmt.Errorf("dial %s: %w", to, syscall.ECONNREFUSED)
 	case <-ctx.Done():
 		near.Close()
 		return nil, fmt.Errorf("dial %s: %w", to, ctx.Err())

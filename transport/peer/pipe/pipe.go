@@ -10,10 +10,12 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 )
 
 var (
 	errUnreachable = errors.New("unreachable")
+	errRefused     = fmt.Errorf("dial: %w", syscall.ECONNREFUSED) // nobody listens there
 	errInUse       = errors.New("address in use")
 )
 
@@ -98,9 +100,13 @@ func (n *Network) Dialer(from string) func(ctx context.Context, to string) (net.
 func (n *Network) dial(ctx context.Context, from, to string) (net.Conn, error) {
 	n.mu.Lock()
 	l := n.listeners[to]
-	if l == nil || n.cut[link(from, to)] {
+	switch {
+	case n.cut[link(from, to)]:
 		n.mu.Unlock()
 		return nil, errUnreachable
+	case l == nil:
+		n.mu.Unlock()
+		return nil, errRefused
 	}
 	a, b := net.Pipe()
 	ours, theirs := &conn{a, n, [2]string{from, to}}, &conn{b, n, [2]string{from, to}}
@@ -112,7 +118,7 @@ func (n *Network) dial(ctx context.Context, from, to string) (net.Conn, error) {
 	case <-l.done:
 		ours.Close()
 		theirs.Close()
-		return nil, errUnreachable
+		return nil, errRefused
 	case <-ctx.Done():
 		ours.Close()
 		theirs.Close()

@@ -1,0 +1,71 @@
+package server_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kvorum/kvorum/cmd/internal/server"
+)
+
+// On real sockets, with the default time-outs: a leader whose process has ended
+// is replaced before a heartbeat could be missed.
+func TestAGoneLeaderIsReplacedAtOnce(t *testing.T) {
+	c := newCluster(t, 3)
+	c.startAll()
+	leader, follower := c.leader()
+	client := c.dial(follower)
+	if got := client.do(t, "SET k v"); got != "+OK" {
+		t.Fatalf("SET: %s", got)
+	}
+	c.servers[leader].Crash()
+	delete(c.servers, leader)
+	begun := time.Now()
+	if got := client.do(t, "SET k w"); got != "+OK" {
+		t.Fatalf("SET while the leader is gone: %s", got)
+	}
+	if took := time.Since(begun); took > 800*time.Millisecond { // a heartbeat is missed after a second
+		t.Fatalf("the write took %v", took)
+	}
+}
+
+// A leader that is told never to lead hands over at once, says so, and may lead
+// again when it is told so. One that is started with never-lead does not lead.
+func TestNeverLead(t *testing.T) {
+	c := newCluster(t, 3)
+	c.tune = func(cfg *server.Config) { cfg.NeverLead = cfg.ID == "n1" }
+	c.startAll()
+	c.eventually("n1 hands over", func() error { // it founds the cluster, and may lead for a moment
+		if leader, _ := c.leader(); leader == "n1" {
+			return errors.New("n1 leads")
+		}
+		return nil
+	})
+	if got := c.dial("n1").do(t, "CONFIG GET never-lead"); !strings.Contains(got, "yes") {
+		t.Fatalf("CONFIG GET never-lead: %s", got)
+	}
+	second, _ := c.leader()
+	if got := c.dial(second).do(t, "CONFIG SET never-lead yes"); got != "+OK" {
+		t.Fatal(got)
+	}
+	third := map[string]string{"n2": "n3", "n3": "n2"}[second]
+	c.eventually("the third leads", func() error {
+		if leader, _ := c.leader(); leader != third {
+			return errors.New(leader + " leads")
+		}
+		return nil
+	})
+	if got := c.dial("n1").do(t, "CONFIG SET never-lead no"); got != "+OK" {
+		t.Fatal(got)
+	}
+	if got := c.dial(third).do(t, "CONFIG SET never-lead yes"); got != "+OK" {
+		t.Fatal(got)
+	}
+	c.eventually("n1 leads", func() error {
+		if leader, _ := c.leader(); leader != "n1" {
+			return errors.New(leader + " leads")
+		}
+		return nil
+	})
+}

@@ -1,0 +1,116 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// abstention is a server that is told never to lead: it follows, stores and
+// votes as any other, asks nobody for a vote, and hands over if it leads all
+// the same.
+//
+// There is one case in which it stands in: when there has been no leader for
+// long although another voter answers that may lead. Then that one's log is
+// behind, and only this server can bring it up to date; it hands over next.
+type abstention struct {
+	node      *Node
+	never     atomic.Bool // the setting
+	withholds atomic.Bool // no vote is asked for
+	changed   chan struct{}
+	nobody    atomic.Bool // there is no leader, and nobody was found who may lead
+}
+
+var (
+	errAbstains     = errors.New("this server is told never to lead: it asks nobody for a vote")
+	errNobodyLeads  = errors.New("no leader: this server is told never to lead, and no other voter answers that may; CONFIG SET never-lead no on one of them")
+	errNeverLeading = errors.New("is told never to lead (CONFIG SET never-lead no on it, first)")
+)
+
+func newAbstention(n *Node) *abstention {
+	a := &abstention{node: n, changed: make(chan struct{}, 1)}
+	a.never.Store(n.cfg.NeverLead)
+	a.withholds.Store(n.cfg.NeverLead)
+	return a
+}
+
+// SetNeverLead tells this server to lead never, or as any other.
+func (n *Node) SetNeverLead(never bool) {
+	n.lead.abstention.never.Store(never)
+	n.lead.abstention.withholds.Store(never)
+	signal(n.lead.abstention.changed)
+}
+
+// NeverLeads reports whether this server is told never to lead.
+func (n *Node) NeverLeads() bool { return n.lead.abstention.never.Load() }
+
+func (a *abstention) run() {
+	look := time.NewTicker(abstainLook)
+	defer look.Stop()
+	leaderless := time.Now()
+	for {
+		select {
+		case <-a.changed:
+		case <-look.C:
+		case <-a.node.stop:
+			return
+		}
+		if !a.never.Load() || a.node.Leader() != "" {
+			leaderless = time.Now()
+		}
+		a.look(leaderless)
+	}
+}
+
+// look does what the present calls for.
+func (a *abstention) look(leaderless time.Time) {
+	n := a.node
+	never := a.never.Load()
+	alone := never && n.voters() < 2
+	switch {
+	case !never:
+		a.withholds.Store(false)
+		a.nobody.Store(false)
+	case n.Leader() != "":
+		a.withholds.Store(!alone)
+		a.nobody.Store(false)
+		if n.IsLeader() && !alone {
+			a.handOver()
+		}
+	case time.Since(leaderless) > abstainPatience:
+		may := a.anotherMayLead()
+		if may && a.withholds.CompareAndSwap(true, false) {
+			n.log.Warn("standing in: no voter that may lead has the newest log; it is handed over to next")
+		}
+		if !may && !a.nobody.Swap(true) {
+			n.log.Error(errNobodyLeads.Error())
+		}
+	}
+}
+
+// handOver is tried again for as long as this server leads.
+func (a *abstention) handOver() {
+	if err := a.node.TransferLeadership(); err != nil {
+		a.node.log.Warn("this server is told never to lead, and leads: leadership could not be handed over", slog.Any("error", err))
+	}
+}
+
+// anotherMayLead reports whether another voter answers that may lead.
+func (a *abstention) anotherMayLead() bool {
+	others, _, _ := votersBut(a.node.configuration(), a.node.cfg.Session.Server)
+	for _, server := range others {
+		if never, err := a.node.neverLeads(server); err == nil && !never {
+			return true
+		}
+	}
+	return false
+}
+
+// neverLeads asks another server.
+func (n *Node) neverLeads(server string) (bool, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), askNeverLeads)
+	defer cancel()
+	return n.cfg.Peers.NeverLeads(ctx, server)
+}

@@ -1,0 +1,148 @@
+package node
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// failover shortens the time without a leader when the leader's process has
+// ended. Then its connections end, and its port refuses new ones: no heartbeat
+// need be waited for. The voters stand for election one after the other, by
+// rank, each unless it hears of another before; as after a transfer, pre-votes
+// are left out, since the other voters still believe in their leader.
+//
+// It is a hint: Raft is safe under any election, and a wrong one costs no more
+// than an election. Where the port does not refuse (the host is gone, the
+// network is cut) or still accepts, Raft's time-outs decide.
+type failover struct {
+	node   *Node
+	broken chan struct{} // cap 1: a Raft connection that another server has opened to this one has ended
+	stood  time.Time     // when this node last stood for election by itself
+}
+
+func newFailover(n *Node) *failover {
+	return &failover{node: n, broken: make(chan struct{}, 1)}
+}
+
+func (f *failover) hint() { signal(f.broken) }
+
+func (f *failover) run() {
+	for {
+		select {
+		case <-f.broken:
+		case <-f.node.stop:
+			return
+		}
+		f.consider()
+	}
+}
+
+// consider stands for election if the leader is gone and nobody else does.
+func (f *failover) consider() {
+	n := f.node
+	if time.Since(f.stood) < n.cfg.Timing.Heartbeat { // a hint that is wrong again and again
+		return
+	}
+	leader := f.leader()
+	rank, candidates := f.rank(leader)
+	if rank < 0 || n.lead.abstention.withholds.Load() || !f.lost(leader) {
+		return
+	}
+	if !f.myTurn(leader, rank, candidates) || !f.gone(leader) {
+		return
+	}
+	n.log.Info("the leader's process is gone: standing for election", slog.String("leader", leader), slog.Int("rank", rank))
+	f.stood = time.Now()
+	if err := f.stand(); err != nil {
+		n.log.Warn("could not stand for election", slog.Any("error", err))
+	}
+}
+
+func (f *failover) leader() string {
+	_, id := f.node.raft.LeaderWithID()
+	return string(id)
+}
+
+// rank is this node's place among the voters without the leader, -1 for none,
+// and how many these are.
+func (f *failover) rank(leader string) (rank, candidates int) {
+	self := f.node.cfg.Session.Server
+	others, _, voter := votersBut(f.node.configuration(), leader)
+	if leader == "" || leader == self || voter == 0 {
+		return -1, 0
+	}
+	slices.Sort(others)
+	return slices.Index(others, self), len(others)
+}
+
+// lost looks for a leader whose connection has ended.
+func (f *failover) lost(leader string) bool {
+	pause := time.Duration(goneLookPause)
+	for range goneLooks {
+		if f.gone(leader) {
+			return true
+		}
+		if !f.node.sleep(pause) || f.leader() != leader {
+			return false
+		}
+		pause *= 2
+	}
+	return false
+}
+
+func (f *failover) gone(leader string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), goneLookWithin)
+	defer cancel()
+	return f.node.cfg.Peers.Gone(ctx, leader)
+}
+
+// myTurn waits until the voters before this one have had their time. It is put
+// off while somebody is heard: an entry that was still under way, or a
+// candidate who has just got this node's vote and is about to lead. Put off, it
+// is by a whole round: two voters never stand at once.
+func (f *failover) myTurn(gone string, rank, candidates int) bool {
+	wait := standQuiet + time.Duration(rank)*standStep
+	heard := f.node.raft.LastContact()
+	for range standLooks {
+		if !f.node.sleep(wait) {
+			return false
+		}
+		if leader := f.leader(); leader != "" && leader != gone {
+			return false
+		}
+		last := f.node.raft.LastContact()
+		if last.Equal(heard) {
+			return f.node.raft.State() != raft.Leader
+		}
+		heard, wait = last, time.Duration(candidates)*standStep
+	}
+	return false
+}
+
+// stand has Raft hold an election as it does for a transfer: by the message
+// that a leader would have sent.
+func (f *failover) stand() error {
+	n := f.node
+	id := raft.ServerID(n.cfg.Session.Server)
+	self := n.transport.LocalAddr()
+	req := raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{
+		ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(id), Addr: n.transport.EncodePeer(id, self),
+	}}
+	return n.transport.TimeoutNow(id, self, &req, &raft.TimeoutNowResponse{})
+}
+
+// sleep waits for d; false means that the node stops.
+func (n *Node) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-n.stop:
+		return false
+	}
+}

@@ -1,0 +1,273 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// leaderAmong waits until one of some nodes leads, and returns it and how long
+// that took.
+func (l *lab) leaderAmong(nodes []*Node) (leader *Node, took time.Duration) {
+	l.t.Helper()
+	begun := time.Now()
+	l.eventually("a new leader", func() bool {
+		for _, n := range nodes {
+			if n.IsLeader() {
+				leader = n
+			}
+		}
+		return leader != nil
+	})
+	return leader, time.Since(begun)
+}
+
+// A leader whose process has ended is replaced long before a heartbeat is missed.
+func TestAGoneLeaderIsReplacedAtOnce(t *testing.T) {
+	for _, size := range []int{3, 5} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			inBubble(t, size, nil, func(t *testing.T, l *lab) {
+				l.delay = 300 * time.Microsecond
+				for round := 1; round <= 5; round++ {
+					leader := l.leader()
+					survivors := l.followers()
+					time.Sleep(3 * time.Second)
+					term := leader.CurrentTerm()
+					l.crash(leader.cfg.Session.Server)
+					next, took := l.leaderAmong(survivors)
+					if took > 200*time.Millisecond {
+						t.Fatalf("nobody led for %v", took)
+					}
+					if now := next.CurrentTerm(); now != term+1 {
+						t.Fatalf("it took %d elections", now-term)
+					}
+					l.want(write(survivors[0], "incr", "n"), reply.Int(int64(round)))
+					l.start(leader.cfg.Session.Server)
+				}
+			})
+		})
+	}
+}
+
+// The first in line may be behind: the next one stands after it.
+func TestTheNextInLineStandsWhenTheFirstIsBehind(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		l.leader()
+		id := func(i int) string { return l.conf.Servers[i].ID }
+		l.eventually("the last leads", func() bool {
+			if l.leader().cfg.Session.Server == id(2) {
+				return true
+			}
+			_ = l.leader().TransferLeadershipTo(id(2))
+			return false
+		})
+		time.Sleep(3 * time.Second)
+		l.mu.Lock()
+		l.noStreams[[2]string{id(2), id(0)}] = true
+		l.mu.Unlock()
+		l.sever(id(2), id(0), true)
+		l.sever(id(2), id(0), false)
+		l.want(write(l.node(id(2)), "set", "k", "v"), reply.OK) // which the first in line does not get
+		l.crash(id(2))
+		_, took := l.leaderAmong([]*Node{l.node(id(0)), l.node(id(1))})
+		if took > 400*time.Millisecond {
+			t.Fatalf("nobody led for %v", took)
+		}
+		l.want(read(l.node(id(1)), "get", "k"), reply.Text("v"))
+	})
+}
+
+// A leader that is only cut off, or whose connections break while its port
+// still accepts, is not hurried.
+func TestNoElectionForALeaderThatLives(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		id := leader.cfg.Session.Server
+		time.Sleep(3 * time.Second)
+		term := leader.CurrentTerm()
+		for range 10 {
+			for _, f := range l.followers() {
+				l.sever(id, f.cfg.Session.Server, true)
+				l.sever(id, f.cfg.Session.Server, false)
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		if now := l.leader().CurrentTerm(); now != term {
+			t.Fatalf("connections that broke have cost %d elections", now-term)
+		}
+		l.isolate(id, true)
+		begun := time.Now()
+		for time.Since(begun) < 900*time.Millisecond {
+			for _, s := range l.conf.Servers {
+				if n := l.node(s.ID); n.CurrentTerm() != term {
+					t.Fatalf("an election %v after the leader was cut off", time.Since(begun))
+				}
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		l.isolate(id, false)
+	})
+}
+
+// A hint that is wrong, again and again, costs an election now and then, and
+// nothing else.
+func TestAWrongHintIsHarmless(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		l.leader()
+		l.mu.Lock()
+		l.refusing = func(_, _ string) bool { return true } // every port seems to refuse
+		l.mu.Unlock()
+		time.Sleep(3 * time.Second)
+		term := l.leader().CurrentTerm()
+		begun := time.Now()
+		for i := range 50 {
+			if r := write(l.node(l.conf.Servers[i%3].ID), "incr", "n"); r.Kind != reply.Integer || r.Int() != int64(i+1) {
+				t.Fatalf("write %d was answered %d %q", i, r.Int(), r.Bytes)
+			}
+			for _, s := range l.conf.Servers {
+				l.node(s.ID).lead.failover.hint()
+			}
+			time.Sleep(300 * time.Millisecond)
+		}
+		elections := l.leader().CurrentTerm() - term
+		if most := uint64(3 * (time.Since(begun)/time.Second + 1)); elections == 0 || elections > most {
+			t.Fatalf("%d elections in %v", elections, time.Since(begun))
+		}
+		l.agree()
+	})
+}
+
+// A server that is told never to lead hands over, is handed nothing, asks for no
+// vote, and leads again when it may.
+func TestAServerThatNeverLeads(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		first := l.leader()
+		never := first.cfg.Session.Server
+		first.SetNeverLead(true)
+		l.eventually("another leads", func() bool { return !first.IsLeader() && first.Leader() != never && first.Leader() != "" })
+		leader := l.leader()
+		if err := leader.TransferLeadershipTo(never); !errors.Is(err, errNeverLeading) || !strings.Contains(err.Error(), never) {
+			t.Fatalf("a transfer to it: %v", err)
+		}
+		for range 4 { // the best to hand over to is never this one
+			leader = l.leader()
+			if err := leader.TransferLeadership(); err != nil {
+				t.Fatal(err)
+			}
+			l.eventually("it was handed over", func() bool { return !leader.IsLeader() })
+			if l.leader() == first {
+				t.Fatal("it leads")
+			}
+		}
+		for range 3 { // nor does it stand when the leader is gone
+			id := l.leader().cfg.Session.Server
+			l.crash(id)
+			l.eventually("the third leads", func() bool { return first.Leader() != "" && first.Leader() != id })
+			if first.IsLeader() {
+				t.Fatal("it leads")
+			}
+			l.start(id)
+			l.leader()
+		}
+		first.SetNeverLead(false)
+		if err := l.leader().TransferLeadershipTo(never); err != nil {
+			t.Fatal(err)
+		}
+		l.eventually("it leads again", first.IsLeader)
+	})
+}
+
+// Where nobody may lead, everybody says so; one that may again ends it.
+func TestAClusterInWhichNobodyMayLeadSaysSo(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		for _, f := range l.followers() {
+			f.SetNeverLead(true)
+		}
+		l.crash(leader.cfg.Session.Server)
+		l.eventually("both say so", func() bool {
+			for _, n := range l.all() {
+				if !errors.Is(n.Ready(), errNobodyLeads) {
+					return false
+				}
+			}
+			return true
+		})
+		term := l.anyNode().CurrentTerm()
+		time.Sleep(20 * time.Second)
+		if now := l.anyNode().CurrentTerm(); now != term {
+			t.Fatal("there was an election")
+		}
+		l.anyNode().SetNeverLead(false)
+		l.leader()
+	})
+}
+
+func (l *lab) anyNode() *Node {
+	for _, n := range l.all() {
+		return n
+	}
+	return nil
+}
+
+// If the one that may lead is behind, the other leads until it is not.
+func TestAServerThatNeverLeadsStandsIn(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		followers := l.followers()
+		never, behind := followers[0], followers[1]
+		never.SetNeverLead(true)
+		l.isolate(behind.cfg.Session.Server, true)
+		l.want(write(leader, "set", "k", "v"), reply.OK)
+		l.crash(leader.cfg.Session.Server)
+		l.isolate(behind.cfg.Session.Server, false)
+		l.eventually("the one that was behind leads", behind.IsLeader)
+		l.want(read(behind, "get", "k"), reply.Text("v"))
+		synctest.Wait()
+		if !never.lead.abstention.withholds.Load() {
+			t.Fatal("it would stand for election again")
+		}
+	})
+}
+
+// Connections that were opened to servers before they restarted are dead: a
+// candidate asks over fresh ones, and does not wait for an election time-out.
+func TestAHandOverAfterRestartsIsQuick(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		l.delay = 300 * time.Microsecond
+		handOver := func(to string) {
+			leader := l.leader()
+			if leader.cfg.Session.Server == to {
+				return
+			}
+			begun := time.Now()
+			if err := leader.TransferLeadershipTo(to); err != nil {
+				t.Fatal(err)
+			}
+			l.eventually("it leads", func() bool { return l.node(to).IsLeader() })
+			if took := time.Since(begun); took > 100*time.Millisecond {
+				t.Fatalf("nobody led for %v", took)
+			}
+		}
+		restart := func(id string) {
+			l.crash(id)
+			l.start(id)
+			l.leader()
+		}
+		a, b, c := l.conf.Servers[0].ID, l.conf.Servers[1].ID, l.conf.Servers[2].ID
+		for range 3 {
+			handOver(a)
+			time.Sleep(time.Second) // it has connections to both
+			handOver(b)
+			restart(c)
+			handOver(c)
+			restart(b)
+			handOver(a)
+		}
+	})
+}
