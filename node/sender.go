@@ -82,7 +82,7 @@ func (s *session) run() {
 // before somebody wakes it.
 func (s *session) pump() time.Duration {
 	now := time.Now()
-	var batches []*batch
+	var letters []letter
 	s.mu.Lock()
 	if now.Sub(s.expiredAt) >= expiryTick/2 { // it looks at everybody who waits
 		s.expiredAt = now
@@ -103,7 +103,7 @@ func (s *session) pump() time.Duration {
 				break
 			}
 			s.markSent(b, now)
-			batches = append(batches, b)
+			letters = append(letters, letter{b, b.data})
 		}
 	}
 	again := s.lookAgain(now)
@@ -112,10 +112,17 @@ func (s *session) pump() time.Duration {
 	if local {
 		s.node.committer.kick()
 	}
-	for _, b := range batches {
-		s.node.cfg.Peers.Forward(leader, b.data, func(err error) { s.forwarded(b, epoch, err) })
+	for _, l := range letters {
+		s.node.cfg.Peers.Forward(leader, l.data, func(err error) { s.forwarded(l.batch, epoch, err) })
 	}
 	return again
+}
+
+// letter is a batch as it was when it was counted as sent: another goroutine
+// may blank it before it is on its way.
+type letter struct {
+	batch *batch
+	data  []byte
 }
 
 func (s *session) lookAgain(now time.Time) time.Duration {
