@@ -253,8 +253,9 @@ func (s *session) giveUp(t *ticket) {
 	t.answer(from, len(t.calls), errorReply(ErrNoLeader))
 }
 
-// drop answers the sent calls of some tickets; a batch, or the parts of a
-// command, that nobody waits for any more is replaced by an empty one.
+// drop answers the sent calls of some tickets. A batch, or the parts of a
+// command, that nobody waits for any more is replaced by an empty one; calls
+// that are told that they were not applied leave the batch that others wait for.
 func (s *session) drop(gone func(*ticket) bool) {
 	var cut *split
 	if s.split != nil && gone(s.split.ticket) { // its last part was never sent: it cannot be applied
@@ -266,7 +267,7 @@ func (s *session) drop(gone func(*ticket) bool) {
 		if len(b.slices) == 0 {
 			continue
 		}
-		kept := b.slices[:0]
+		had, kept := len(b.slices), b.slices[:0]
 		verdict := errorReply(b.verdict())
 		for _, sl := range b.slices {
 			if !gone(sl.ticket) {
@@ -276,12 +277,14 @@ func (s *session) drop(gone func(*ticket) bool) {
 			sl.ticket.answer(sl.from, sl.to, verdict)
 		}
 		b.slices = kept
-		if len(kept) > 0 {
-			continue
-		}
-		if b.split != nil {
+		switch {
+		case len(kept) > 0:
+			if len(kept) < had && b.sends == 0 {
+				s.repack(b)
+			}
+		case b.split != nil:
 			s.blankParts(b.split)
-		} else {
+		default:
 			s.blank(b)
 		}
 	}

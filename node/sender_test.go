@@ -2,47 +2,61 @@ package node
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/fsm/command"
 	"github.com/kvorum/kvorum/fsm/entry"
+	"github.com/kvorum/kvorum/fsm/reply"
 )
 
 // post is Peers that hands what is forwarded to a test.
 type post struct {
 	Peers
-	forward func(batch []byte)
+	forward func(batch []byte, done func(error))
 }
 
-func (p post) Forward(_ string, batch []byte, _ func(error)) { p.forward(batch) }
+func (p post) Forward(_ string, batch []byte, done func(error)) { p.forward(batch, done) }
+
+// lone makes a session that has registered and knows a leader, without a node:
+// the test is what calls its sender.
+func lone(forward func(batch []byte, done func(error))) *session {
+	s := newSession(&Node{cfg: Config{Session: entry.Session{Server: "n1@0", Boot: 1}, Peers: post{forward: forward}}})
+	s.registered, s.leader, s.next = true, "n2@0", 1
+	return s
+}
+
+// wait puts a write of each of the values in line, as one client's.
+func (s *session) wait(t *testing.T, patience time.Duration, values ...string) *ticket {
+	t.Helper()
+	c := &ticket{deadline: time.Now().Add(patience), done: make(chan struct{}, 1)}
+	for _, v := range values {
+		args := [][]byte{[]byte("append"), []byte("k"), []byte(v)}
+		row, _ := command.Lookup(args)
+		c.calls = append(c.calls, &command.Call{Command: row, Args: args})
+	}
+	c.pending.Store(int32(len(values)))
+	if err := s.enqueue(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
 
 // A client leaves between the moment when its batch is counted as sent and the
 // one when it is sent: what is sent is what was counted, whole.
 func TestABatchIsSentAsItWasCounted(t *testing.T) {
-	value := bytes.Repeat([]byte("v"), entry.BodyBytesMax/2+1) // so that each call takes a batch of its own
-	call := func() *ticket {
-		args := [][]byte{[]byte("set"), []byte("k"), value}
-		row, _ := command.Lookup(args)
-		c := &ticket{calls: []*command.Call{{Command: row, Args: args}}, deadline: time.Now().Add(time.Minute), done: make(chan struct{}, 1)}
-		c.pending.Store(1)
-		return c
-	}
-	stays, leaves := call(), call()
+	value := string(bytes.Repeat([]byte("v"), entry.BodyBytesMax/2+1)) // so that each call takes a batch of its own
 	gone := make(chan struct{})
-	var s *session
 	var sent [][]byte
-	s = newSession(&Node{cfg: Config{Session: entry.Session{Server: "n1@0", Boot: 1}, Peers: post{forward: func(batch []byte) {
+	s := lone(func(batch []byte, _ func(error)) {
 		if sent = append(sent, bytes.Clone(batch)); len(sent) == 1 {
 			close(gone)
 		}
-	}}}})
-	s.registered, s.leader, s.next = true, "n2@0", 1
-	for _, c := range []*ticket{stays, leaves} {
-		if err := s.enqueue(t.Context(), c); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
+	s.wait(t, time.Minute, value)
+	leaves := s.wait(t, time.Minute, value)
 	abandoned := make(chan struct{})
 	go func() {
 		<-gone
@@ -59,5 +73,48 @@ func TestABatchIsSentAsItWasCounted(t *testing.T) {
 	}
 	if again := s.unresolved[1]; len(again.data) >= len(value) || s.sent != 0 {
 		t.Error("what nobody waits for is to be sent again with its contents")
+	}
+}
+
+// Clients share a batch that is refused; one of them is told in time that its
+// write was not applied. The batch goes on for the others, without that write.
+func TestWhatWasNotAppliedLeavesTheBatchThatItShares(t *testing.T) {
+	refuse := true
+	var sent []byte
+	s := lone(func(batch []byte, done func(error)) {
+		sent = bytes.Clone(batch)
+		if refuse {
+			done(ErrNotLeader)
+		}
+	})
+	first := s.wait(t, time.Minute, "a")
+	hasty := s.wait(t, time.Second, "b", "c")
+	last := s.wait(t, time.Minute, "d", "e")
+	s.pump()
+	s.mu.Lock()
+	s.expire(time.Now().Add(2 * time.Second))
+	s.retryAt = time.Time{}
+	s.mu.Unlock()
+	for _, c := range hasty.calls {
+		if string(c.Reply.Bytes) != ErrNoLeader.RESP {
+			t.Fatalf("the client was answered %q", c.Reply.Bytes)
+		}
+	}
+	refuse = false
+	s.pump()
+	b, err := entry.DecodeBatch(sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []string
+	for _, c := range b.Commands {
+		values = append(values, string(c.Args[2]))
+	}
+	if want := "[a d e]"; b.Number != 1 || want != fmt.Sprint(values) {
+		t.Fatalf("batch %d carries %v, not %v", b.Number, values, want)
+	}
+	s.resolve(&fsm.Outcome{Session: s.id, Number: 1, Status: fsm.Applied, Replies: []reply.Value{reply.Int(1), reply.Int(2), reply.Int(3)}})
+	if a, d, e := first.calls[0].Reply.Int(), last.calls[0].Reply.Int(), last.calls[1].Reply.Int(); a != 1 || d != 2 || e != 3 {
+		t.Errorf("the others were answered %d, %d and %d", a, d, e)
 	}
 }

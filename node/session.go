@@ -327,6 +327,23 @@ func (s *session) blank(b *batch) {
 	s.rewind()
 }
 
+// repack leaves in a batch what somebody still waits for. Nobody may have it as
+// it was: every send of it was refused.
+func (s *session) repack(b *batch) {
+	commands := s.scratch[:0]
+	for i := range b.slices {
+		sl := &b.slices[i]
+		sl.at = len(commands)
+		for _, c := range sl.ticket.calls[sl.from:sl.to] {
+			commands = append(commands, entry.Command{DB: c.DB, Args: c.Args})
+		}
+	}
+	b.data = s.encode(entry.Batch{Kind: entry.Commands, Commands: commands}, b.number)
+	clear(commands)
+	s.scratch = commands
+	s.rewind()
+}
+
 // rewind has everything unresolved sent again, in order.
 func (s *session) rewind() {
 	s.sent = 0
