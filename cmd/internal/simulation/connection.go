@@ -17,6 +17,7 @@ type connection struct {
 	cluster   *Cluster
 	rng       *rand.Rand
 	home      string        // the server that it is connected to
+	via       *process      // what the last pipeline was sent to, nil if to nothing
 	uncertain *atomic.Int64 // UNCERTAIN replies of living servers, to everybody
 }
 
@@ -30,9 +31,11 @@ func (c *connection) move() { c.home = c.cluster.IDs[c.rng.IntN(len(c.cluster.ID
 func (c *connection) send(calls []*command.Call) (sent, dead bool) {
 	p := c.cluster.Process(c.home)
 	if p == nil || c.cluster.Frozen(c.home) && c.rng.IntN(patience) > 0 {
+		c.via = nil
 		c.move()
 		return false, false
 	}
+	c.via = p
 	c.cluster.awaitThaw(p.ctx, c.home)
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()

@@ -22,19 +22,40 @@ const (
 // own writes, must be exact.
 type diarist struct {
 	connection
-	key     string
-	bulky   int // one pipeline in this many carries bulk
-	last    int // number
-	certain map[int]bool
-	refused map[int]bool
-	wrong   error // the first violation
+	key       string
+	bulky     int    // one pipeline in this many carries bulk
+	notes     []note // of number i+1
+	pipelines int
+	late      int   // numbers of unknown outcome that stand behind later ones, in the whole diary
+	wrong     error // the first violation
+}
+
+// note is what became of one number.
+type note struct {
+	pipeline       int
+	home           string
+	process        *process // nil: it was never sent
+	sent, answered time.Time
+	reply          string
+	outcome
+}
+
+func (n note) String() string {
+	if n.process == nil {
+		return "never sent to " + n.home
+	}
+	epoch := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // of every bubble
+	text := n.reply
+	if n.unknown && !strings.HasPrefix(text, "UNCERTAIN") {
+		text += " (never heard: the process had ended)"
+	}
+	return fmt.Sprintf("pipeline %d through %s, sent at %v, answered at %v: %s", n.pipeline, n.home, n.sent.Sub(epoch), n.answered.Sub(epoch), text)
 }
 
 // run writes until done is closed, or a diary is full.
 func (d *diarist) run(done <-chan struct{}) {
-	d.certain, d.refused = map[int]bool{}, map[int]bool{}
-	for d.last < diaryEntries && d.wrong == nil && !closed(done) {
-		if d.rng.IntN(6) == 0 {
+	for len(d.notes) < diaryEntries && d.wrong == nil && !closed(done) {
+		if last := len(d.notes) - 1; d.rng.IntN(6) == 0 || last >= 0 && d.notes[last].unknown {
 			d.move()
 		}
 		d.turn()
@@ -54,9 +75,10 @@ func (d *diarist) turn() {
 	if bulky {
 		steps = 8
 	}
+	last := len(d.notes)
 	for range 1 + d.rng.IntN(steps) {
-		d.last++
-		add(d.last, "append", d.key, strconv.Itoa(d.last)+" ")
+		last++
+		add(last, "append", d.key, strconv.Itoa(last)+" ")
 		if d.rng.IntN(2) == 0 {
 			add(0, "get", d.key)
 		}
@@ -65,54 +87,77 @@ func (d *diarist) turn() {
 			add(0, "set", "bulk", strings.Repeat("b", bytes))
 		}
 	}
+	d.pipelines++
+	n := note{pipeline: d.pipelines, home: d.home, sent: time.Now()}
 	sent, dead := d.send(calls)
+	n.process, n.answered = d.via, time.Now()
 	for i, number := range numbers {
 		out := outcome{failed: true} // never sent
 		if sent {
 			out = read(calls[i].Reply, dead)
 		}
 		switch {
-		case out.unknown:
 		case number > 0:
-			d.certain[number], d.refused[number] = !out.failed, out.failed
-		case calls[i].Command.Name == "get" && !out.failed:
+			n.outcome, n.reply = out, fmt.Sprintf("%q", calls[i].Reply.Bytes)
+			d.notes = append(d.notes, n)
+		case calls[i].Command.Name == "get" && !out.unknown && !out.failed:
 			d.look(out.text, slices.Max(append(numbers[:i:i], 0)))
 		}
 	}
 }
 
-// look judges a read that came right behind the number last.
-func (d *diarist) look(text string, last int) {
+// look judges a read that came right behind the number last. It returns how
+// many numbers of unknown outcome stand behind later ones.
+//
+// Only such a number may: it was on its way when its node gave it up, and came
+// after what was written through another node meanwhile. Behind what the same
+// process wrote later it never comes, since a session keeps its order.
+func (d *diarist) look(text string, last int) (late int) {
 	written := map[int]bool{}
-	before := 0
+	latest := map[*process]int{} // the largest number written through a process
+	highest := 0
 	for _, field := range strings.Fields(text) {
 		n, err := strconv.Atoi(field)
-		switch {
-		case err != nil || written[n]:
-			d.fail("%q stands in it twice, or is no number: %q", field, text)
-		case n <= before && d.certain[n]:
-			d.fail("%s stands behind %d in %q", field, before, text)
-		case n > last:
-			d.fail("%d was read before it was written, behind %d: %q", n, last, text)
-		case d.refused[n]:
-			d.fail("%d was refused and yet written: %q", n, text)
+		if err != nil || written[n] {
+			d.fail(text, "%q stands in it twice, or is no number", field)
+			continue
+		}
+		if n < 1 || n > last {
+			d.fail(text, "%d was read before it was written, behind %d", n, last)
+			continue
 		}
 		written[n] = true
-		if d.certain[n] { // one of unknown outcome may have been written later, past the next pipelines
-			before = n
+		note := d.notes[n-1]
+		if note.failed {
+			d.fail(text, "%d was refused and yet written", n)
 		}
+		if n < highest {
+			late++
+			if !note.unknown || n < latest[note.process] {
+				d.fail(text, "%d stands behind %d", n, highest)
+			}
+		}
+		latest[note.process] = max(latest[note.process], n)
+		highest = max(highest, n)
 	}
 	for n := 1; n <= last; n++ {
-		if d.certain[n] && !written[n] {
-			d.fail("%d is missing at %d: %q", n, last, text)
+		if note := d.notes[n-1]; !note.unknown && !note.failed && !written[n] {
+			d.fail(text, "%d is missing at %d", n, last)
 		}
 	}
+	return late
 }
 
-func (d *diarist) fail(format string, args ...any) {
-	if d.wrong == nil {
-		d.wrong = &broken{"the diary " + d.key + ": " + fmt.Sprintf(format, args...)}
+func (d *diarist) fail(text, format string, args ...any) {
+	if d.wrong != nil {
+		return
 	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "the diary %s: %s: %q", d.key, fmt.Sprintf(format, args...), text)
+	for i, n := range d.notes {
+		fmt.Fprintf(&b, "\n  %d: %v", i+1, n)
+	}
+	d.wrong = &broken{b.String()}
 }
 
 // finish judges the whole diary, read through every server of a healthy cluster.
@@ -125,7 +170,7 @@ func (d *diarist) finish() error {
 		if !sent || out.failed || out.unknown {
 			return fmt.Errorf("the last read of %s through %s was answered %q", d.key, id, c.Reply.Bytes)
 		}
-		d.look(out.text, d.last)
+		d.late = d.look(out.text, len(d.notes))
 	}
 	return d.wrong
 }

@@ -172,11 +172,6 @@ func (n *Network) isCut(l link) bool {
 	return n.link(l.from, l.to).cut
 }
 
-// Reaches reports whether bytes pass between two hosts, both ways.
-func (n *Network) Reaches(from, to string) bool {
-	return !n.isCut(link{from, to}) && !n.isCut(link{to, from})
-}
-
 type address string
 
 func (a address) Network() string { return "simulated" }

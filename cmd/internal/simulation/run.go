@@ -45,6 +45,7 @@ type Report struct {
 	Installed uint64   // snapshots that servers restored from leaders
 	Unjudged  bool     // whether the checker of histories gave up
 	Uncertain int64    // UNCERTAIN replies of living servers; what a dead one said does not count
+	Late      int      // numbers of a diary that stand behind later ones; each was of unknown outcome
 	Scans     int      // that came to their end
 	History   *History
 }
@@ -85,6 +86,7 @@ func Run(s Scenario) (report Report, err error) {
 	}
 	if err == nil {
 		err = w.judge()
+		report.Late = w.late()
 	}
 	return report, err
 }

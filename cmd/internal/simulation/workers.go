@@ -88,6 +88,14 @@ func (w *workload) judge() error {
 	return err
 }
 
+// late is how many numbers of the diaries stand behind later ones.
+func (w *workload) late() (late int) {
+	for _, d := range w.diaries {
+		late += d.late
+	}
+	return late
+}
+
 func closed(done <-chan struct{}) bool {
 	select {
 	case <-done:
