@@ -20,9 +20,16 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// version is what the build recorded: the module's version, and else the
-// revision that it was built from.
+// release is the version that the build was told, as -ldflags "-X
+// main.release=v1.2.3"; the linker alone sets it.
+var release string
+
+// version is what the build was told or has recorded: the module's version, and
+// else the revision that it was built from.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
