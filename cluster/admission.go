@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/kvorum/kvorum/fsm/member"
@@ -13,41 +14,42 @@ import (
 // admit is the leader's side of joining. It is safe to repeat, by this leader
 // or by the next: every step starts from the committed configuration.
 //
-//	asker in the configuration, a voter      nothing to do
-//	…, no voter                              promoted once it has caught up and stayed so
+//	asker in the configuration, elsewhere    its new address is taken over, unless it still runs at
+//	                                         the old one: then the asker's directory is a copy
+//	…, a voter                               nothing to do
+//	…, no voter                              promoted once it has caught up and stayed so, if it asks
 //	not in it, holds entries or a promise    refused: it was removed
-//	not in it, fresh                         an earlier incarnation of its id is removed
-//	                                         (committed) first, unless it still runs; then the
-//	                                         asker is added as a non-voter
+//	not in it, fresh                         if it was told to join, is listed, or its id is there: an
+//	                                         earlier incarnation of its id is removed (committed)
+//	                                         first, unless it still runs; then the asker is added as
+//	                                         a non-voter
 func (s *Service) admit(ctx context.Context, q admitQuestion) (admitAnswer, error) {
-	select { // one change of the configuration at a time; a token, since it waits for commits
-	case s.admitted <- struct{}{}:
-	case <-ctx.Done():
-		return admitAnswer{}, ErrBusy
+	release, err := s.aloneWithConfiguration(ctx)
+	if err != nil {
+		return admitAnswer{}, err
 	}
-	defer func() { <-s.admitted }()
+	defer release()
 	a := s.attached.Load()
-	servers, err := a.membership.Committed(ctx)
+	now, err := a.membership.Committed(ctx)
 	if err != nil {
 		return admitAnswer{}, fmt.Errorf("confirm the configuration: %w", err)
 	}
-	answer := admitAnswer{Cluster: s.endpoint.Cluster()}
-	itself, earlier := sameID(servers, q.Server)
+	itself, earlier := sameID(now.Servers, q.Server)
 	if itself != nil {
-		answer.Server = true
-		answer.Voter, err = s.promote(ctx, a, *itself)
-		return answer, err
+		return s.admitMember(ctx, now, *itself, q)
 	}
-	if err := s.judgeJoiner(ctx, q, earlier); err != nil || q.Knock {
+	answer := admitAnswer{Cluster: s.endpoint.Cluster()}
+	if err := s.judgeJoiner(ctx, now, q, earlier); err != nil || q.Knock {
 		return answer, err
 	}
 	for _, old := range earlier {
-		if err := a.membership.Remove(ctx, old.ID); err != nil {
+		if now, err = s.changed(ctx, a, Change{Step: StepRemove, Server: old, From: now.Index}); err != nil {
 			return admitAnswer{}, fmt.Errorf("remove %s: %w", old.ID, err)
 		}
 		s.logger.Warn("removed a server that is being replaced", slog.String("server", old.ID), slog.String("by", q.Server))
 	}
-	if err := a.membership.Add(ctx, member.Server{ID: q.Server, PeerAddr: q.PeerAddr}); err != nil {
+	joiner := member.Server{ID: q.Server, PeerAddr: q.PeerAddr}
+	if err := a.membership.Change(ctx, Change{Step: StepAdd, Server: joiner, From: now.Index}); err != nil {
 		return admitAnswer{}, fmt.Errorf("add %s: %w", q.Server, err)
 	}
 	s.logger.Info("added a server, to be caught up", slog.String("server", q.Server), slog.String("addr", q.PeerAddr))
@@ -55,8 +57,71 @@ func (s *Service) admit(ctx context.Context, q admitQuestion) (admitAnswer, erro
 	return answer, nil
 }
 
+// changed makes a change and returns the configuration after it.
+func (s *Service) changed(ctx context.Context, a *attached, c Change) (Configuration, error) {
+	if err := a.membership.Change(ctx, c); err != nil {
+		return Configuration{}, err
+	}
+	return a.membership.Committed(ctx)
+}
+
+// admitMember answers a server that is in the configuration.
+func (s *Service) admitMember(ctx context.Context, now Configuration, itself member.Server, q admitQuestion) (admitAnswer, error) {
+	a := s.attached.Load()
+	answer := admitAnswer{Cluster: s.endpoint.Cluster(), Server: true, Voter: itself.Voter}
+	if q.Chosen && q.PeerAddr != itself.PeerAddr {
+		if err := s.judgeMove(ctx, now, itself, q); err != nil {
+			return admitAnswer{}, err
+		}
+		was := itself.PeerAddr
+		itself.PeerAddr = q.PeerAddr
+		var err error
+		if now, err = s.changed(ctx, a, Change{Step: StepMove, Server: itself, From: now.Index}); err != nil {
+			return admitAnswer{}, fmt.Errorf("take over the address of %s: %w", itself.ID, err)
+		}
+		s.logger.Warn("a server has moved", slog.String("server", itself.ID), slog.String("from", was), slog.String("to", itself.PeerAddr))
+	}
+	if itself.Voter {
+		delete(s.caughtUp, itself.ID)
+		return answer, nil
+	}
+	if !q.Vote {
+		return answer, nil
+	}
+	var err error
+	answer.Voter, answer.Waits, err = s.promote(ctx, a, now, itself)
+	return answer, err
+}
+
+// judgeMove is the list of gates that a new address passes.
+func (s *Service) judgeMove(ctx context.Context, now Configuration, itself member.Server, q admitQuestion) error {
+	if err := judgeAddress(now, q, nil); err != nil {
+		return err
+	}
+	if itself.ID == s.server {
+		return nil
+	}
+	if process, runs := s.processAt(ctx, itself.ID, itself.PeerAddr); runs && process != q.Process {
+		return &Refused{copiedText(itself.ID, itself.PeerAddr)}
+	}
+	return nil
+}
+
+// judgeAddress refuses an address that nobody can dial, or that another server has.
+func judgeAddress(now Configuration, q admitQuestion, earlier []member.Server) error {
+	if _, _, err := net.SplitHostPort(q.PeerAddr); err != nil {
+		return &Refused{fmt.Sprintf("%s advertises %q, which is not of the form host:port", q.Server, q.PeerAddr)}
+	}
+	for _, other := range now.Servers {
+		if other.PeerAddr == q.PeerAddr && other.ID != q.Server && !slices.Contains(earlier, other) {
+			return &Refused{fmt.Sprintf("%s advertises %s, which is the address of %s: give it one of its own, or remove that one first", q.Server, q.PeerAddr, other.ID)}
+		}
+	}
+	return nil
+}
+
 // judgeJoiner is the list of gates that a server outside the configuration passes.
-func (s *Service) judgeJoiner(ctx context.Context, q admitQuestion, earlier []member.Server) error {
+func (s *Service) judgeJoiner(ctx context.Context, now Configuration, q admitQuestion, earlier []member.Server) error {
 	id, _, err := member.SplitServerID(q.Server)
 	if err != nil {
 		return &Refused{err.Error()}
@@ -64,18 +129,18 @@ func (s *Service) judgeJoiner(ctx context.Context, q admitQuestion, earlier []me
 	if !q.Joining {
 		return &Refused{removedText(q.Server, earlier)}
 	}
-	if _, listed := s.list.find(id); !listed {
-		return &Refused{fmt.Sprintf("%s is not listed: the leader %s was started with %s", id, s.server, s.list)}
+	if _, listed := s.list.find(id); !listed && !q.Explicit && len(earlier) == 0 {
+		return &Refused{fmt.Sprintf("%s is not known to this cluster, whose leader %s was started with %s: start it with --join instead of --cluster, and it joins", id, s.server, s.list)}
 	}
-	if _, _, err := net.SplitHostPort(q.PeerAddr); err != nil {
-		return &Refused{fmt.Sprintf("%s advertises %q, which is not of the form host:port", q.Server, q.PeerAddr)}
+	if err := judgeAddress(now, q, earlier); err != nil {
+		return err
+	}
+	if len(now.Servers)-len(earlier) >= serversMax {
+		return &Refused{fmt.Sprintf("the cluster has %d servers, and takes no more: remove one first", len(now.Servers))}
 	}
 	for _, old := range earlier {
-		ctx, cancel := context.WithTimeout(ctx, runningTimeout)
-		_, err := s.Inspect(ctx, old.ID)
-		cancel()
-		if err == nil {
-			return fmt.Errorf("%s cannot take the place of %s, which runs at %s", q.Server, old.ID, old.PeerAddr)
+		if _, runs := s.processAt(ctx, old.ID, old.PeerAddr); runs || old.ID == s.server {
+			return &notYet{fmt.Sprintf("%s cannot take the place of %s, which runs at %s: every server has an id of its own", q.Server, old.ID, old.PeerAddr)}
 		}
 	}
 	return nil
@@ -86,35 +151,40 @@ func removedText(server string, successors []member.Server) string {
 	for _, s := range successors {
 		text += fmt.Sprintf("; %s has taken its place", s.ID)
 	}
-	return text + ". A removed server must not come back with its data: start it with an empty data directory, and it joins as a new one"
+	return text + ". A removed server must not come back with its data: start it with an empty data directory and --join, and it joins as a new one"
 }
 
+// look is what the leader has seen of a server that is catching up.
+type look struct{ since, last time.Time }
+
 // promote makes a non-voter a voter once it has caught up and stayed so, and
-// reports whether it is one.
-func (s *Service) promote(ctx context.Context, a *attached, server member.Server) (voter bool, err error) {
+// says what it still lacks ("lags", …) when it is none yet.
+func (s *Service) promote(ctx context.Context, a *attached, now Configuration, server member.Server) (voter bool, waits string, err error) {
 	if server.Voter {
 		delete(s.caughtUp, server.ID)
-		return true, nil
+		return true, "", nil
 	}
-	goal := a.member.State().Applied
-	h, err := s.Inspect(ctx, server.ID)
-	if err != nil || h.State.Applied+caughtUpEntries < goal {
+	if voters(now.Servers) >= membersMax {
+		return false, fmt.Sprintf("has %d voters before it, which is as many as there may be", membersMax), nil
+	}
+	if lack := s.lack(ctx, server.ID, a.member.State().Applied); lack != "" {
 		delete(s.caughtUp, server.ID)
-		return false, nil
+		return false, lack, nil
 	}
-	since, before := s.caughtUp[server.ID]
-	if !before {
-		s.caughtUp[server.ID] = time.Now()
-		return false, nil
+	seen, at := s.caughtUp[server.ID], time.Now()
+	if at.Sub(seen.last) > lookedWithin {
+		seen.since = at
 	}
-	if time.Since(since) < caughtUpFor {
-		return false, nil
+	seen.last = at
+	s.caughtUp[server.ID] = seen
+	if at.Sub(seen.since) < caughtUpFor {
+		return false, "has just caught up, and is watched for a moment", nil
 	}
 	server.Voter = true
-	if err := a.membership.Add(ctx, server); err != nil {
-		return false, fmt.Errorf("make %s a voter: %w", server.ID, err)
+	if err := a.membership.Change(ctx, Change{Step: StepPromote, Server: server, From: now.Index}); err != nil {
+		return false, "", fmt.Errorf("make %s a voter: %w", server.ID, err)
 	}
 	delete(s.caughtUp, server.ID)
 	s.logger.Info("a server that has caught up is a voter now", slog.String("server", server.ID))
-	return true, nil
+	return true, "", nil
 }

@@ -9,9 +9,9 @@ var (
 	ErrBusy = errors.New("cluster: busy")
 	// ErrStarting means that the server asked has no running member yet; nothing was done.
 	ErrStarting = errors.New("cluster: starting")
-	// ErrRemoved means that this server is not in the configuration any more
-	// and may not come back with its data.
-	ErrRemoved = errors.New("cluster: this server has been removed")
+	// ErrNoPlace means that this server has no place in its cluster (any more)
+	// and must not run with its data: it was removed, or its directory is a copy.
+	ErrNoPlace = errors.New("cluster: this server has no place in its cluster")
 )
 
 // What a client is told in redirect mode when no leader is known (the table of
@@ -26,3 +26,8 @@ const (
 type Refused struct{ Text string }
 
 func (r *Refused) Error() string { return r.Text }
+
+// notYet is what cannot be done now, with a text for people; asking again may do it.
+type notYet struct{ text string }
+
+func (n *notYet) Error() string { return n.text }

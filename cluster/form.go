@@ -35,8 +35,9 @@ type Start struct {
 
 // Form brings this server to the point where its member may be opened. hasState
 // says whether its disk holds anything that Raft has stored (a term, an entry,
-// a snapshot). It waits, and says in the log for whom, until ctx ends; an error
-// means that this server cannot enter.
+// a snapshot), and known is the newest configuration there. It waits, and says
+// in the log for whom, until ctx ends; an error means that this server cannot
+// enter, ErrNoPlace that it never can with its data.
 //
 // What the vault holds is the state; a crash resumes at the same one.
 //
@@ -53,6 +54,10 @@ type Start struct {
 //	6 cluster, no F    none          any        asks the leader until its own addition is committed; only then
 //	                                            opens its Raft lane: Join
 //	7 cluster, no F    some          any        Resume
+//	8 nothing          –             a joiner   (told to join, or to wait until it is invited) asks at the
+//	                                            addresses that it was given until a leader would have it: to 6
+//
+// With some state, it asks first whether it still has its place (resume).
 //
 // Why there is one cluster at most:
 //   - Only the lowest id founds, lists are compared whole, and one vault holds
@@ -75,10 +80,18 @@ type Start struct {
 // A server in state 6 opens its Raft lane only after its addition is
 // committed. So whoever holds entries and is not in the configuration has been
 // removed from it, and is refused (Settle).
-func (s *Service) Form(ctx context.Context, hasState bool) (Start, error) {
+func (s *Service) Form(ctx context.Context, hasState bool, known []member.Server) (Start, error) {
 	r := &report{service: s}
 	for {
 		identity := s.cfg.Vault.Identity()
+		if hasState && identity.Cluster != "" {
+			if p := identity.Promise; p != nil && len(known) == 0 {
+				known = p.Servers
+			}
+			if err := s.resume(ctx, known); err != nil {
+				return Start{}, fmt.Errorf("come back to cluster %s: %w", identity.Cluster, err)
+			}
+		}
 		if p := identity.Promise; p != nil {
 			return s.keep(ctx, p, hasState)
 		}
@@ -135,6 +148,9 @@ const (
 
 // freshStep is one round of states 1 and 4.
 func (s *Service) freshStep(ctx context.Context, r *report) (outcome, error) {
+	if s.joins() {
+		return s.joinStep(ctx, r)
+	}
 	views := s.survey(ctx)
 	if ctx.Err() != nil || s.ctx.Err() != nil {
 		return waiting, s.whyEnded(ctx)
@@ -152,6 +168,20 @@ func (s *Service) freshStep(ctx context.Context, r *report) (outcome, error) {
 	}
 	r.say("the first start waits", d.waitsFor)
 	return waiting, nil
+}
+
+// joinStep is one round of state 8.
+func (s *Service) joinStep(ctx context.Context, r *report) (outcome, error) {
+	if len(s.seeds()) == 0 {
+		r.say("waiting to be invited", []string{fmt.Sprintf("an invitation: on a member, RAFT ADD %s", s.cfg.Advertise)})
+		return waiting, nil
+	}
+	cluster, err := s.knock(ctx)
+	if err != nil {
+		r.say("joining waits", []string{"the leader: " + err.Error()})
+		return waiting, nil
+	}
+	return stepped, s.bindTo(cluster)
 }
 
 // found mints the cluster and stores the founder's own promise.
@@ -176,7 +206,17 @@ func (s *Service) bindTo(cluster string) error {
 		if s.cfg.Vault.Identity().Cluster != "" {
 			return nil // a founder's promise was faster
 		}
-		if err := s.cfg.Vault.Join(cluster); err != nil {
+		var seeds []string
+		if s.joins() {
+			seeds = s.seeds()
+			seeds = seeds[:min(len(seeds), seedsMax)]
+		}
+		if s.cfg.Nonvoter { // before it belongs to the cluster: what comes back without the flag stays one
+			if err := s.cfg.Vault.Settle(); err != nil {
+				return fmt.Errorf("store that this server is to be a non-voter: %w", err)
+			}
+		}
+		if err := s.cfg.Vault.Join(cluster, seeds); err != nil {
 			return fmt.Errorf("store the cluster: %w", err)
 		}
 		s.logger.Info("found a running cluster to join", slog.String("cluster", cluster))

@@ -283,7 +283,7 @@ func TestAWipedMemberIsReplacedAndItsOldDiskRefused(t *testing.T) {
 				w.disks[id] = old
 				p := w.start(id)
 				<-p.done
-				if !errors.Is(p.err, ErrRemoved) || !strings.Contains(p.err.Error(), present.Identity().Server+" has taken its place") {
+				if !errors.Is(p.err, ErrNoPlace) || !strings.Contains(p.err.Error(), present.Identity().Server+" has taken its place") {
 					t.Errorf("the old disk: %v", p.err)
 				}
 				w.crash(id)

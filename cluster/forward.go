@@ -98,7 +98,7 @@ func (h handler) Admit(peer.Greeting) error {
 // Serve implements peer.Handler: a gate for each kind of request.
 func (h handler) Serve(from peer.Caller, req peer.Request, to peer.Responder) {
 	switch req.Kind {
-	case kindHello, kindPromise, kindAdmit:
+	case kindHello, kindPromise, kindAdmit, kindInvite:
 		h.work(from, req, to)
 		return
 	}
@@ -108,6 +108,8 @@ func (h handler) Serve(from peer.Caller, req peer.Request, to peer.Responder) {
 		to.Answer(peer.Answer{Status: statusNoSuch})
 	case a == nil:
 		to.Answer(answerOf(ErrStarting))
+	case req.Kind == kindChange, req.Kind == kindSettle:
+		h.work(from, req, to)
 	case req.Kind == kindForward && req.Hops > hopsMax:
 		to.Answer(answerOf(ErrNotLeader)) // it has been forwarded before: never again
 	case req.Kind == kindForward:
@@ -164,6 +166,12 @@ func (h handler) handle(from peer.Caller, req peer.Request) ([]byte, error) {
 		return h.answerHello(from.Server, req.Payload)
 	case kindPromise:
 		return nil, h.answerPromise(from.Server, req.Payload)
+	case kindInvite:
+		return h.answerInvite(from.Server, req.Payload)
+	case kindChange:
+		return h.answerChange(req.Payload)
+	case kindSettle:
+		return nil, h.settle()
 	default:
 		return h.answerAdmit(req)
 	}

@@ -23,7 +23,7 @@ func (h handler) answerHello(from string, payload []byte) ([]byte, error) {
 		}
 		identity := h.cfg.Vault.Identity()
 		answer = helloAnswer{
-			Server: identity.Server, List: h.list, Cluster: identity.Cluster, Promise: identity.Promise, Begun: h.begun(),
+			Server: identity.Server, List: h.list, Cluster: identity.Cluster, Promise: identity.Promise, Begun: h.begun(), Process: h.process,
 		}
 		return nil
 	})

@@ -32,28 +32,35 @@ func (s *Service) join(ctx context.Context, cluster string) error {
 			err = errors.New("not added yet")
 		}
 		r.say("joining waits", []string{err.Error()})
-		if !s.pause(ctx, surveyEvery) {
+		if !s.pauseOr(ctx, surveyEvery, s.bound) { // an invitation may bring better addresses
 			return s.whyEnded(ctx)
 		}
 	}
 }
 
-// Settle returns nil once this server is a voter of the committed
-// configuration, asking the leader, which makes it one when it has caught up.
-// ErrRemoved means that it is not in the configuration any more, and must not
-// run. It waits as long as no leader answers, until ctx ends.
+// Settle returns nil once this server is what it is to be in the committed
+// configuration: a voter, or a non-voter that asks for nothing. A server that
+// has never been a voter asks the leader, which makes it one when it has caught
+// up. ErrNoPlace means that it must not run. It waits as long as no leader
+// answers, until ctx ends.
 func (s *Service) Settle(ctx context.Context) error {
 	r := &report{service: s}
 	for {
-		a, err := s.askAdmit(ctx, admitQuestion{}) // not joining: an addition is committed before Form returns
+		asks := !s.cfg.Vault.Identity().Settled
+		a, err := s.askAdmit(ctx, admitQuestion{Vote: asks}) // not joining: an addition is committed before Form returns
 		var no *Refused
 		switch {
 		case err == nil && a.Voter:
-			return nil
+			if s.cfg.Nonvoter {
+				s.logger.Warn("this server is a voter, and --nonvoter does not change that: demote it")
+			}
+			return s.settle()
 		case errors.As(err, &no):
-			return fmt.Errorf("%w: %s", ErrRemoved, no.Text)
+			return fmt.Errorf("%w: %s", ErrNoPlace, no.Text)
+		case err == nil && a.Server && !asks:
+			return nil
 		case err == nil:
-			r.say("becoming a voter waits", []string{"this server to catch up"})
+			r.say("becoming a voter waits", []string{"this server to catch up: it " + a.Waits})
 		}
 		if !s.pause(ctx, settleEvery) {
 			return s.whyEnded(ctx)
@@ -61,10 +68,81 @@ func (s *Service) Settle(ctx context.Context) error {
 	}
 }
 
+// settle records that this server asks for no vote by itself from now on: it is
+// a voter, or is to be none, and whoever demotes it means it.
+func (s *Service) settle() error {
+	return s.bind(func() error {
+		if s.cfg.Vault.Identity().Settled {
+			return nil
+		}
+		if err := s.cfg.Vault.Settle(); err != nil {
+			return fmt.Errorf("store that this server has been a voter: %w", err)
+		}
+		return nil
+	})
+}
+
+// resume asks, before the member of a server that comes back is opened, whether
+// it still has its place; known is the newest configuration that it has stored.
+// ErrNoPlace says that it has none: Raft would count the vote of a removed or a
+// copied server.
+//
+// A server that has not moved goes on when no leader answers at once, as all do
+// when a whole cluster starts. One that has moved waits until the leader has
+// taken over its new address: until then it cannot be told from a copy that
+// runs beside the original. The only voter has nobody to ask, and moves by itself.
+func (s *Service) resume(ctx context.Context, known []member.Server) error {
+	s.known = known
+	if process, runs := s.processAt(ctx, s.server, s.cfg.Advertise); runs && process != s.process {
+		return fmt.Errorf("%w: %s", ErrNoPlace, copiedText(s.server, s.cfg.Advertise))
+	}
+	itself, _ := sameID(known, s.server)
+	moved := s.cfg.Chosen && itself != nil && itself.PeerAddr != s.cfg.Advertise && (!itself.Voter || voters(known) > 1)
+	r := &report{service: s}
+	for {
+		within, cancel := context.WithTimeout(ctx, resumeWithin)
+		_, err := s.askAdmit(within, admitQuestion{})
+		cancel()
+		var no *Refused
+		switch {
+		case errors.As(err, &no):
+			return fmt.Errorf("%w: %s", ErrNoPlace, no.Text)
+		case err == nil || !moved:
+			return nil
+		}
+		r.say("moving waits", []string{fmt.Sprintf("the leader to take over %s in place of %s: %v", s.cfg.Advertise, itself.PeerAddr, err)})
+		if !s.pause(ctx, surveyEvery) {
+			return s.whyEnded(ctx)
+		}
+	}
+}
+
+func copiedText(server, addr string) string {
+	return fmt.Sprintf("another process runs as %s at %s: this data directory is a copy of that one's, or was started twice. "+
+		"A copy must not run: stop this one; a further server starts with an empty directory, an id of its own and --join", server, addr)
+}
+
+// processAt asks who runs at an address; runs says that it is that server,
+// and process which of its processes.
+func (s *Service) processAt(ctx context.Context, server, addr string) (process string, runs bool) {
+	ctx, cancel := context.WithTimeout(ctx, runningTimeout)
+	defer cancel()
+	who, a, err := s.endpoint.Ask(ctx, addr, server, peer.Request{Kind: kindHello, Payload: encode(helloQuestion{s.list})})
+	if who == "" { // nobody, or not that one
+		return "", false
+	}
+	var answer helloAnswer
+	if err == nil && errorOf(a) == nil {
+		_ = decode(a.Payload, &answer) // what cannot be read is another process
+	}
+	return answer.Process, true
+}
+
 // askAdmit puts a question for a place to the leader: ourselves, the leader
-// that we know, or whichever listed member passes it on.
+// that we know, or whichever member passes it on.
 func (s *Service) askAdmit(ctx context.Context, q admitQuestion) (admitAnswer, error) {
-	q.Server, q.PeerAddr = s.server, s.cfg.Advertise
+	q.Server, q.PeerAddr, q.Chosen, q.Process = s.server, s.cfg.Advertise, s.cfg.Chosen, s.process
+	q.Explicit = s.joins() || len(s.cfg.Vault.Identity().Seeds) > 0
 	if own, ok := s.list.find(member.ID(s.server)); ok {
 		q.PeerAddr = own.PeerAddr // as a formation would have it
 	}
@@ -77,21 +155,48 @@ func (s *Service) askAdmit(ctx context.Context, q admitQuestion) (admitAnswer, e
 		defer cancel()
 		return s.admit(ctx, q)
 	}
-	asked := s.others()
-	if i := slices.IndexFunc(asked, func(m Listed) bool { return m.ID == member.ID(leader) }); i > 0 {
-		asked[0], asked[i] = asked[i], asked[0] // the leader need not pass it on
-	}
 	req := peer.Request{Kind: kindAdmit, Payload: encode(q)}
 	failures := []error{ErrNotLeader}
-	for _, m := range asked {
-		answer, err := s.askAdmitAt(ctx, m.PeerAddr, req)
+	for _, addr := range s.whomToAsk(leader) {
+		answer, err := s.askAdmitAt(ctx, addr, req)
 		var no *Refused
 		if err == nil || errors.As(err, &no) {
 			return answer, err
 		}
-		failures = append(failures, fmt.Errorf("%s: %w", m.ID, err))
+		failures = append(failures, fmt.Errorf("%s: %w", addr, err))
 	}
 	return admitAnswer{}, errors.Join(failures...)
+}
+
+// whomToAsk lists the peer addresses at which a member may be: the leader's
+// first, which need not pass a question on, then the newest configuration's,
+// the list's and the seeds.
+func (s *Service) whomToAsk(leader string) []string {
+	servers := s.known
+	if a := s.attached.Load(); a != nil {
+		servers = a.member.Servers()
+	}
+	var addrs []string
+	add := func(addr string) {
+		if addr != s.cfg.Advertise && !slices.Contains(addrs, addr) {
+			addrs = append(addrs, addr)
+		}
+	}
+	if i := slices.IndexFunc(servers, func(m member.Server) bool { return m.ID == leader }); i >= 0 {
+		add(servers[i].PeerAddr)
+	}
+	for _, m := range servers {
+		if m.ID != s.server {
+			add(m.PeerAddr)
+		}
+	}
+	for _, m := range s.others() {
+		add(m.PeerAddr)
+	}
+	for _, addr := range s.seeds() {
+		add(addr)
+	}
+	return addrs
 }
 
 func (s *Service) askAdmitAt(ctx context.Context, addr string, req peer.Request) (answer admitAnswer, err error) {
@@ -143,4 +248,14 @@ func sameID(servers []member.Server, server string) (itself *member.Server, earl
 		}
 	}
 	return itself, earlier
+}
+
+// voters counts the voters of a configuration.
+func voters(servers []member.Server) (count int) {
+	for _, s := range servers {
+		if s.Voter {
+			count++
+		}
+	}
+	return count
 }

@@ -6,6 +6,11 @@ const (
 	// membersMax bounds the list of a first start: a larger cluster gains
 	// nothing from more voters.
 	membersMax = 9
+	// serversMax bounds a configuration, non-voters included: the leader sends
+	// to each of them.
+	serversMax = 32
+	// seedsMax bounds the addresses through which a cluster is looked for.
+	seedsMax = 32
 	// handlersMax bounds questions about membership that are worked on at once;
 	// more are answered busy.
 	handlersMax = 32
@@ -36,6 +41,18 @@ const (
 	// runningTimeout bounds the question whether a server that is to be
 	// replaced still runs.
 	runningTimeout = time.Second
+	// lookedWithin is how long a look at a server that is catching up counts;
+	// when nobody has looked for longer, its time begins again.
+	lookedWithin = 4 * settleEvery
+	// changeWithin bounds a change of the membership that an operator asks for.
+	changeWithin = 30 * time.Second
+	// changeEvery is how often one that could not be made is asked for again.
+	changeEvery = 250 * time.Millisecond
+	// askChangeTimeout bounds one such question to one server.
+	askChangeTimeout = 10 * time.Second
+	// resumeWithin bounds the question of a server that comes back whether it
+	// still has its place: without a leader nobody can tell.
+	resumeWithin = time.Second
 	// leaderWithin bounds the wait for a leader to redirect clients to: the
 	// default of the write time-out.
 	leaderWithin = 5 * time.Second

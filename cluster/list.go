@@ -39,6 +39,9 @@ func newList(members []Listed) (list, error) {
 }
 
 func (l list) String() string {
+	if len(l) == 0 {
+		return "no list"
+	}
 	parts := make([]string, len(l))
 	for i, m := range l {
 		parts[i] = m.ID + "=" + m.PeerAddr
@@ -55,8 +58,13 @@ func (l list) find(id string) (Listed, bool) {
 	return Listed{}, false
 }
 
-// founder is the id that founds the cluster: the lowest.
-func (l list) founder() string { return l[0].ID }
+// founder is the id that founds the cluster: the lowest; "" of an empty list.
+func (l list) founder() string {
+	if len(l) == 0 {
+		return ""
+	}
+	return l[0].ID
+}
 
 // fits reports whether a formation is of exactly these members.
 func (l list) fits(f *member.Formation) bool {

@@ -24,17 +24,43 @@ type Member interface {
 	Servers() []member.Server
 }
 
-// Membership changes the configuration, on the leader.
+// Membership reads and changes the configuration, on the leader.
 type Membership interface {
 	// Leader is the server that this member believes leads, "" for none.
 	Leader() string
 	// Committed returns the committed configuration, after a majority has
 	// confirmed that this member leads; ErrNotLeader if it does not.
-	Committed(ctx context.Context) ([]member.Server, error)
-	// Remove takes a server out and returns once that is committed.
-	Remove(ctx context.Context, server string) error
-	// Add adds a server, or makes a non-voter a voter, and returns once that is committed.
-	Add(ctx context.Context, s member.Server) error
+	Committed(ctx context.Context) (Configuration, error)
+	// Change makes one change and returns once that is committed.
+	Change(ctx context.Context, c Change) error
+	// Transfer hands leadership to a voter, "" being the one that is best
+	// placed; nil means that this member has been told so.
+	Transfer(ctx context.Context, server string) error
+}
+
+// Configuration is a committed configuration.
+type Configuration struct {
+	Index   uint64 // of its entry, 0 when that is not known
+	Servers []member.Server
+}
+
+// Step is what a change does to its server.
+type Step uint8
+
+// The steps.
+const (
+	StepAdd     Step = iota + 1 // a new server, as a non-voter
+	StepPromote                 // a non-voter becomes a voter
+	StepDemote                  // a voter becomes a non-voter
+	StepMove                    // to Server.PeerAddr; it stays what it is
+	StepRemove
+)
+
+// Change is one step from one configuration to the next.
+type Change struct {
+	Step   Step
+	Server member.Server
+	From   uint64 // the configuration's index; it fails if there is a later one. 0: unknown
 }
 
 // ReadAnswer confirms reads.

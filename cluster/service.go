@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net"
@@ -15,11 +16,15 @@ import (
 
 // Config is what a Service is made of.
 type Config struct {
-	Members   []Listed // the first start's list, this server among them
+	Members   []Listed // the first start's list, this server among them; none if it joins or comes back
+	Join      []string // peer addresses of members of a running cluster; a server that has them never founds one
+	Await     bool     // it waits to be invited, and never founds
+	Nonvoter  bool     // it joins to be a non-voter
 	Vault     Vault
 	Listener  net.Listener // the peer port
 	Dial      func(ctx context.Context, addr string) (net.Conn, error)
 	Advertise string           // host:port that other servers dial
+	Chosen    bool             // by the operator: a configuration that has another address takes it over
 	Now       func() time.Time // the wall clock, for measuring skew
 	Logger    *slog.Logger
 }
@@ -29,6 +34,7 @@ type Config struct {
 type Service struct {
 	cfg      Config
 	server   string // id@incarnation
+	process  string // tells apart two processes of one server
 	list     list
 	endpoint *peer.Endpoint
 	logger   *slog.Logger
@@ -42,12 +48,24 @@ type Service struct {
 	attached atomic.Pointer[attached]
 	opened   chan struct{} // closed once endpoint is set: handlers wait for it
 	handlers chan struct{} // one token per handler at work
+	entering
+	changing
+	health healthBook
+}
+
+// entering is what the way into the cluster needs.
+type entering struct {
 	binding  chan struct{} // one token: who holds it may bind the vault
 	surveyor string        // the founder that last asked where we stand; under binding
-	bound    chan struct{} // capacity 1: a promise was stored
+	bound    chan struct{} // capacity 1: a promise was stored, or an invitation has come
+	invited  atomic.Pointer[[]string]
+	known    []member.Server // the configuration that a server which comes back has stored
+}
+
+// changing is what the leader needs to change the configuration.
+type changing struct {
 	admitted chan struct{} // one token: who holds it may change the configuration
-	caughtUp map[string]time.Time
-	health   healthBook
+	caughtUp map[string]look
 }
 
 // attached is the running member.
@@ -60,13 +78,9 @@ type attached struct {
 // are answered. The Service owns the listener from then on.
 func Open(cfg Config) (*Service, error) {
 	identity := cfg.Vault.Identity()
-	own, err := newList(cfg.Members)
+	own, err := cfg.list(identity)
 	if err != nil {
-		return nil, fmt.Errorf("the list of members: %w", err)
-	}
-	id := member.ID(identity.Server)
-	if _, ok := own.find(id); !ok && identity.Cluster == "" {
-		return nil, fmt.Errorf("the list of members %s does not name this server, %q", own, id)
+		return nil, err
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -75,13 +89,11 @@ func Open(cfg Config) (*Service, error) {
 		cfg.Now = time.Now
 	}
 	s := &Service{
-		cfg: cfg, server: identity.Server, list: own, logger: cfg.Logger,
+		cfg: cfg, server: identity.Server, process: rand.Text(), list: own, logger: cfg.Logger,
 		opened:   make(chan struct{}),
 		handlers: make(chan struct{}, handlersMax),
-		binding:  make(chan struct{}, 1),
-		bound:    make(chan struct{}, 1),
-		admitted: make(chan struct{}, 1),
-		caughtUp: map[string]time.Time{},
+		entering: entering{binding: make(chan struct{}, 1), bound: make(chan struct{}, 1)},
+		changing: changing{admitted: make(chan struct{}, 1), caughtUp: map[string]look{}},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.endpoint = peer.Open(peer.Config{
@@ -90,6 +102,26 @@ func Open(cfg Config) (*Service, error) {
 	})
 	close(s.opened)
 	return s, nil
+}
+
+// list checks the list of members, which only a first start needs.
+func (cfg *Config) list(identity member.Identity) (list, error) {
+	if len(cfg.Join) > seedsMax {
+		return nil, fmt.Errorf("%d addresses to join at; at most %d are possible", len(cfg.Join), seedsMax)
+	}
+	joins := cfg.Await || len(cfg.Join) > 0
+	if len(cfg.Members) == 0 && (joins || identity.Cluster != "") {
+		return nil, nil
+	}
+	own, err := newList(cfg.Members)
+	if err != nil {
+		return nil, fmt.Errorf("the list of members: %w", err)
+	}
+	id := member.ID(identity.Server)
+	if _, ok := own.find(id); !ok && identity.Cluster == "" && !joins {
+		return nil, fmt.Errorf("the list of members %s does not name this server, %q", own, id)
+	}
+	return own, nil
 }
 
 // Streams is the lane of Raft's connections, for the member's transport.

@@ -9,6 +9,9 @@ type Vault interface {
 	// Promise binds the server to a first configuration. The same one again
 	// changes nothing; another is refused.
 	Promise(f member.Formation) error
-	// Join records the cluster that has admitted this server.
-	Join(cluster string) error
+	// Join records the cluster that has admitted this server, and the peer
+	// addresses through which it was found.
+	Join(cluster string, seeds []string) error
+	// Settle records that this server never asks by itself to be made a voter.
+	Settle() error
 }

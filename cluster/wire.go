@@ -12,15 +12,16 @@ import (
 
 // The kinds of requests between servers. The numbers never change.
 const (
-	kindForward   peer.Kind = 1 // payload: an encoded batch
-	kindReadIndex peer.Kind = 2 // payload: the asker's term; answer: index, term, stamp
-	kindTerm      peer.Kind = 3 // answer: term
-	kindState     peer.Kind = 4 // answer: stored, applied, term, wall clock (ns), flags, leader's name
-	kindHello     peer.Kind = 5 // helloQuestion, helloAnswer
-	kindPromise   peer.Kind = 6 // member.Formation; the answer is empty
-	kindAdmit     peer.Kind = 7 // admitQuestion, admitAnswer
-	kindChange    peer.Kind = 8 // changeQuestion, changeAnswer
-	kindInvite    peer.Kind = 9 // invitation, inviteAnswer
+	kindForward   peer.Kind = 1  // payload: an encoded batch
+	kindReadIndex peer.Kind = 2  // payload: the asker's term; answer: index, term, stamp
+	kindTerm      peer.Kind = 3  // answer: term
+	kindState     peer.Kind = 4  // answer: stored, applied, term, wall clock (ns), flags, leader's name
+	kindHello     peer.Kind = 5  // helloQuestion, helloAnswer
+	kindPromise   peer.Kind = 6  // member.Formation; the answer is empty
+	kindAdmit     peer.Kind = 7  // admitQuestion, admitAnswer
+	kindChange    peer.Kind = 8  // changeQuestion, changeAnswer
+	kindInvite    peer.Kind = 9  // invitation, inviteAnswer
+	kindSettle    peer.Kind = 10 // nothing either way: never ask by yourself to be made a voter
 )
 
 // stateNeverLeads is the flag of a state answer that says so. The others are free.
@@ -35,14 +36,18 @@ const (
 	statusRefused   uint8 = 4 // the payload says why
 	statusUnknown   uint8 = 5 // unknown outcome; the payload says why
 	statusNoSuch    uint8 = 6 // the kind of request is unknown, or not for this lane
+	statusNotYet    uint8 = 7 // the payload says what stands in the way
 )
 
 // answerOf is the answer that carries an error.
 func answerOf(err error) peer.Answer {
 	var r *Refused
+	var later *notYet
 	switch {
 	case err == nil:
 		return peer.Answer{}
+	case errors.As(err, &later):
+		return peer.Answer{Status: statusNotYet, Payload: []byte(later.text)}
 	case errors.As(err, &r):
 		return peer.Answer{Status: statusRefused, Payload: []byte(r.Text)}
 	case errors.Is(err, ErrNotLeader):
@@ -68,6 +73,8 @@ func errorOf(a peer.Answer) error {
 		return ErrStarting
 	case statusRefused:
 		return &Refused{string(a.Payload)}
+	case statusNotYet:
+		return &notYet{string(a.Payload)}
 	case statusUnknown:
 		return fmt.Errorf("the other server failed: %s", a.Payload)
 	}
@@ -113,17 +120,27 @@ type helloAnswer struct {
 	Cluster string            `json:"cluster,omitempty"` // "": fresh
 	Promise *member.Formation `json:"promise,omitempty"`
 	Begun   bool              `json:"begun,omitempty"` // it knows a configuration: its cluster exists
+	Process string            `json:"process"`         // tells apart two processes of one server
 }
 
 // admitQuestion asks the leader for a place in the cluster.
 type admitQuestion struct {
 	Server   string `json:"server"`
 	PeerAddr string `json:"peer_addr"`
+	Process  string `json:"process"`
 	// Joining says that the server has never held an entry or a promise, and so
 	// may be added, in place of an earlier server of its id.
 	Joining bool `json:"joining,omitempty"`
+	// Explicit says that it was told to join a running cluster, and so needs to
+	// be known to nobody.
+	Explicit bool `json:"explicit,omitempty"`
 	// Knock only asks whether the answer would be yes, and of which cluster.
 	Knock bool `json:"knock,omitempty"`
+	// Vote asks to be made a voter as soon as it has caught up.
+	Vote bool `json:"vote,omitempty"`
+	// Chosen says that PeerAddr is what its operator has chosen: if the
+	// configuration has another address, the server has moved.
+	Chosen bool `json:"chosen,omitempty"`
 }
 
 // admitAnswer says what the asker is now.
@@ -131,6 +148,7 @@ type admitAnswer struct {
 	Cluster string `json:"cluster"`
 	Server  bool   `json:"server,omitempty"` // it is in the committed configuration
 	Voter   bool   `json:"voter,omitempty"`
+	Waits   string `json:"waits,omitempty"` // what it has to do to become a voter
 }
 
 func encode(message any) []byte {

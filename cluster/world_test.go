@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type disk struct {
 	mu       sync.Mutex
 	identity member.Identity
 	hasState bool
+	known    []member.Server        // the configuration in its log
 	onWrite  func(after bool) error // called before and after each
 }
 
@@ -53,12 +55,19 @@ func (d *disk) Promise(f member.Formation) error {
 	})
 }
 
-func (d *disk) Join(cluster string) error {
+func (d *disk) Join(cluster string, seeds []string) error {
 	return d.write(func(i *member.Identity) error {
 		if i.Cluster != "" && i.Cluster != cluster {
 			return errors.New("belongs to another cluster")
 		}
-		i.Cluster = cluster
+		i.Cluster, i.Seeds = cluster, seeds
+		return nil
+	})
+}
+
+func (d *disk) Settle() error {
+	return d.write(func(i *member.Identity) error {
+		i.Settled = true
 		return nil
 	})
 }
@@ -93,8 +102,11 @@ func (d *disk) hook(after bool) error {
 // group is the model of one cluster's Raft.
 type group struct {
 	servers []member.Server
-	led     bool // it has had a leader
+	index   uint64 // of the configuration
+	led     bool   // it has had a leader
 	applied uint64
+	leading string // who was given leadership: it leads as long as it can
+	changes []string
 }
 
 type world struct {
@@ -102,6 +114,8 @@ type world struct {
 	net  *pipe.Network
 	ids  []string
 	list map[string][]Listed // per id, so that lists may differ
+	addr map[string]string   // per id, where it is not id:1
+	with map[string]func(*Config)
 
 	mu       sync.Mutex
 	groups   map[string]*group
@@ -117,6 +131,7 @@ type world struct {
 type process struct {
 	world   *world
 	id      string
+	addr    string
 	disk    *disk
 	service *Service
 	cancel  context.CancelFunc
@@ -132,6 +147,7 @@ type process struct {
 func newWorld(t *testing.T, size int) *world {
 	w := &world{
 		t: t, net: pipe.New(), list: map[string][]Listed{}, groups: map[string]*group{},
+		addr: map[string]string{}, with: map[string]func(*Config){},
 		disks: map[string]*disk{}, running: map[string]*process{}, dials: map[string]int{},
 	}
 	var all []Listed
@@ -163,29 +179,41 @@ func (w *world) wipe(id string) {
 	w.disks[id] = &disk{identity: member.Identity{Server: fmt.Sprintf("%s@%d", id, w.wipes)}}
 }
 
+// add makes a machine that starts with this configuration and no list.
+func (w *world) add(id string, with func(*Config)) {
+	w.ids = append(w.ids, id)
+	w.with[id] = with
+	w.wipe(id)
+}
+
 // start runs a server as cmd does: Form, the member, Attach, Settle.
 func (w *world) start(id string) *process {
 	w.t.Helper()
-	l, err := w.net.Listen(id + ":1")
+	addr := cmp.Or(w.addr[id], id+":1")
+	l, err := w.net.Listen(addr)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &process{world: w, id: id, cancel: cancel, done: make(chan struct{})}
+	p := &process{world: w, id: id, addr: addr, cancel: cancel, done: make(chan struct{})}
 	w.mu.Lock()
 	p.disk = w.disks[id]
 	w.running[id] = p
 	w.mu.Unlock()
-	dial := w.net.Dialer(id + ":1")
-	p.service, err = Open(Config{
-		Members: w.list[id], Vault: p.disk, Listener: l, Advertise: id + ":1", Logger: slog.New(&capture{w, id}),
+	dial := w.net.Dialer(addr)
+	cfg := Config{
+		Members: w.list[id], Vault: p.disk, Listener: l, Advertise: addr, Logger: slog.New(&capture{w, id}),
 		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
 			if err := w.dialled(p); err != nil {
 				return nil, err
 			}
 			return dial(ctx, addr)
 		},
-	})
+	}
+	if with := w.with[id]; with != nil {
+		with(&cfg)
+	}
+	p.service, err = Open(cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -215,9 +243,9 @@ func (w *world) dialled(p *process) error {
 
 func (p *process) run(ctx context.Context) error {
 	p.disk.mu.Lock()
-	hasState := p.disk.hasState
+	hasState, known := p.disk.hasState, p.disk.known
 	p.disk.mu.Unlock()
-	start, err := p.service.Form(ctx, hasState)
+	start, err := p.service.Form(ctx, hasState, known)
 	if err != nil {
 		return err
 	}
@@ -276,7 +304,7 @@ func (w *world) bootstrap(start Start, d *disk) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.groups[start.Cluster] == nil {
-		w.groups[start.Cluster] = &group{servers: slices.Clone(start.Formation.Servers), applied: 1}
+		w.groups[start.Cluster] = &group{servers: slices.Clone(start.Formation.Servers), index: 1, applied: 1}
 	}
 	d.mu.Lock()
 	d.hasState = true
@@ -290,37 +318,44 @@ func (w *world) leader(cluster string) (leader *process) {
 	if g == nil {
 		return nil
 	}
-	voters, up := 0, 0
+	up := 0
 	var followers []*process
 	for _, s := range g.servers {
-		p := w.running[member.ID(s.ID)]
-		runs := p != nil && p.serves(s.ID, cluster)
-		if s.Voter {
-			voters++
-		}
-		if !runs {
+		p := w.runs(s, cluster)
+		if p == nil {
 			continue
 		}
 		followers = append(followers, p)
 		if s.Voter {
 			up++
 			p.disk.mu.Lock()
-			if leader == nil && p.disk.hasState {
+			if p.disk.hasState && (leader == nil || s.ID == g.leading) {
 				leader = p
 			}
 			p.disk.mu.Unlock()
 		}
 	}
-	if up <= voters/2 || leader == nil {
+	if up <= voters(g.servers)/2 || leader == nil {
 		return nil
 	}
 	g.led = true
 	for _, p := range followers {
 		p.disk.mu.Lock()
-		p.disk.hasState = true
+		p.disk.hasState, p.disk.known = true, slices.Clone(g.servers)
 		p.disk.mu.Unlock()
 	}
 	return leader
+}
+
+// runs finds the process that serves as a server of a cluster at the address
+// that the configuration has for it, nil for none. The caller holds mu.
+func (w *world) runs(s member.Server, cluster string) *process {
+	for _, p := range w.running {
+		if p.addr == s.PeerAddr && p.serves(s.ID, cluster) {
+			return p
+		}
+	}
+	return nil
 }
 
 // serves reports whether a process runs the member of a server of a cluster.
@@ -399,7 +434,8 @@ func (m fakeMember) Leader() string {
 	return p.disk.Identity().Server
 }
 
-func (m fakeMember) change(f func(*group)) error {
+// lead runs f on the group if this member leads.
+func (m fakeMember) lead(f func(*group) error) error {
 	time.Sleep(time.Millisecond)
 	m.world.mu.Lock()
 	defer m.world.mu.Unlock()
@@ -407,25 +443,54 @@ func (m fakeMember) change(f func(*group)) error {
 	if m.world.leader(cluster) != m.process {
 		return ErrNotLeader
 	}
-	f(g)
-	return nil
+	return f(g)
 }
 
-func (m fakeMember) Committed(context.Context) (servers []member.Server, err error) {
-	err = m.change(func(g *group) { servers = slices.Clone(g.servers) })
-	return servers, err
+func (m fakeMember) Committed(context.Context) (now Configuration, err error) {
+	err = m.lead(func(g *group) error {
+		now = Configuration{Index: g.index, Servers: slices.Clone(g.servers)}
+		return nil
+	})
+	return now, err
 }
 
-func (m fakeMember) Remove(_ context.Context, server string) error {
-	return m.change(func(g *group) {
-		g.servers = slices.DeleteFunc(g.servers, func(s member.Server) bool { return s.ID == server })
+// Change does what Raft does, which checks little: a wrong step shows.
+func (m fakeMember) Change(_ context.Context, c Change) error {
+	return m.lead(func(g *group) error {
+		if c.From != 0 && c.From != g.index {
+			return fmt.Errorf("the configuration is at %d, and the change starts from %d", g.index, c.From)
+		}
+		i := slices.IndexFunc(g.servers, func(s member.Server) bool { return s.ID == c.Server.ID })
+		switch {
+		case c.Step == StepRemove && i >= 0:
+			g.servers = slices.Delete(g.servers, i, i+1)
+		case c.Step == StepAdd && i < 0:
+			g.servers = append(g.servers, member.Server{ID: c.Server.ID, PeerAddr: c.Server.PeerAddr})
+		case c.Step == StepPromote && i >= 0:
+			g.servers[i].Voter = true
+		case c.Step == StepDemote && i >= 0:
+			g.servers[i].Voter = false
+		case c.Step == StepMove && i >= 0:
+			g.servers[i].PeerAddr = c.Server.PeerAddr
+		default:
+			return fmt.Errorf("step %d of %s makes no sense in %v", c.Step, c.Server.ID, g.servers)
+		}
+		g.index++
+		g.changes = append(g.changes, fmt.Sprintf("%d %s", c.Step, c.Server.ID))
+		return nil
 	})
 }
 
-func (m fakeMember) Add(_ context.Context, s member.Server) error {
-	return m.change(func(g *group) {
-		g.servers = slices.DeleteFunc(g.servers, func(have member.Server) bool { return have.ID == s.ID })
-		g.servers = append(g.servers, s)
+func (m fakeMember) Transfer(_ context.Context, server string) error {
+	return m.lead(func(g *group) error {
+		_, cluster := m.group()
+		for _, s := range g.servers {
+			if s.Voter && s.ID != m.disk.Identity().Server && (server == "" || s.ID == server) && m.world.runs(s, cluster) != nil {
+				g.leading = s.ID
+				return nil
+			}
+		}
+		return errors.New("nobody to lead")
 	})
 }
 

@@ -16,39 +16,56 @@ import (
 func (n *Node) Servers() []member.Server { return memberServers(n.configuration()) }
 
 // Committed returns the configuration that this node's machine has, after a
-// majority has confirmed that the machine is current.
-func (n *Node) Committed(ctx context.Context) ([]member.Server, error) {
+// majority has confirmed that the machine is current, and the index of its
+// entry, 0 when it came with a snapshot.
+func (n *Node) Committed(ctx context.Context) (servers []member.Server, index uint64, err error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = time.Now().Add(n.cfg.WriteTimeout)
 	}
 	if _, err := n.reads.confirm(ctx, deadline); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var servers []member.Server
-	n.View(func(m *fsm.Machine) { servers = m.Servers() })
-	return servers, nil
+	n.View(func(m *fsm.Machine) { servers, index = m.Servers(), n.worker.configured })
+	return servers, index, nil
 }
 
-// RemoveServer takes a server out and returns once that is committed. On the
-// leader only, as the other changes.
-func (n *Node) RemoveServer(server string) error {
+// The changes of the configuration, on the leader only. Each returns once it is
+// committed. It fails when from is not 0 and not the index of the newest
+// configuration: what was decided from another one is decided again.
+
+// RemoveServer takes a server out.
+func (n *Node) RemoveServer(server string, from uint64) error {
 	return n.change("remove "+server, func() raft.Future {
-		return n.raft.RemoveServer(raft.ServerID(server), 0, rpcWait)
+		return n.raft.RemoveServer(raft.ServerID(server), from, rpcWait)
 	})
 }
 
-// AddNonvoter adds a server that receives entries and does not vote.
-func (n *Node) AddNonvoter(server, addr string) error {
+// AddNonvoter adds a server that receives entries and does not vote, or changes
+// the address of one. Raft would leave a voter a voter, and change its address:
+// that is refused here.
+func (n *Node) AddNonvoter(server, addr string, from uint64) error {
+	for _, s := range n.configuration().Servers {
+		if string(s.ID) == server && s.Suffrage == raft.Voter {
+			return fmt.Errorf("add %s as a non-voter: it is a voter", server)
+		}
+	}
 	return n.change("add "+server, func() raft.Future {
-		return n.raft.AddNonvoter(raft.ServerID(server), raft.ServerAddress(addr), 0, rpcWait)
+		return n.raft.AddNonvoter(raft.ServerID(server), raft.ServerAddress(addr), from, rpcWait)
 	})
 }
 
-// AddVoter adds a voter, or makes a non-voter one.
-func (n *Node) AddVoter(server, addr string) error {
+// AddVoter adds a voter, makes a non-voter one, or changes the address of one.
+func (n *Node) AddVoter(server, addr string, from uint64) error {
 	return n.change("promote "+server, func() raft.Future {
-		return n.raft.AddVoter(raft.ServerID(server), raft.ServerAddress(addr), 0, rpcWait)
+		return n.raft.AddVoter(raft.ServerID(server), raft.ServerAddress(addr), from, rpcWait)
+	})
+}
+
+// DemoteVoter makes a voter a non-voter.
+func (n *Node) DemoteVoter(server string, from uint64) error {
+	return n.change("demote "+server, func() raft.Future {
+		return n.raft.DemoteVoter(raft.ServerID(server), from, rpcWait)
 	})
 }
 

@@ -36,13 +36,13 @@ func (n *Node) openRaft() error {
 	return nil
 }
 
-// serves reports whether this node leads in term and a server is its follower.
-func (n *Node) serves(server raft.ServerID, term uint64) bool {
+// serves reports whether this node leads in term and a server at addr is its follower.
+func (n *Node) serves(server raft.ServerID, addr raft.ServerAddress, term uint64) bool {
 	if now, leads := n.leads(); !leads || now != term {
 		return false
 	}
 	for _, s := range n.configuration().Servers {
-		if s.ID == server {
+		if s.ID == server && s.Address == addr {
 			return true
 		}
 	}

@@ -248,7 +248,7 @@ func TestARemovedServerIsForgotten(t *testing.T) {
 			write(leader, "incr", "n")
 		}
 		time.Sleep(10 * time.Second)
-		if err := leader.RemoveServer(dead); err != nil {
+		if err := leader.RemoveServer(dead, 0); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)
@@ -275,12 +275,12 @@ func TestAServerJoins(t *testing.T) {
 			write(leader, "incr", "n")
 		}
 		n := l.start("n4@1")
-		if err := leader.AddNonvoter("n4@1", l.addrOf("n4@1")); err != nil {
+		if err := leader.AddNonvoter("n4@1", l.addrOf("n4@1"), 0); err != nil {
 			t.Fatal(err)
 		}
 		l.eventually("it has caught up", func() bool { return n.Ready() == nil && n.AppliedIndex() == leader.AppliedIndex() })
 		l.want(write(n, "incr", "n"), reply.Int(201))
-		if err := leader.AddVoter("n4@1", l.addrOf("n4@1")); err != nil {
+		if err := leader.AddVoter("n4@1", l.addrOf("n4@1"), 0); err != nil {
 			t.Fatal(err)
 		}
 		if err := leader.TransferLeadershipTo("n4@1"); err != nil {

@@ -31,7 +31,7 @@ import (
 type transport struct {
 	*raft.NetworkTransport
 	layer    *streamLayer
-	serves   atomic.Value // func(raft.ServerID, uint64) bool: this node leads in that term and that server follows
+	serves   atomic.Value // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
 	abstains *atomic.Bool // no vote is asked for
 
 	mu        sync.Mutex
@@ -70,7 +70,7 @@ func target(id raft.ServerID, addr raft.ServerAddress) raft.ServerAddress {
 // fails, up to ten seconds, during which a follower that is back hears
 // heartbeats and gets no entries. So entries that cannot be delivered wait here
 // for the next heartbeat that is answered, for as long as this node leads in
-// their term and the follower is a member, and are sent again then.
+// their term and the follower is a member at that address, and are sent again then.
 func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	to := target(id, addr)
 	err := t.overFresh(func() error { return t.NetworkTransport.AppendEntries(id, to, req, resp) })
@@ -80,7 +80,7 @@ func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req
 		}
 		return err
 	}
-	for err != nil && t.awaitHeartbeat(id, to, req.Term) {
+	for err != nil && t.awaitHeartbeat(id, addr, req.Term) {
 		err = t.NetworkTransport.AppendEntries(id, to, req, resp)
 	}
 	if err == nil {
@@ -125,7 +125,8 @@ func (t *transport) answered(to raft.ServerAddress) {
 }
 
 // awaitHeartbeat returns false when there is nothing to wait for any more.
-func (t *transport) awaitHeartbeat(id raft.ServerID, to raft.ServerAddress, term uint64) bool {
+func (t *transport) awaitHeartbeat(id raft.ServerID, addr raft.ServerAddress, term uint64) bool {
+	to := target(id, addr)
 	t.mu.Lock()
 	ch := t.heard[to]
 	if ch == nil {
@@ -140,8 +141,8 @@ func (t *transport) awaitHeartbeat(id raft.ServerID, to raft.ServerAddress, term
 		case <-ch:
 			return true
 		case <-look.C:
-			serves, ok := t.serves.Load().(func(raft.ServerID, uint64) bool)
-			if !ok || t.IsShutdown() || !serves(id, term) {
+			serves, ok := t.serves.Load().(func(raft.ServerID, raft.ServerAddress, uint64) bool)
+			if !ok || t.IsShutdown() || !serves(id, addr, term) {
 				return false
 			}
 		}

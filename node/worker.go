@@ -20,8 +20,9 @@ type worker struct {
 	queue    *queue
 	progress progress
 
-	mu      sync.RWMutex
-	machine *fsm.Machine
+	mu         sync.RWMutex
+	machine    *fsm.Machine
+	configured uint64 // index of the configuration that the machine has; 0: it came with a snapshot
 
 	applied      atomic.Uint64 // entries, for INFO and the snapshot policy
 	appliedBytes atomic.Uint64
@@ -85,6 +86,7 @@ func (w *worker) apply(l *raft.Log) error {
 		outcomes, err = w.machine.Apply(l.Index, l.Data)
 	case raft.LogConfiguration:
 		err = w.machine.Configure(l.Index, memberServers(raft.DecodeConfiguration(l.Data)))
+		w.configured = l.Index
 	default:
 		err = fmt.Errorf("a log entry of type %v", l.Type)
 	}
@@ -149,7 +151,7 @@ func (w *worker) restore(it *item) {
 		return
 	}
 	w.mu.Lock()
-	w.machine = it.restore
+	w.machine, w.configured = it.restore, 0
 	clock := w.publish()
 	w.mu.Unlock()
 	w.restores.Add(1)

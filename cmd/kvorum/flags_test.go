@@ -50,6 +50,14 @@ func TestWhatIsWrongIsNamedWithWhatWouldBeRight(t *testing.T) {
 		{"serve --id n1 --cluster n1=a:b", []string{"--cluster:", `port "b"`}},
 		{"serve --id n4 " + three, []string{"does not list this node, n4", "add n4=host:port"}},
 		{"serve --id n1 --peer-advertise x:1 " + three, []string{"lists n1 at a:1", "says x:1"}},
+		{"serve --id n4 --join a", []string{"--join:", `"a" is no address`}},
+		{"serve --id n4 --join :1", []string{"--join:", "names no host"}},
+		{"serve --id n4 --join a:1", []string{"--peer-advertise is missing", "n4.example:16379"}},
+		{"serve --id n4 --await", []string{"--peer-advertise is missing"}},
+		{"serve --id n1 --join a:1 " + three, []string{"--cluster is how a cluster is founded", "give one of them"}},
+		{"serve --id n1 --await " + three, []string{"--cluster is how a cluster is founded", "give one of them"}},
+		{"serve --id n4 --join a:1 --await", []string{"--await waits to be told", "give one of them"}},
+		{"serve --id n4 --nonvoter", []string{"--nonvoter needs --join or --await"}},
 		{"serve --id n1 --advertise 0.0.0.0:6379 " + three, []string{"--advertise 0.0.0.0:6379 names no host"}},
 		{"local --nodes 0", []string{"--nodes:", "from 1 to 9"}},
 		{"local --nodes three", []string{"--nodes:", "whole number"}},
@@ -77,7 +85,7 @@ func TestWhatIsWrongIsNamedWithWhatWouldBeRight(t *testing.T) {
 func TestEveryFlagOfServeHasItsVariable(t *testing.T) {
 	values := map[string]string{
 		"id": "n2", "listen": "127.0.0.1:7001", "advertise": "kv.example:7001", "peer-listen": "127.0.0.1:7002",
-		"peer-advertise": "b:2", "http": "none", "data": "/somewhere", "cluster": "n1=a:1,n2=b:2", "requirepass": "secret",
+		"peer-advertise": "b:2", "http": "none", "data": "/somewhere", "cluster": "n1=a:1,n2=b:2", "join": "a:1,b:2", "await": "true", "nonvoter": "true", "requirepass": "secret",
 		"log-store": "bolt", "follower": "redirect", "write-timeout": "3s", "debug-commands": "true",
 		"log-format": "json", "log-level": "warn",
 	}
@@ -136,6 +144,13 @@ func TestWhatIsNotGivenFollowsFromWhatIs(t *testing.T) {
 	f = complete(t, "--id=alone", "--listen=:7000")
 	if f.cluster.String() != "alone=127.0.0.1:17000" || f.advertise.String() != "127.0.0.1:7000" {
 		t.Errorf("a node alone is %s, advertised at %s", &f.cluster, &f.advertise)
+	}
+	if !f.guessed.Peer || !f.guessed.Client {
+		t.Error("addresses that nobody has chosen count as chosen: a directory that is resumed without them would move")
+	}
+	f = complete(t, "--id=n4", "--listen=10.0.0.4:6379", "--join=n1:16379,n2:16379")
+	if f.peerAdvertise.String() != "10.0.0.4:16379" || f.guessed.Peer || f.cluster != nil || f.join.String() != "n1:16379,n2:16379" {
+		t.Errorf("a node that joins is at %s (guessed: %v) with the list %s", &f.peerAdvertise, f.guessed.Peer, &f.cluster)
 	}
 }
 

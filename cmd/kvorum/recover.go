@@ -93,7 +93,7 @@ func recoverCluster(f *recoverFlags, stdout io.Writer) error {
 	}
 	// Last: a directory without a cluster is one whose recovery was cut short.
 	cluster := rand.Text()
-	if err := made.dir.Join(cluster); err != nil {
+	if err := made.dir.Join(cluster, nil); err != nil {
 		return fmt.Errorf("name the new cluster: %w", err)
 	}
 	fmt.Fprintf(stdout, "recovered %d keys up to entry %d of term %d\nnew cluster %s with one member, %s, in %s\n", r.Keys, r.Index, r.Term, cluster, self.ID, f.data)

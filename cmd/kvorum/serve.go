@@ -21,10 +21,12 @@ import (
 func serveCommand() *cobra.Command {
 	var flags serveFlags
 	cmd := &cobra.Command{
-		Use:   "serve --id ID --cluster n1=host:port,n2=host:port,n3=host:port",
+		Use:   "serve --id ID (--cluster n1=host:port,n2=host:port,n3=host:port | --join host:port,… | --await)",
 		Short: "Run one node",
 		Long: "Run one node.\n\nA first start waits until every listed member has answered, and forms the cluster with them.\n" +
 			"A node with an empty directory that finds the cluster running joins it as a new server.\n" +
+			"A further node joins with --join, through any member; it is caught up first, and then votes.\n" +
+			"A node that has been in its cluster comes back by its directory, whichever of these is given.\n" +
 			"Every flag can also be set by an environment variable, as KVORUM_PEER_LISTEN for --peer-listen.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -136,6 +138,8 @@ func (f *serveFlags) config(logger *slog.Logger) server.Config {
 		ClientAddr:    f.advertise.String(),
 		PeerAddr:      f.peerAdvertise.String(),
 		Members:       f.cluster,
+		Joining:       server.Joining{At: f.join, Await: f.await, Nonvoter: f.nonvoter},
+		Guessed:       f.guessed,
 		Follower:      server.FollowerMode(f.follower.value),
 		RequirePass:   f.requirePass,
 		DebugCommands: f.debugCommands,

@@ -30,6 +30,14 @@ type serveFlags struct {
 	neverLead     bool
 	parentPipe    int // a descriptor whose end of file ends this process, 0: none
 	log           logFlags
+	joining
+	guessed server.Guessed // a directory that knows better wins
+}
+
+// joining is how a node comes to a cluster that runs.
+type joining struct {
+	join            seeds
+	await, nonvoter bool
 }
 
 func (f *serveFlags) register(flags *pflag.FlagSet) {
@@ -47,6 +55,9 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	flags.Var(&f.http, "http", fmt.Sprintf("health and metrics, or none (default: --listen with port + %d)", httpPortOffset))
 	flags.StringVar(&f.data, "data", "", "the data directory, this node's alone (default: kvorum-data/ID/data)")
 	flags.Var(&f.cluster, "cluster", "the members at first start, this node among them (default: this node alone)")
+	flags.Var(&f.join, "join", "join a running cluster through any of its members, at their peer addresses; a node that has joined needs it no more")
+	flags.BoolVar(&f.await, "await", false, "join a running cluster when one of its members invites this node (kvorum members add)")
+	flags.BoolVar(&f.nonvoter, "nonvoter", false, "with --join or --await: stay a read replica, which counts for no majority, until it is promoted")
 	flags.StringVar(&f.requirePass, "requirepass", "", "the password that clients must give; better set as "+variable("requirepass")+", since others can read a command line")
 	flags.Var(&f.logStore, "log-store", fmt.Sprintf("what keeps the log (default: what the directory records, %s for a new one)", store.DefaultLogStore))
 	flags.Var(&f.follower, "follower", "what a node does with commands while another leads: answer them through the leader, or redirect clients to it with MOVED")
@@ -67,6 +78,9 @@ func (f *serveFlags) complete() error {
 	if f.data == "" {
 		f.data = filepath.Join(dataDirDefault, string(f.id), "data")
 	}
+	if err := f.checkJoining(); err != nil {
+		return err
+	}
 	if err := f.completePorts(); err != nil {
 		return err
 	}
@@ -81,6 +95,7 @@ func (f *serveFlags) complete() error {
 		if !f.listen.everywhere() {
 			f.advertise.host = f.listen.host
 		}
+		f.guessed.Client = f.guessed.Peer && f.listen.everywhere()
 	}
 	if f.advertise.everywhere() {
 		return fmt.Errorf("--advertise %s names no host; give one that clients can dial", &f.advertise)
@@ -119,18 +134,24 @@ func (f *serveFlags) completePorts() error {
 	return nil
 }
 
+// checkJoining refuses ways into a cluster that contradict each other.
+func (f *serveFlags) checkJoining() error {
+	switch {
+	case f.cluster != nil && (f.join != nil || f.await):
+		return errors.New("--cluster is how a cluster is founded, --join and --await are how a node comes to one that runs; give one of them")
+	case f.join != nil && f.await:
+		return errors.New("--join says where the cluster is, --await waits to be told; give one of them")
+	case f.nonvoter && f.join == nil && !f.await:
+		return errors.New("--nonvoter needs --join or --await: who founds a cluster is a voter")
+	}
+	return nil
+}
+
 // completePeerAdvertise settles this node's own entry of the cluster: what the
 // list says and what is advertised must be the same.
 func (f *serveFlags) completePeerAdvertise() error {
 	if f.cluster == nil {
-		if f.peerAdvertise.port == 0 {
-			f.peerAdvertise = f.peerListen
-		}
-		if f.peerAdvertise.everywhere() {
-			f.peerAdvertise.host = "127.0.0.1"
-		}
-		f.cluster = members{{ID: string(f.id), PeerAddr: f.peerAdvertise.String()}}
-		return nil
+		return f.completeAlone()
 	}
 	for _, m := range f.cluster {
 		if m.ID != string(f.id) {
@@ -141,5 +162,25 @@ func (f *serveFlags) completePeerAdvertise() error {
 		}
 		return f.peerAdvertise.Set(m.PeerAddr)
 	}
-	return fmt.Errorf("--cluster %s does not list this node, %s; add %s=host:port", &f.cluster, f.id, f.id)
+	return fmt.Errorf("--cluster %s does not list this node, %s; add %s=host:port, or give --join instead to join a cluster that runs", &f.cluster, f.id, f.id)
+}
+
+// completeAlone is for a node without a list: it joins, comes back, or is its
+// cluster alone.
+func (f *serveFlags) completeAlone() error {
+	if f.peerAdvertise.port == 0 {
+		f.peerAdvertise = f.peerListen
+		f.guessed.Peer = f.peerListen.everywhere()
+	}
+	joins := f.join != nil || f.await
+	switch {
+	case joins && f.guessed.Peer:
+		return fmt.Errorf("--peer-advertise is missing: give the address that the other nodes can dial to reach this one, as in --peer-advertise %s.example:%d", f.id, f.peerListen.port)
+	case f.guessed.Peer:
+		f.peerAdvertise.host = "127.0.0.1"
+	}
+	if !joins {
+		f.cluster = members{{ID: string(f.id), PeerAddr: f.peerAdvertise.String()}}
+	}
+	return nil
 }

@@ -193,3 +193,25 @@ func (m *members) Set(text string) error {
 	*m = list
 	return nil
 }
+
+// seeds are peer addresses at which a cluster can be found.
+type seeds []string
+
+func (s *seeds) Type() string   { return "host:port,…" }
+func (s *seeds) String() string { return strings.Join(*s, ",") }
+
+func (s *seeds) Set(text string) error {
+	var list seeds
+	for part := range strings.SplitSeq(text, ",") {
+		parsed, err := parseAddress(strings.TrimSpace(part))
+		if err != nil {
+			return err
+		}
+		if parsed.everywhere() {
+			return fmt.Errorf("%q names no host; want the peer address of a member, as in 10.0.0.1:16379", part)
+		}
+		list = append(list, parsed.String())
+	}
+	*s = list
+	return nil
+}

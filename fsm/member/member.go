@@ -45,4 +45,8 @@ type Identity struct {
 	Server  string     // id@incarnation, minted with the directory
 	Cluster string     // "" until it has promised itself to one or joined one
 	Promise *Formation // what it promised at a first start; nil if it joined later
+	Seeds   []string   // peer addresses through which it joined; none if it has promised
+	// Settled: it never asks by itself to be made a voter (again). It has been
+	// one, or joined to be none.
+	Settled bool
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/kvorum/kvorum/fsm/member"
@@ -132,7 +133,8 @@ func (d *Dir) save(r record) error {
 func (d *Dir) Identity() member.Identity {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return member.Identity{Server: d.record.Server, Cluster: d.record.Cluster, Promise: d.record.Promise.member()}
+	return member.Identity{Server: d.record.Server, Cluster: d.record.Cluster, Promise: d.record.Promise.member(),
+		Seeds: slices.Clone(d.record.Seeds), Settled: d.record.Settled}
 }
 
 // LogStore says what keeps the directory's log.
@@ -162,8 +164,9 @@ func (d *Dir) Promise(f member.Formation) error {
 	return d.save(next)
 }
 
-// Join records the cluster that has admitted this server.
-func (d *Dir) Join(cluster string) error {
+// Join records the cluster that has admitted this server, and peer addresses
+// through which that can be found until there is a log.
+func (d *Dir) Join(cluster string, seeds []string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.record.Cluster == cluster {
@@ -173,7 +176,19 @@ func (d *Dir) Join(cluster string) error {
 		return fmt.Errorf("this server belongs to cluster %s and cannot join %s", d.record.Cluster, cluster)
 	}
 	next := d.record
-	next.Cluster = cluster
+	next.Cluster, next.Seeds = cluster, slices.Clone(seeds)
+	return d.save(next)
+}
+
+// Settle records that this server never asks by itself to be made a voter.
+func (d *Dir) Settle() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.record.Settled {
+		return nil
+	}
+	next := d.record
+	next.Settled = true
 	return d.save(next)
 }
 

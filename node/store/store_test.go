@@ -159,13 +159,13 @@ func TestAPromiseIsKeptAndNoOtherIsMade(t *testing.T) {
 	other := promise
 	other.Servers = promise.Servers[:1]
 	wantRefusal(t, dir.Promise(other), "has promised itself to cluster c1")
-	wantRefusal(t, dir.Join("c2"), "belongs to cluster c1")
-	if err := dir.Join("c1"); err != nil {
+	wantRefusal(t, dir.Join("c2", nil), "belongs to cluster c1")
+	if err := dir.Join("c1", nil); err != nil {
 		t.Errorf("join the promised cluster: %v", err)
 	}
 
 	joined := open(t, options(t.TempDir(), "n9", ""))
-	if err := joined.Join("c1"); err != nil {
+	if err := joined.Join("c1", nil); err != nil {
 		t.Fatal(err)
 	}
 	wantRefusal(t, joined.Promise(promise), "belongs to cluster c1")

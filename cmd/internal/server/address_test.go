@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -28,7 +29,7 @@ func (w *warnings) String() string {
 	return w.text.String()
 }
 
-func TestAServerToldAnotherAddressThanTheClusterKeepsWarns(t *testing.T) {
+func TestAClusterOfOneTakesItsNewAddressOver(t *testing.T) {
 	c := newCluster(t, 1)
 	log := &warnings{}
 	c.tune = func(cfg *server.Config) {
@@ -39,12 +40,18 @@ func TestAServerToldAnotherAddressThanTheClusterKeepsWarns(t *testing.T) {
 		c.startAll()
 		c.servers["n1"].Crash()
 	}
-	if text := log.String(); strings.Contains(text, "kept=") {
-		t.Errorf("it warned without need: %s", text)
+	if text := log.String(); strings.Contains(text, "moved") {
+		t.Errorf("it moved without need: %s", text)
 	}
 	c.members[0].PeerAddr = reserve(t)
 	c.startAll()
-	if text, want := log.String(), "kept="+was+" given="+c.members[0].PeerAddr; !strings.Contains(text, want) {
+	c.eventually("the new address", func() error {
+		if got := c.servers["n1"].Node().Servers()[0].PeerAddr; got != c.members[0].PeerAddr {
+			return fmt.Errorf("the configuration has %s", got)
+		}
+		return nil
+	})
+	if text, want := log.String(), "from="+was+" to="+c.members[0].PeerAddr; !strings.Contains(text, want) {
 		t.Errorf("it says %q, want %q", text, want)
 	}
 }

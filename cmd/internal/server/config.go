@@ -23,13 +23,27 @@ type Member struct {
 	PeerAddr string // host:port; the host is kept as a name
 }
 
+// Joining is how a node comes to a cluster that runs; zero: it does not.
+type Joining struct {
+	At       []string // peer addresses of members
+	Await    bool     // be invited
+	Nonvoter bool     // to be a non-voter
+}
+
+// Guessed says which addresses are nobody's choice: a server that comes back
+// keeps the host that the cluster has for it.
+type Guessed struct{ Client, Peer bool }
+
 // Config is what one node is told. It is complete: Open fills in nothing but
 // zero time-outs and policies, whose defaults are node's.
 type Config struct {
-	ID            string
-	ClientAddr    string   // what clients are told, host:port
-	PeerAddr      string   // what other nodes are told, host:port
-	Members       []Member // the founders of the cluster, this node among them
+	ID         string
+	ClientAddr string // what clients are told, host:port
+	PeerAddr   string // what other nodes are told, host:port
+	Guessed    Guessed
+
+	Members       []Member // the founders of the cluster, this node among them; none if it joins
+	Joining       Joining
 	Follower      FollowerMode
 	RequirePass   string // "": clients need no password
 	DebugCommands bool   // DEBUG is answered

@@ -104,23 +104,38 @@ func (s seat) Leader() string { return s.node.Leader() }
 // Committed implements cluster.Membership. A node can confirm its
 // configuration as a follower too; only the leader can change it, so only the
 // leader answers.
-func (s seat) Committed(ctx context.Context) ([]member.Server, error) {
+func (s seat) Committed(ctx context.Context) (cluster.Configuration, error) {
 	if !s.node.IsLeader() {
-		return nil, cluster.ErrNotLeader
+		return cluster.Configuration{}, cluster.ErrNotLeader
 	}
-	servers, err := s.node.Committed(ctx)
-	return servers, toCluster(err)
+	servers, index, err := s.node.Committed(ctx)
+	return cluster.Configuration{Index: index, Servers: servers}, toCluster(err)
 }
 
-// Remove implements cluster.Membership.
-func (s seat) Remove(_ context.Context, server string) error {
-	return toCluster(s.node.RemoveServer(server))
+// Change implements cluster.Membership.
+func (s seat) Change(ctx context.Context, c cluster.Change) error {
+	return toCluster(within(ctx, func() error { return s.change(c) }))
 }
 
-// Add implements cluster.Membership.
-func (s seat) Add(_ context.Context, m member.Server) error {
-	if m.Voter {
-		return toCluster(s.node.AddVoter(m.ID, m.PeerAddr))
+func (s seat) change(c cluster.Change) error {
+	switch id, addr := c.Server.ID, c.Server.PeerAddr; {
+	case c.Step == cluster.StepRemove:
+		return s.node.RemoveServer(id, c.From)
+	case c.Step == cluster.StepDemote:
+		return s.node.DemoteVoter(id, c.From)
+	case c.Step == cluster.StepPromote, c.Step == cluster.StepMove && c.Server.Voter:
+		return s.node.AddVoter(id, addr, c.From)
+	default:
+		return s.node.AddNonvoter(id, addr, c.From)
 	}
-	return toCluster(s.node.AddNonvoter(m.ID, m.PeerAddr))
+}
+
+// Transfer implements cluster.Membership.
+func (s seat) Transfer(ctx context.Context, server string) error {
+	return toCluster(within(ctx, func() error {
+		if server == "" {
+			return s.node.TransferLeadership()
+		}
+		return s.node.TransferLeadershipTo(server)
+	}))
 }

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/hashicorp/raft"
-
 	"github.com/kvorum/kvorum/cluster"
 	"github.com/kvorum/kvorum/cluster/admin"
 	"github.com/kvorum/kvorum/fsm/entry"
@@ -26,6 +24,7 @@ type Server struct {
 	log      *slog.Logger
 	identity member.Identity
 	boot     uint64 // of this process
+	stored   node.Stored
 
 	service     *cluster.Service
 	clients     *resp.Server // nil: no client port
@@ -86,6 +85,23 @@ func Open(cfg Config, env Environment) (*Server, error) {
 	return s, nil
 }
 
+// keepAddresses has a server that comes back without being told its addresses
+// keep the host that the others dial.
+func (s *Server) keepAddresses() {
+	for _, m := range s.stored.Servers {
+		host, _, err := net.SplitHostPort(m.PeerAddr)
+		if m.ID != s.identity.Server || err != nil {
+			continue
+		}
+		if s.cfg.Guessed.Peer {
+			s.cfg.PeerAddr = m.PeerAddr
+		}
+		if _, port, err := net.SplitHostPort(s.cfg.ClientAddr); err == nil && s.cfg.Guessed.Client {
+			s.cfg.ClientAddr = net.JoinHostPort(host, port)
+		}
+	}
+}
+
 // openPorts is the part of the start that needs nobody else.
 func (s *Server) openPorts() (node.Stores, error) {
 	var err error
@@ -100,6 +116,10 @@ func (s *Server) openPorts() (node.Stores, error) {
 	if err != nil {
 		return node.Stores{}, fmt.Errorf("open the stores: %w", err)
 	}
+	if s.stored, err = node.ReadStored(stores); err != nil {
+		return node.Stores{}, fmt.Errorf("read the stores: %w", err)
+	}
+	s.keepAddresses()
 	if err := s.openPeers(); err != nil {
 		return node.Stores{}, err
 	}
@@ -125,8 +145,9 @@ func (s *Server) openPeers() error {
 		return fmt.Errorf("open the peer port: %w", err)
 	}
 	s.service, err = cluster.Open(cluster.Config{
-		Members: s.cfg.listed(), Vault: s.env.Disk, Listener: listener, Dial: s.env.DialPeer,
-		Advertise: s.cfg.PeerAddr, Now: s.env.Clock.Now, Logger: s.log,
+		Members: s.cfg.listed(), Join: s.cfg.Joining.At, Await: s.cfg.Joining.Await, Nonvoter: s.cfg.Joining.Nonvoter,
+		Vault: s.env.Disk, Listener: listener, Dial: s.env.DialPeer,
+		Advertise: s.cfg.PeerAddr, Chosen: !s.cfg.Guessed.Peer, Now: s.env.Clock.Now, Logger: s.log,
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the peer port: %w", err), listener.Close())
@@ -166,11 +187,7 @@ func (s *Server) openClients() error {
 
 // enter brings the server into its cluster and opens the member.
 func (s *Server) enter(stores node.Stores) error {
-	hasState, err := raft.HasExistingState(stores.Logs, stores.Stable, stores.Snapshots)
-	if err != nil {
-		return fmt.Errorf("look for Raft's state: %w", err)
-	}
-	start, err := s.service.Form(s.ctx, hasState)
+	start, err := s.service.Form(s.ctx, s.stored.Any, s.stored.Servers)
 	if err != nil {
 		return err
 	}
@@ -188,7 +205,6 @@ func (s *Server) enter(stores node.Stores) error {
 	s.member.Store(&seatedNode{n, a, start.Cluster})
 	s.service.Attach(seat{n}, seat{n})
 	s.gate.open.Store(&opened{s.executor(n), a})
-	s.warnAddress(n)
 	s.log.Info("member opened", slog.String("cluster", start.Cluster))
 	s.entering.Go(func() { s.watch(n) })
 	return s.stayMember(n)

@@ -106,7 +106,7 @@ func TestAWipedServerComesBackAsANewOne(t *testing.T) {
 type said chan struct{}
 
 func (s said) Write(line []byte) (int, error) {
-	if strings.Contains(string(line), "a voter of its cluster") {
+	if strings.Contains(string(line), "settled in its cluster") {
 		select {
 		case s <- struct{}{}:
 		default:
@@ -127,14 +127,14 @@ func TestAServerThatWasRemovedLearnsItAndEnds(t *testing.T) {
 	}
 	leader, follower := c.leader()
 	removed := c.servers[follower]
-	if err := c.servers[leader].Node().RemoveServer(removed.Status().Server); err != nil {
+	if err := c.servers[leader].Node().RemoveServer(removed.Status().Server, 0); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- removed.Wait() }()
 	select {
 	case err := <-ended:
-		if !errors.Is(err, cluster.ErrRemoved) {
+		if !errors.Is(err, cluster.ErrNoPlace) {
 			t.Errorf("it ended with %v", err)
 		}
 	case <-time.After(40 * time.Second):

@@ -127,9 +127,17 @@ func (o *Opened) Promise(f member.Formation) error {
 }
 
 // Join implements cluster.Vault.
-func (o *Opened) Join(cluster string) error {
+func (o *Opened) Join(cluster string, seeds []string) error {
 	return o.write(func(d *Disk) error {
-		d.identity.Cluster = cluster
+		d.identity.Cluster, d.identity.Seeds = cluster, slices.Clone(seeds)
+		return nil
+	})
+}
+
+// Settle implements cluster.Vault.
+func (o *Opened) Settle() error {
+	return o.write(func(d *Disk) error {
+		d.identity.Settled = true
 		return nil
 	})
 }
