@@ -168,6 +168,9 @@ const (
 	trailingMin = 128
 	// snapshotRetry is the pause after a snapshot that failed.
 	snapshotRetry = 5 * time.Second
+	// installRepeatWithin is how soon after another an installed snapshot counts
+	// as a repetition.
+	installRepeatWithin = 10 * time.Minute
 	// persistBuffer gathers a snapshot's small writes.
 	persistBuffer = 1 << 20
 )

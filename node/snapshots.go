@@ -22,6 +22,8 @@ type snapshotter struct {
 	captureNS      atomic.Int64 // how long writes waited for its capture
 	failing        atomic.Bool  // the last attempt
 	running        atomic.Bool
+
+	installs installs
 }
 
 func newSnapshotter(n *Node) *snapshotter {

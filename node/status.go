@@ -33,6 +33,9 @@ type SnapshotStatus struct {
 	LastTook time.Duration // how long that took
 	Capture  time.Duration // of it, how long the machine was held
 	Restored uint64        // by this process: at its start, and received from leaders
+	// Installed are those that this process has received from leaders,
+	// InstalledAgain those of them that followed another soon.
+	Installed, InstalledAgain uint64
 }
 
 // Status is the node's at this moment; it never waits.
@@ -59,6 +62,7 @@ func (n *Node) Status() Status {
 			Restored: n.worker.restores.Load(),
 		},
 	}
+	status.Snapshots.Installed, status.Snapshots.InstalledAgain = s.installs.counts()
 	if at := s.lastSeconds.Load(); at > 0 {
 		status.Snapshots.TakenAt = time.Unix(at, 0)
 	}

@@ -155,6 +155,7 @@ func (w *worker) restore(it *item) {
 	clock := w.publish()
 	w.mu.Unlock()
 	w.restores.Add(1)
+	w.node.snapshots.installs.installed(it.restore.Index(), w.node.log)
 	w.node.stamps.observe(clock)
 	w.progress.moved()
 	w.node.session.restored(it.restore)

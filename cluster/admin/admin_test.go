@@ -222,9 +222,12 @@ func TestRaftStatusReadsAsAMap(t *testing.T) {
 	w := newWorld("n1", "n2", "n3")
 	w.servers[2].Voter = false
 	delete(w.stored, "n3@1")
+	w.servers[1].Heard, w.servers[1].RTT, w.servers[1].Skew = true, 1500*time.Microsecond, -20*time.Millisecond
+	w.status.Snapshot.Installed, w.status.Snapshot.Again = 3, 2
 	status := text(do(t, w.admin(t, nil), "raft", "status"))
 	for _, want := range []string{"$2 id $4 n1@1 ", "$5 state $6 leader ", "$4 term :3 ", "$13 applied-index :42 ",
-		"$8 suffrage $8 nonvoter ", "$12 stored-index $-1 ", "$9 log-store $4 bolt "} {
+		"$8 suffrage $8 nonvoter ", "$12 stored-index $-1 ", "$13 round-trip-ms $3 1.5 $13 clock-skew-ms $3 -20 ",
+		"$19 snapshots-installed :3 $25 snapshots-installed-again :2 ", "$9 log-store $4 bolt "} {
 		if !strings.Contains(status, want) {
 			t.Errorf("RAFT STATUS lacks %q: %s", want, status)
 		}

@@ -211,6 +211,7 @@ func (a *Admin) raftFields(context.Context) fields {
 		{"raft_applied_index", strconv.FormatUint(s.AppliedIndex, 10)},
 		{"raft_snapshot_index", strconv.FormatUint(s.Snapshot.Index, 10)},
 		{"raft_snapshots_installed", strconv.FormatUint(s.Snapshot.Installed, 10)},
+		{"raft_snapshots_installed_again", strconv.FormatUint(s.Snapshot.Again, 10)},
 		{"raft_command_panics", strconv.FormatUint(s.Panics, 10)},
 		{"raft_log_store", a.LogStore},
 		{"raft_servers", strconv.Itoa(len(a.Roster.Servers()))},

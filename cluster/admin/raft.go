@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/kvorum/kvorum/fsm/command"
@@ -38,7 +37,9 @@ func (a *Admin) raftStatusCommand(ctx context.Context, _ *command.Call) reply.Va
 		reply.Text("applied-index"), number(s.AppliedIndex),
 		reply.Text("applied-hash"), reply.Text(fmt.Sprintf("%016x", s.Hash)),
 		reply.Text("snapshot-index"), number(s.Snapshot.Index),
+		reply.Text("snapshots-taken"), number(s.Snapshot.Taken),
 		reply.Text("snapshots-installed"), number(s.Snapshot.Installed),
+		reply.Text("snapshots-installed-again"), number(s.Snapshot.Again),
 		reply.Text("log-store"), reply.Text(a.LogStore),
 		reply.Text("servers"), reply.List(servers...),
 	)
@@ -66,13 +67,12 @@ func raftServer(server Server, r replica) reply.Value {
 	)
 }
 
-// milliseconds is a figure of a server's last answer, with three digits of
-// fractions; nil if there was none.
+// milliseconds is a figure of a server's last answer; nil if there was none.
 func milliseconds(server Server, d time.Duration) reply.Value {
 	if !server.Heard {
 		return reply.Nil()
 	}
-	return reply.Text(strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', 3, 64))
+	return reply.Float(float64(d.Microseconds()) / 1000)
 }
 
 func lastContact(s Status) reply.Value {

@@ -104,6 +104,7 @@ type SnapshotStatus struct {
 	LastTook  time.Duration // the last one, 0: none by this process
 	Taken     uint64        // by this process
 	Installed uint64        // received from a leader by this process
+	Again     uint64        // of them, soon after another
 }
 
 // Database counts one logical database.

@@ -20,10 +20,7 @@ import (
 
 // administered is the node as its administration sees it: admin.Member and
 // admin.Settings.
-type administered struct {
-	*node.Node
-	restoredAtStart uint64 // snapshots, none of which a leader has sent
-}
+type administered struct{ *node.Node }
 
 func (a administered) Status() admin.Status {
 	s := a.Node.Status()
@@ -34,7 +31,7 @@ func (a administered) Status() admin.Status {
 		Snapshot: admin.SnapshotStatus{
 			Index: s.Snapshots.Index, TakenAt: s.Snapshots.TakenAt, Running: s.Snapshots.Running,
 			Failed: s.Snapshots.Failing, LastTook: s.Snapshots.LastTook, Taken: s.Snapshots.Taken,
-			Installed: s.Snapshots.Restored - a.restoredAtStart,
+			Installed: s.Snapshots.Installed, Again: s.Snapshots.InstalledAgain,
 		},
 	}
 	switch {
@@ -216,7 +213,7 @@ func (s statistics) ResetStatistics() { s.ResetStats() }
 
 // newAdmin makes the administration of a running member.
 func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
-	seen := administered{n, n.Status().Snapshots.Restored}
+	seen := administered{n}
 	cfg := admin.Config{
 		Server: s.identity.Server, Cluster: clusterID, Boot: s.boot, Version: s.cfg.Version,
 		LogStore: s.cfg.LogStore, Redirect: s.cfg.Follower == Redirect,

@@ -99,6 +99,8 @@ func (m *seatedNode) raftFigures() []figure {
 		{"kvorum_snapshots_total", "Snapshots that this process has taken.", true, float64(s.Snapshots.Taken)},
 		{"kvorum_snapshot_failures_total", "Snapshots that failed.", true, float64(s.Snapshots.Failed)},
 		{"kvorum_snapshots_restored_total", "Snapshots restored, at the start and from leaders.", true, float64(s.Snapshots.Restored)},
+		{"kvorum_snapshots_installed_total", "Snapshots that leaders have sent to this process.", true, float64(s.Snapshots.Installed)},
+		{"kvorum_snapshots_installed_again_total", "Of those, the ones that followed another soon: this node does not catch up.", true, float64(s.Snapshots.InstalledAgain)},
 		{"kvorum_snapshot_running", "1 while a snapshot is being written.", false, truth(s.Snapshots.Running)},
 		{"kvorum_snapshot_taken_seconds", "When this process last took a snapshot, in Unix time.", false, taken},
 		{"kvorum_snapshot_took_seconds", "How long that took.", false, s.Snapshots.LastTook.Seconds()},
