@@ -58,4 +58,19 @@ const (
 	healthWithin = 2 * time.Second
 	// answerBytesMax bounds what is read of an HTTP answer.
 	answerBytesMax = 64 << 10
+
+	// exitFailed, exitUnknown and exitNoLeader are exit codes: not done, not
+	// known to be done, and done but there is no leader.
+	exitFailed   = 1
+	exitUnknown  = 2
+	exitNoLeader = 3
+
+	// askDialTimeout bounds how long members and status wait for a connection,
+	// askWithin for an answer: longer than a node takes to change its members.
+	askDialTimeout = 3 * time.Second
+	askWithin      = 40 * time.Second
+	// statusWithin bounds how long status waits for what one node says of itself.
+	statusWithin = 3 * time.Second
+	// skewRemarkMS is from which difference between two clocks on status remarks it.
+	skewRemarkMS = 500
 )

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+	"github.com/spf13/cobra"
+)
+
+// askFlags say which node a command asks, and how it answers.
+type askFlags struct {
+	addrs    addresses
+	password string
+	json     bool
+}
+
+func (f *askFlags) register(cmd *cobra.Command) {
+	f.addrs = addresses{{"127.0.0.1", clientPortDefault}}
+	flags := cmd.PersistentFlags()
+	flags.Var(&f.addrs, "addr", "where clients connect to a node; of several, the first that answers is asked")
+	flags.StringVar(&f.password, "password", "", "the password of the nodes; better set as "+variable("password")+", since others can read a command line")
+	flags.BoolVar(&f.json, "json", false, "print JSON instead of a table")
+}
+
+// addresses is a list of nodes' addresses.
+type addresses []address
+
+func (a *addresses) Type() string { return "host:port,…" }
+
+func (a *addresses) String() string {
+	var text []string
+	for _, one := range *a {
+		text = append(text, one.String())
+	}
+	return strings.Join(text, ",")
+}
+
+func (a *addresses) Set(text string) error {
+	var list addresses
+	for part := range strings.SplitSeq(text, ",") {
+		parsed, err := parseAddress(strings.TrimSpace(part))
+		if err != nil {
+			return err
+		}
+		if parsed.host == "" {
+			parsed.host = "127.0.0.1"
+		}
+		list = append(list, parsed)
+	}
+	*a = list
+	return nil
+}
+
+// asked is a connection to one node.
+type asked struct {
+	addr string
+	conn *redis.Client
+}
+
+func (f *askFlags) dial(addr string) *asked {
+	return &asked{addr, redis.NewClient(&redis.Options{
+		Addr: addr, Password: f.password, Protocol: 3, MaxRetries: -1, DialerRetries: 1, PoolSize: 1, DisableIdentity: true,
+		DialTimeout: askDialTimeout, ReadTimeout: askWithin, WriteTimeout: askDialTimeout, ContextTimeoutEnabled: true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})}
+}
+
+// libraryLog leads what go-redis has to say to the debug level.
+type libraryLog struct{}
+
+func (libraryLog) Printf(_ context.Context, format string, args ...any) {
+	slog.Debug(fmt.Sprintf(format, args...))
+}
+
+func (a *asked) close() { a.conn.Close() }
+
+// open connects to the first node that answers.
+func (f *askFlags) open(ctx context.Context) (*asked, error) {
+	var failures []string
+	for _, addr := range f.addrs {
+		a := f.dial(addr.String())
+		err := a.conn.Ping(ctx).Err()
+		if err == nil || answered(err) {
+			return a, nil // what it answers, the question itself will show
+		}
+		a.close()
+		failures = append(failures, fmt.Sprintf("%s (%v)", a.addr, plainly(err)))
+	}
+	return nil, &failure{code: exitFailed, text: "no node answers at " + strings.Join(failures, " nor at ") +
+		"; give the address of one with --addr"}
+}
+
+// answered reports whether an error is a server's reply.
+func answered(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply)
+}
+
+// plainly is an error of the network without what go-redis puts before it.
+func plainly(err error) error {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
+		if !strings.Contains(err.Error(), ": ") {
+			break
+		}
+		err = inner
+	}
+	return err
+}
+
+// do asks the node one thing.
+func (a *asked) do(ctx context.Context, words ...string) (any, error) {
+	args := make([]any, len(words))
+	for i, word := range words {
+		args[i] = word
+	}
+	value, err := a.conn.Do(ctx, args...).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, a.explain(err)
+	}
+	return value, nil
+}
+
+// explain turns a node's error into what a person can do about it.
+func (a *asked) explain(err error) error {
+	text := err.Error()
+	code, rest, _ := strings.Cut(text, " ")
+	password := "give the right one as " + variable("password") + " or --password"
+	switch {
+	case !answered(err):
+		return &failure{exitUnknown, fmt.Sprintf("the node at %s has not answered, and may or may not have done it: %v; look with \"kvorum status\"", a.addr, plainly(err))}
+	case code == "WRONGPASS":
+		return &failure{exitFailed, fmt.Sprintf("the node at %s refuses the password; %s", a.addr, password)}
+	case code == "NOAUTH":
+		return &failure{exitFailed, fmt.Sprintf("the node at %s asks for a password; %s", a.addr, password)}
+	case code == "LOADING":
+		return &failure{exitFailed, fmt.Sprintf("the node at %s is starting or waits for others (%s); ask another, or try again", a.addr, rest)}
+	case code == "UNCERTAIN":
+		return &failure{exitUnknown, rest}
+	case strings.HasPrefix(text, "ERR unknown command"):
+		return &failure{exitFailed, fmt.Sprintf("what answers at %s is no Kvorum node: %s", a.addr, rest)}
+	case code == "ERR":
+		return &failure{exitFailed, "refused: " + rest}
+	}
+	return &failure{exitFailed, text}
+}
+
+// failure is an error with its own exit code.
+type failure struct {
+	code int
+	text string
+}
+
+func (f *failure) Error() string { return f.text }
+
+// plain turns a reply of RESP3 into what JSON can say.
+func plain(value any) any {
+	switch v := value.(type) {
+	case map[any]any:
+		m := make(map[string]any, len(v))
+		for key, one := range v {
+			m[fmt.Sprint(key)] = plain(one)
+		}
+		return m
+	case []any:
+		list := make([]any, len(v))
+		for i, one := range v {
+			list[i] = plain(one)
+		}
+		return list
+	}
+	return value
+}
+
+// decodeReply reads a reply into a struct by its JSON names.
+func decodeReply(value, into any) error {
+	encoded, err := json.Marshal(plain(value))
+	if err == nil {
+		err = json.Unmarshal(encoded, into)
+	}
+	if err != nil {
+		return fmt.Errorf("read the node's answer: %w", err)
+	}
+	return nil
+}
+
+func printJSON(out io.Writer, value any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}

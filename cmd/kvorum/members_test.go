@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kvorum/kvorum/internal/oracle"
+)
+
+// kvorum runs the program in this process and returns what it printed.
+func kvorum(t *testing.T, args ...string) (out string, err error) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	err = run(t.Context(), args, &stdout, &stderr)
+	return stdout.String(), err
+}
+
+// wantFailure holds a failure's text and exit code against what is expected.
+func wantFailure(t *testing.T, err error, code int, parts ...string) {
+	t.Helper()
+	var own *failure
+	if !errors.As(err, &own) || own.code != code {
+		t.Fatalf("ended with %v, want exit code %d", err, code)
+	}
+	for _, part := range parts {
+		if !strings.Contains(own.text, part) {
+			t.Errorf("said %q, want %q in it", own.text, part)
+		}
+	}
+}
+
+// nobody is an address at which nothing listens.
+func nobody(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestWhatCannotBeAskedIsExplained(t *testing.T) {
+	away := nobody(t)
+	for _, command := range []string{"status", "members list", "members add h:1", "members remove n1", "members promote n1", "members demote n1", "members transfer"} {
+		_, err := kvorum(t, append(strings.Fields(command), "--addr", away)...)
+		wantFailure(t, err, exitFailed, "no node answers at "+away, "connection refused", "--addr")
+	}
+	redis := oracle.Start(t, oracle.Options{Port: true}).Addr
+	_, err := kvorum(t, "members", "list", "--addr", away+","+redis)
+	wantFailure(t, err, exitFailed, "what answers at "+redis+" is no Kvorum node")
+	for _, args := range [][]string{{"members", "remove"}, {"members", "add", "a", "b"}, {"members", "transfer", "a", "b"}, {"status", "x"}, {"members", "list", "--addr", "x"}} {
+		if _, err := kvorum(t, args...); err == nil {
+			t.Errorf("%v was taken", args)
+		}
+	}
+}
+
+// A node that takes the question and is never heard again may have done it.
+func TestAChangeWithoutAnAnswerIsNotSaidToHaveFailed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go answerUntil(conn, "raft")
+		}
+	}()
+	_, err = kvorum(t, "members", "remove", "n2", "--addr", l.Addr().String())
+	wantFailure(t, err, exitUnknown, "may or may not have done it", "kvorum status")
+}
+
+// answerUntil answers +PONG to every command until one has the word, and ends.
+func answerUntil(conn net.Conn, word string) {
+	defer conn.Close()
+	buf := make([]byte, 4096)
+	for {
+		n, err := conn.Read(buf)
+		if err != nil || strings.Contains(string(buf[:n]), word) {
+			return
+		}
+		// HELLO is refused, as an old server would: go-redis goes on without it.
+		answer := strings.Repeat("+PONG\r\n", strings.Count(string(buf[:n]), "*"))
+		if strings.Contains(strings.ToLower(string(buf[:n])), "hello") {
+			answer = "-ERR unknown command\r\n"
+		}
+		if _, err := conn.Write([]byte(answer)); err != nil {
+			return
+		}
+	}
+}
+
+func TestStatusAndMembersShowAWholeCluster(t *testing.T) {
+	t.Setenv("KVORUM_REQUIREPASS", "secret")
+	r := startLocal(t, t.TempDir(), freePorts(t, 3))
+	r.awaitAllReady()
+	_, err := kvorum(t, "status", "--addr", r.addr(0))
+	wantFailure(t, err, exitFailed, "asks for a password", "KVORUM_PASSWORD")
+	_, err = kvorum(t, "members", "promote", "n1", "--addr", r.addr(0), "--password", "guess")
+	wantFailure(t, err, exitFailed, "refuses the password", "KVORUM_PASSWORD")
+	t.Setenv("KVORUM_PASSWORD", "secret")
+	leader := r.awaitLeader()
+	out, err := kvorum(t, "members", "list", "--addr", nobody(t)+","+r.addr(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for node := range 3 {
+		role := "voter"
+		if node == leader {
+			role = "leader"
+		}
+		line := fmt.Sprintf(`(?m)^n%d +%s +%s +127\.0\.0\.1:\d+ +yes +\d+ +[0-9a-f]{8}$`, node+1, role, regexp.QuoteMeta(r.addr(node)))
+		if !regexp.MustCompile(line).MatchString(out) {
+			t.Errorf("no line like %s in\n%s", line, out)
+		}
+	}
+	out, err = kvorum(t, "status", "--addr", r.addr(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("n%d leads in term ", leader+1); !strings.Contains(out, want) || strings.Count(out, "127.0.0.1:") != 3 {
+		t.Errorf("status says\n%s", out)
+	}
+	out, err = kvorum(t, "status", "--json", "--addr", r.addr(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found clusterStatus
+	if err := json.Unmarshal([]byte(out), &found); err != nil || len(found.Nodes) != 3 || !strings.HasPrefix(found.Leader, fmt.Sprintf("n%d@", leader+1)) {
+		t.Errorf("status --json: %v, %+v", err, found)
+	}
+	for _, n := range found.Nodes {
+		own, ok := n.Own.(map[string]any)
+		if !ok || own["id"] != n.Known.ID || own["snapshots-installed-again"] == nil || own["applied-index"] == nil {
+			t.Errorf("%s told %v", n.Known.ID, n.Own)
+		}
+	}
+	down := (leader + 1) % 3
+	r.signal(down, syscall.SIGKILL)
+	eventually(t, 20*time.Second, func() error {
+		out, err := kvorum(t, "status", "--addr", r.addr(leader))
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(out, "unreachable") || !strings.Contains(out, fmt.Sprintf("n%d: told nothing itself", down+1)) {
+			return fmt.Errorf("status says\n%s", out)
+		}
+		return nil
+	})
+	r.signal((leader+2)%3, syscall.SIGKILL)
+	eventually(t, 20*time.Second, func() error {
+		_, err := kvorum(t, "status", "--addr", r.addr(leader))
+		var own *failure
+		if !errors.As(err, &own) || own.code != exitNoLeader {
+			return fmt.Errorf("without a majority: %v", err)
+		}
+		return nil
+	})
+}

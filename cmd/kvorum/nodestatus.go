@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/kvorum/kvorum/fsm/member"
+)
+
+// nodeStatus is RAFT STATUS as a node answers it: its own figures, and what it
+// knows of the others.
+type nodeStatus struct {
+	ID             string         `json:"id"` // id@incarnation
+	Cluster        string         `json:"cluster"`
+	State          string         `json:"state"`
+	Ready          truth          `json:"ready"`
+	Term           uint64         `json:"term"`
+	Leader         *string        `json:"leader"`
+	LastContactMS  *int64         `json:"last-contact-ms"`
+	LastIndex      uint64         `json:"last-log-index"`
+	CommitIndex    uint64         `json:"commit-index"`
+	AppliedIndex   uint64         `json:"applied-index"`
+	SnapshotIndex  uint64         `json:"snapshot-index"`
+	SnapshotsTaken uint64         `json:"snapshots-taken"`
+	Installed      uint64         `json:"snapshots-installed"`
+	InstalledAgain uint64         `json:"snapshots-installed-again"`
+	Servers        []memberStatus `json:"servers"`
+}
+
+// memberStatus is one server as another one knows it.
+type memberStatus struct {
+	ID          string   `json:"id"`
+	NodeID      string   `json:"node-id"`
+	Suffrage    string   `json:"suffrage"`
+	ClientAddr  *string  `json:"client-address"`
+	PeerAddr    string   `json:"peer-address"`
+	Reachable   truth    `json:"reachable"`
+	StoredIndex *uint64  `json:"stored-index"`
+	RoundTripMS *float64 `json:"round-trip-ms"`
+	ClockSkewMS *float64 `json:"clock-skew-ms"`
+}
+
+// status asks a node what it knows. Fields that this program does not know are
+// in raw.
+func (a *asked) status(ctx context.Context) (s nodeStatus, raw any, err error) {
+	value, err := a.do(ctx, "raft", "status")
+	if err != nil {
+		return s, nil, err
+	}
+	return s, plain(value), decodeReply(value, &s)
+}
+
+// truth is a 0 or 1 of RESP, and a boolean of JSON.
+type truth bool
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *truth) UnmarshalJSON(text []byte) error {
+	*t = string(text) == "1" || string(text) == "true"
+	return nil
+}
+
+func (s *nodeStatus) leader() string {
+	if s.Leader == nil {
+		return ""
+	}
+	return *s.Leader
+}
+
+// behind is how many entries a server that has stored so many lacks of what
+// the asked node knows to be committed.
+func (s *nodeStatus) behind(stored *uint64) string {
+	if stored == nil {
+		return "?"
+	}
+	return fmt.Sprint(s.CommitIndex - min(s.CommitIndex, *stored))
+}
+
+// role is what a server is in the cluster.
+func (s *nodeStatus) role(m *memberStatus) string {
+	if m.ID == s.leader() {
+		return "leader"
+	}
+	return m.Suffrage
+}
+
+// name is a server's id, in full where two have the same.
+func (s *nodeStatus) name(server string) string {
+	for _, m := range s.Servers {
+		if m.ID != server && member.ID(m.ID) == member.ID(server) {
+			return server
+		}
+	}
+	return member.ID(server)
+}
+
+func orDash(text *string) string {
+	if text == nil || *text == "" {
+		return "-"
+	}
+	return *text
+}
+
+func yesNo(t truth) string {
+	if t {
+		return "yes"
+	}
+	return "no"
+}
+
+func milliseconds(ms *float64) string {
+	if ms == nil {
+		return "-"
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", *ms), ".0") + "ms"
+}

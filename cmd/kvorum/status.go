@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+)
+
+func statusCommand() *cobra.Command {
+	var flags askFlags
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show who leads, and how every node stands",
+		Long: "Show who leads, and how every node stands.\n\nThe first node of --addr that answers tells who the others are, and each is then asked itself. " +
+			"What a node does not tell, because it is not reached from here, is shown as the asked one knows it.\n" +
+			"Exit codes: 0 a leader is known, 1 no answer, 3 no leader is known.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return showStatus(cmd.Context(), &flags, cmd.OutOrStdout())
+		},
+	}
+	flags.register(cmd)
+	return cmd
+}
+
+// clusterStatus is what "kvorum status" has found out.
+type clusterStatus struct {
+	Cluster string       `json:"cluster"`
+	Asked   string       `json:"asked"`  // the node that told who there is
+	Leader  string       `json:"leader"` // "" for none
+	Term    uint64       `json:"term"`
+	Nodes   []*foundNode `json:"nodes"`
+
+	asked nodeStatus
+}
+
+// foundNode is one member: as the asked node knows it, and as it says itself.
+type foundNode struct {
+	Known memberStatus `json:"known"`
+	Error string       `json:"error,omitempty"`  // why it did not tell anything itself
+	Own   any          `json:"status,omitempty"` // what it told
+	own   *nodeStatus
+}
+
+func showStatus(ctx context.Context, f *askFlags, out io.Writer) error {
+	found, err := findStatus(ctx, f)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		err = printJSON(out, found)
+	} else {
+		err = found.print(out)
+	}
+	if err == nil && found.Leader == "" {
+		err = &failure{exitNoLeader, "no leader is known: nothing can be written, and nothing but READONLY connections can read, until a majority of the voters is in touch"}
+	}
+	return err
+}
+
+func findStatus(ctx context.Context, f *askFlags) (*clusterStatus, error) {
+	node, err := f.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer node.close()
+	s, raw, err := node.status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := &clusterStatus{Cluster: s.Cluster, Asked: s.ID, Leader: s.leader(), Term: s.Term, asked: s}
+	var asking sync.WaitGroup
+	for _, m := range s.Servers {
+		n := &foundNode{Known: m}
+		found.Nodes = append(found.Nodes, n)
+		if m.ID == s.ID {
+			n.Own, n.own = raw, &s
+			continue
+		}
+		asking.Go(func() { f.askItself(ctx, n) })
+	}
+	asking.Wait()
+	return found, nil
+}
+
+// askItself asks a node at the address that clients are told, and at those of
+// --addr, since the first may not be one that is reached from here.
+func (f *askFlags) askItself(ctx context.Context, n *foundNode) {
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
+	defer cancel()
+	var addrs []string
+	if n.Known.ClientAddr != nil {
+		addrs = append(addrs, *n.Known.ClientAddr)
+	}
+	for _, addr := range f.addrs {
+		addrs = append(addrs, addr.String())
+	}
+	n.Error = "it has no address for clients yet"
+	for i, addr := range addrs {
+		if slices.Contains(addrs[:i], addr) {
+			continue
+		}
+		node := f.dial(addr)
+		s, raw, err := node.status(ctx)
+		node.close()
+		switch {
+		case err == nil && s.ID == n.Known.ID:
+			n.Own, n.own, n.Error = raw, &s, ""
+			return
+		case i > 0 || n.Known.ClientAddr == nil: // an address of --addr, which may be any node's
+		case err == nil:
+			n.Error = fmt.Sprintf("%s answers at %s", s.ID, addr)
+		default:
+			n.Error = err.Error()
+		}
+	}
+}
+
+func (c *clusterStatus) print(out io.Writer) error {
+	leader := "nobody"
+	if c.Leader != "" {
+		leader = c.asked.name(c.Leader)
+	}
+	voters := 0
+	for _, n := range c.Nodes {
+		if n.Known.Suffrage == "voter" {
+			voters++
+		}
+	}
+	fmt.Fprintf(out, "cluster %s: %s leads in term %d; %d members, %d of them voters; as %s knows it\n\n",
+		c.Cluster, leader, c.Term, len(c.Nodes), voters, c.asked.name(c.asked.ID))
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tROLE\tSTATE\tREADY\tTERM\tLAST\tCOMMIT\tAPPLIED\tBEHIND\tRTT\tSKEW\tSNAPSHOT\tINSTALLS\tCLIENTS")
+	for _, n := range c.Nodes {
+		fmt.Fprintln(table, strings.Join(c.row(n), "\t"))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, remark := range c.remarks() {
+		if _, err := fmt.Fprintln(out, remark); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *clusterStatus) row(n *foundNode) []string {
+	m := &n.Known
+	state, ready, figures, snapshot, installs := "?", "?", []string{"?", "?", "?", "?"}, "?", "?"
+	if !m.Reachable {
+		state = "unreachable"
+	}
+	if m.StoredIndex != nil {
+		figures[1] = fmt.Sprint(*m.StoredIndex)
+	}
+	behind := c.asked.behind(m.StoredIndex)
+	if s := n.own; s != nil {
+		state, ready = s.State, yesNo(s.Ready)
+		figures = []string{fmt.Sprint(s.Term), fmt.Sprint(s.LastIndex), fmt.Sprint(s.CommitIndex), fmt.Sprint(s.AppliedIndex)}
+		behind = c.asked.behind(&s.AppliedIndex)
+		snapshot, installs = fmt.Sprint(s.SnapshotIndex), fmt.Sprint(s.Installed)
+		if s.InstalledAgain > 0 {
+			installs += fmt.Sprintf(" (%d again)", s.InstalledAgain)
+		}
+	}
+	row := append([]string{c.asked.name(m.ID), c.asked.role(m), state, ready}, figures...)
+	return append(row, behind, milliseconds(m.RoundTripMS), milliseconds(m.ClockSkewMS), snapshot, installs, orDash(m.ClientAddr))
+}
+
+// remarks say what is not as it should be.
+func (c *clusterStatus) remarks() []string {
+	var remarks []string
+	say := func(n *foundNode, format string, args ...any) {
+		if len(remarks) == 0 {
+			remarks = append(remarks, "")
+		}
+		remarks = append(remarks, c.asked.name(n.Known.ID)+": "+fmt.Sprintf(format, args...))
+	}
+	for _, n := range c.Nodes {
+		if n.own == nil {
+			say(n, "told nothing itself: %s", n.Error)
+			continue
+		}
+		if leader := n.own.leader(); leader != c.Leader {
+			if leader == "" {
+				leader = "nobody"
+			}
+			say(n, "says that %s leads", c.asked.name(leader))
+		}
+		if n.own.InstalledAgain > 0 {
+			say(n, "has received snapshots again and again (%d times soon after another): it does not catch up by the log; look at its disk and its network", n.own.InstalledAgain)
+		}
+		if skew := n.Known.ClockSkewMS; skew != nil && (*skew > skewRemarkMS || *skew < -skewRemarkMS) {
+			say(n, "its clock differs by %s from that of %s; let both follow a time server", milliseconds(skew), c.asked.name(c.asked.ID))
+		}
+	}
+	return remarks
+}
