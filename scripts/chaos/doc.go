@@ -1,10 +1,11 @@
 // Command chaos breaks a real three-node cluster on this machine on purpose,
 // under load, and says whether anything promised was broken: it kills leaders
-// (kill -9), pauses them (SIGSTOP), and kills all nodes at once, while clients
-// of every node count with INCR and read what others have counted. It also
-// measures what an idle cluster costs.
+// (kill -9), pauses them (SIGSTOP), kills all nodes at once, has leaders hand
+// over and nodes restart one after the other, while clients of every node count
+// with INCR and read what others have counted. It also measures what an idle
+// cluster costs.
 //
-//	go run ./scripts/chaos -kills 100 -pauses 200 -blackouts 20 -idle
+//	go run ./scripts/chaos -kills 100 -pauses 200 -blackouts 20 -handovers 50 -rolling 20 -idle
 //
 // A counter proves both directions: a lost write makes it jump back, a doubled
 // one makes it jump ahead. What a client was not told (its own node died) may

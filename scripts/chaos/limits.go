@@ -14,6 +14,12 @@ const (
 	// retryPause keeps clients of a dead node from spinning.
 	retryPause = 20 * time.Millisecond
 
+	// turnPause keeps the clients of a stopping node from spinning, should all
+	// nodes refuse.
+	turnPause = time.Millisecond
+	// awayFor is how long they stay with another node.
+	awayFor = time.Second
+
 	// pauseMin and pauseMax are on both sides of an election time-out, and
 	// below the write time-out.
 	pauseMin = 200 * time.Millisecond

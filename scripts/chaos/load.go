@@ -16,7 +16,9 @@ import (
 
 // load is the clients of all nodes.
 type load struct {
+	cluster *cluster
 	writers []*writer
+	rolling bool // a node that stops ends its connections, having answered all that it has read
 	tally   *tally
 	stopped atomic.Bool
 	running sync.WaitGroup
@@ -29,16 +31,20 @@ type writer struct {
 	client  client.Conn
 	acked   atomic.Int64 // the largest number it was answered
 	unknown int64        // commands since then that got no certain answer
+	away    time.Time    // since when it goes through another node, which has not stopped
 }
 
-// startLoad starts so many writers, and one reader, for each node. name keeps
-// the keys of one run apart from another's.
-func startLoad(c *cluster, name string, clients int, t *tally) *load {
-	l := &load{tally: t}
+// startLoad starts so many writers, and one reader, for each node. The title
+// keeps the keys of one run apart from another's.
+func startLoad(c *cluster, r rounds, clients int, t *tally) *load {
+	l := &load{cluster: c, tally: t, rolling: r.rolling}
 	for _, n := range c.nodes {
 		for i := range clients {
-			l.writers = append(l.writers, &writer{node: n, key: fmt.Sprintf("%s:%s:%d", name, n.id, i), client: client.Conn{Addr: n.addr}})
+			l.writers = append(l.writers, &writer{node: n, key: fmt.Sprintf("%s:%s:%d", r.title, n.id, i), client: client.Conn{Addr: n.addr}})
 		}
+	}
+	if r.rolling {
+		startRollers(c, r.title, l)
 	}
 	for _, w := range l.writers {
 		l.running.Go(func() { l.write(w) })
@@ -60,6 +66,11 @@ func (l *load) write(w *writer) {
 	for !l.stopped.Load() {
 		began := time.Now()
 		answer, err := w.client.Do("INCR", w.key)
+		if l.rolling && err != nil {
+			l.turn(&w.client)
+			w.away = time.Now()
+			continue
+		}
 		if err != nil || answer.IsError() {
 			w.unknown += l.failed(w.node, answer, err)
 			time.Sleep(retryPause)
@@ -74,7 +85,28 @@ func (l *load) write(w *writer) {
 		}
 		w.acked.Store(got)
 		w.unknown = 0
+		w.goHome()
 		l.tally.wrote(w.node, time.Since(began))
+	}
+}
+
+// turn has a client whose connection has ended go on through the next node. The
+// command has not been carried out: a node that stops answers what it has read.
+func (l *load) turn(c *client.Conn) {
+	for i, n := range l.cluster.nodes {
+		if n.addr == c.Addr {
+			c.Addr = l.cluster.nodes[(i+1)%len(l.cluster.nodes)].addr
+			break
+		}
+	}
+	time.Sleep(turnPause)
+}
+
+// goHome has a writer go through its own node again after a while.
+func (w *writer) goHome() {
+	if w.client.Addr != w.node.addr && time.Since(w.away) > awayFor {
+		w.client.Close()
+		w.client.Addr = w.node.addr
 	}
 }
 
@@ -100,6 +132,10 @@ func (l *load) read(n *node) {
 		w := l.writers[rand.IntN(len(l.writers))]
 		floor := w.acked.Load()
 		answer, err := c.Do("GET", w.key)
+		if l.rolling && err != nil {
+			l.turn(&c)
+			continue
+		}
 		if err != nil || answer.IsError() {
 			l.failed(n, answer, err)
 			time.Sleep(retryPause)

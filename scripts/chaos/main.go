@@ -24,6 +24,8 @@ func run(ctx context.Context) error {
 	kills := flag.Int("kills", 0, "rounds of kill -9 of the leader")
 	pauses := flag.Int("pauses", 0, "rounds of SIGSTOP and SIGCONT of the leader")
 	blackouts := flag.Int("blackouts", 0, "rounds of kill -9 of all nodes at once")
+	handovers := flag.Int("handovers", 0, "rounds of a clean hand-over by the leader")
+	rolling := flag.Int("rolling", 0, "rolling restarts of all nodes, one after the other")
 	measureIdle := flag.Bool("idle", false, "measure an idle cluster")
 	keys := flag.Int("snapshot", 0, "fill in this many keys, and measure writes beside a snapshot")
 	clients := flag.Int("clients", 2, "writers for each node")
@@ -65,9 +67,11 @@ func run(ctx context.Context) error {
 	}
 	kept := true
 	for _, r := range []rounds{
-		{"kill -9 of the leader", *kills, killLeader, false},
-		{"pause of the leader", *pauses, pauseLeader, false},
-		{"kill -9 of all nodes", *blackouts, killAll, true},
+		{title: "hand-over by the leader", count: *handovers, fault: handOver},
+		{title: "rolling restart of a node", count: *rolling * nodeCount, fault: rollNext(), rolling: true},
+		{title: "kill -9 of the leader", count: *kills, fault: killLeader},
+		{title: "pause of the leader", count: *pauses, fault: pauseLeader},
+		{title: "kill -9 of all nodes", count: *blackouts, fault: killAll, errorsAllowed: true},
 	} {
 		if r.count == 0 {
 			continue

@@ -17,12 +17,13 @@ type rounds struct {
 	count         int
 	fault         fault
 	errorsAllowed bool // no majority is left: every client may hear errors
+	rolling       bool // nodes stop cleanly: clients reconnect, and hear no error
 }
 
 // run returns whether every promise was kept.
 func (r rounds) run(ctx context.Context, c *cluster, clients int) (kept bool, err error) {
 	t := &tally{}
-	l := startLoad(c, r.title, clients, t)
+	l := startLoad(c, r, clients, t)
 	for i := range r.count {
 		if err = r.round(ctx, c, t); err != nil {
 			err = fmt.Errorf("%s, round %d: %w", r.title, i+1, err)

@@ -38,6 +38,22 @@ func (t *tally) refused(n *node, answer string, err error) {
 	fmt.Fprintf(os.Stderr, "ERROR: through %s: %s %v\n", n.id, answer, err)
 }
 
+// failedThrough counts an error that a client which tries again by itself got.
+func (t *tally) failedThrough(what string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.errors++
+	fmt.Fprintf(os.Stderr, "ERROR: through %s: %v\n", what, err)
+}
+
+// took notes an answered write, whichever node answered it.
+func (t *tally) took(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.writes++
+	t.slowest = max(t.slowest, d)
+}
+
 func (t *tally) wrote(n *node, took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
