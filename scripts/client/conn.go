@@ -70,6 +70,9 @@ func (c *Conn) exchange(words []string) (reply.Value, error) {
 	return corpus.ReadReply(c.in)
 }
 
+// Connected reports whether the next Do needs no new connection.
+func (c *Conn) Connected() bool { return c.conn != nil }
+
 // Close ends the connection, if there is one; the next Do makes another.
 func (c *Conn) Close() {
 	if c.conn != nil {

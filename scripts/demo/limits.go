@@ -1,0 +1,41 @@
+package main
+
+import "time"
+
+const (
+	// frameEvery is how often the picture is drawn, progressEvery how often a
+	// line is printed instead where there is no terminal.
+	frameEvery    = 100 * time.Millisecond
+	progressEvery = 2 * time.Second
+
+	// pulseSpan is what one column of a sparkline stands for.
+	pulseSpan = 200 * time.Millisecond
+	// sparkWidthMax keeps sparklines short on wide terminals.
+	sparkWidthMax = 80
+
+	// watchEvery is how often a node is asked for its state, watchWithin how
+	// long it may take to answer before it counts as silent.
+	watchEvery  = 50 * time.Millisecond
+	watchWithin = time.Second
+
+	// requestWithin bounds a client's request: above the nodes' write timeout
+	// (5 s), so that it is the node that answers.
+	requestWithin = 8 * time.Second
+	// retryPause keeps clients of a dead node from spinning.
+	retryPause = 20 * time.Millisecond
+
+	// calm is how long the cluster is left alone before a fault, and settle
+	// after the writes go on, so that a person sees both.
+	calm   = 2 * time.Second
+	settle = time.Second
+	// newLeaderWithin bounds the wait for another leader.
+	newLeaderWithin = 30 * time.Second
+	// verdictWithin bounds the recovery and the reading at the end.
+	verdictWithin = 60 * time.Second
+
+	killsDefault = 5
+	killsMax     = 10_000
+	portDefault  = 7379
+	portMin      = 1024
+	portMax      = 65000
+)
