@@ -14,7 +14,8 @@ import (
 // admit is the leader's side of joining. It is safe to repeat, by this leader
 // or by the next: every step starts from the committed configuration.
 //
-//	asker in the configuration, elsewhere    its new address is taken over, unless it still runs at
+//	asker in the configuration, outdated     refused: its data directory is an old copy
+//	…, elsewhere                             its new address is taken over, unless it still runs at
 //	                                         the old one: then the asker's directory is a copy
 //	…, a voter                               nothing to do
 //	…, no voter                              promoted once it has caught up and stayed so, if it asks
@@ -69,10 +70,16 @@ func (s *Service) changed(ctx context.Context, a *attached, c Change) (Configura
 func (s *Service) admitMember(ctx context.Context, now Configuration, itself member.Server, q admitQuestion) (admitAnswer, error) {
 	a := s.attached.Load()
 	answer := admitAnswer{Cluster: s.endpoint.Cluster(), Server: true, Voter: itself.Voter}
-	if q.Chosen && q.PeerAddr != itself.PeerAddr {
+	moved := q.Chosen && q.PeerAddr != itself.PeerAddr
+	if moved {
 		if err := s.judgeMove(ctx, now, itself, q); err != nil {
 			return admitAnswer{}, err
 		}
+	}
+	if seen := a.replicated.Boot(q.Server); q.Resumes && q.Boot <= seen {
+		return admitAnswer{}, &Refused{outdatedText(q, seen)}
+	}
+	if moved {
 		was := itself.PeerAddr
 		itself.PeerAddr = q.PeerAddr
 		var err error

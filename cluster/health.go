@@ -75,6 +75,7 @@ func (s *Service) Health(server string) (Health, bool) {
 func (s *Service) watch() {
 	for s.pause(s.ctx, watchEvery) {
 		s.look()
+		s.removeDead()
 	}
 }
 
@@ -101,6 +102,7 @@ func (s *Service) look() {
 	before := s.health.servers
 	s.health.servers = found
 	s.health.mu.Unlock()
+	s.noteAbsent(found)
 	for server, h := range found {
 		if was, known := before[server]; known && was.Reachable != h.Reachable {
 			s.logger.Info("a peer's reachability has changed", slog.String("server", server), slog.Bool("reachable", h.Reachable))

@@ -38,7 +38,7 @@ func (w *world) copyDisk(from, to string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	w.ids = append(w.ids, to)
-	w.disks[to] = &disk{identity: d.identity, hasState: d.hasState, known: slices.Clone(d.known)}
+	w.disks[to] = &disk{identity: d.identity, boot: d.boot, hasState: d.hasState, known: slices.Clone(d.known)}
 }
 
 // ends waits for a process that has to end by itself, and checks why.
@@ -201,4 +201,29 @@ func TestAServerWithTheAddressOfAnotherIsNotAdmitted(t *testing.T) {
 			t.Errorf("nobody says so:\n%s", strings.Join(w.messages, "\n"))
 		}
 	})
+}
+
+func TestAnOldCopyOfADirectoryIsRefused(t *testing.T) {
+	for _, elsewhere := range []bool{false, true} {
+		inCluster(t, func(w *world) {
+			w.copyDisk("n3", "copy") // a backup
+			for range 2 {            // the original goes on
+				w.crash("n3")
+				<-w.start("n3").done
+			}
+			w.crash("n3")
+			if elsewhere {
+				w.with["copy"] = chosen
+			} else {
+				w.addr["copy"] = "n3:1"
+			}
+			w.start("copy").ends("n3@3 comes with boot number 2, and the cluster has seen boot 3", "restored from a backup", "empty data directory")
+			w.crash("copy")
+			w.start("n3")
+			w.becomes("n1 n2 n3")
+			if got := w.at("n3@3"); got != "n3:1" {
+				t.Errorf("it is at %s", got)
+			}
+		})
+	}
 }

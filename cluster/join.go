@@ -101,7 +101,7 @@ func (s *Service) resume(ctx context.Context, known []member.Server) error {
 	r := &report{service: s}
 	for {
 		within, cancel := context.WithTimeout(ctx, resumeWithin)
-		_, err := s.askAdmit(within, admitQuestion{})
+		_, err := s.askAdmit(within, admitQuestion{Resumes: true})
 		cancel()
 		var no *Refused
 		switch {
@@ -120,6 +120,11 @@ func (s *Service) resume(ctx context.Context, known []member.Server) error {
 func copiedText(server, addr string) string {
 	return fmt.Sprintf("another process runs as %s at %s: this data directory is a copy of that one's, or was started twice. "+
 		"A copy must not run: stop this one; a further server starts with an empty directory, an id of its own and --join", server, addr)
+}
+
+func outdatedText(q admitQuestion, seen uint64) string {
+	return fmt.Sprintf("%s comes with boot number %d, and the cluster has seen boot %d of it: its data directory is an old copy, or was restored from a backup. "+
+		"It may lack writes that this server has acknowledged, and must not run: start it with an empty data directory and --join, and it joins as a new one", q.Server, q.Boot, seen)
 }
 
 // processAt asks who runs at an address; runs says that it is that server,
@@ -142,7 +147,7 @@ func (s *Service) processAt(ctx context.Context, server, addr string) (process s
 // that we know, or whichever member passes it on.
 func (s *Service) askAdmit(ctx context.Context, q admitQuestion) (admitAnswer, error) {
 	q.Server, q.PeerAddr, q.Chosen, q.Process = s.server, s.cfg.Advertise, s.cfg.Chosen, s.process
-	q.Explicit = s.joins() || len(s.cfg.Vault.Identity().Seeds) > 0
+	q.Boot, q.Explicit = s.cfg.Boot, s.joins() || len(s.cfg.Vault.Identity().Seeds) > 0
 	if own, ok := s.list.find(member.ID(s.server)); ok {
 		q.PeerAddr = own.PeerAddr // as a formation would have it
 	}

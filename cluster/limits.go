@@ -60,6 +60,9 @@ const (
 	leaderEvery = 10 * time.Millisecond
 	// watchEvery is how often the others are asked for their state (reachability, clock skew).
 	watchEvery = 5 * time.Second
+	// absentGap is how long an absence counts on without a look at it: a process
+	// that was paused has not seen that another was dead meanwhile.
+	absentGap = 3 * watchEvery
 	// watchTimeout bounds one such question.
 	watchTimeout = 2 * time.Second
 )

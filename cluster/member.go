@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"time"
 
 	"github.com/kvorum/kvorum/fsm/member"
 )
@@ -36,6 +37,16 @@ type Membership interface {
 	// Transfer hands leadership to a voter, "" being the one that is best
 	// placed; nil means that this member has been told so.
 	Transfer(ctx context.Context, server string) error
+}
+
+// Replicated is what the leader reads of the machine's state.
+type Replicated interface {
+	// Boot is the boot number under which a server has last registered, 0 if
+	// it never has.
+	Boot(server string) uint64
+	// RemoveDeadAfter is how long a server may be unreachable before it is
+	// removed, 0 for ever.
+	RemoveDeadAfter() time.Duration
 }
 
 // Configuration is a committed configuration.

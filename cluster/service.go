@@ -21,6 +21,7 @@ type Config struct {
 	Await     bool     // it waits to be invited, and never founds
 	Nonvoter  bool     // it joins to be a non-voter
 	Vault     Vault
+	Boot      uint64       // of this process: higher than that of any before it
 	Listener  net.Listener // the peer port
 	Dial      func(ctx context.Context, addr string) (net.Conn, error)
 	Advertise string           // host:port that other servers dial
@@ -66,12 +67,14 @@ type entering struct {
 type changing struct {
 	admitted chan struct{} // one token: who holds it may change the configuration
 	caughtUp map[string]look
+	absent   map[string]look // servers that do not answer; of the goroutine that watches
 }
 
 // attached is the running member.
 type attached struct {
 	member     Member
 	membership Membership
+	replicated Replicated
 }
 
 // Open opens the peer port. Until Attach, only questions of the first start
@@ -93,7 +96,7 @@ func Open(cfg Config) (*Service, error) {
 		opened:   make(chan struct{}),
 		handlers: make(chan struct{}, handlersMax),
 		entering: entering{binding: make(chan struct{}, 1), bound: make(chan struct{}, 1)},
-		changing: changing{admitted: make(chan struct{}, 1), caughtUp: map[string]look{}},
+		changing: changing{admitted: make(chan struct{}, 1), caughtUp: map[string]look{}, absent: map[string]look{}},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.endpoint = peer.Open(peer.Config{
@@ -132,13 +135,13 @@ func (s *Service) Server() string { return s.server }
 
 // Attach gives the service the member that Form made possible. From then on it
 // answers others' questions and watches them. It is called once.
-func (s *Service) Attach(m Member, ms Membership) {
+func (s *Service) Attach(m Member, ms Membership, r Replicated) {
 	s.ending.Lock()
 	defer s.ending.Unlock()
 	if s.ended {
 		return
 	}
-	s.attached.Store(&attached{m, ms})
+	s.attached.Store(&attached{m, ms, r})
 	s.running.Go(s.watch)
 }
 

@@ -128,6 +128,10 @@ type admitQuestion struct {
 	Server   string `json:"server"`
 	PeerAddr string `json:"peer_addr"`
 	Process  string `json:"process"`
+	Boot     uint64 `json:"boot"`
+	// Resumes says that the process has not registered its boot yet: it comes
+	// back, and its member is not open.
+	Resumes bool `json:"resumes,omitempty"`
 	// Joining says that the server has never held an entry or a promise, and so
 	// may be added, in place of an earlier server of its id.
 	Joining bool `json:"joining,omitempty"`

@@ -28,6 +28,7 @@ var errCrashed = errors.New("the process has crashed")
 type disk struct {
 	mu       sync.Mutex
 	identity member.Identity
+	boot     uint64
 	hasState bool
 	known    []member.Server        // the configuration in its log
 	onWrite  func(after bool) error // called before and after each
@@ -107,6 +108,7 @@ type group struct {
 	applied uint64
 	leading string // who was given leadership: it leads as long as it can
 	changes []string
+	boots   map[string]uint64
 }
 
 type world struct {
@@ -125,6 +127,8 @@ type world struct {
 	messages []string
 	dials    map[string]int
 	onDial   func(id string, n int)
+
+	removeDeadAfter time.Duration
 }
 
 // process is one run of a server.
@@ -200,9 +204,13 @@ func (w *world) start(id string) *process {
 	p.disk = w.disks[id]
 	w.running[id] = p
 	w.mu.Unlock()
+	p.disk.mu.Lock()
+	p.disk.boot++
+	boot := p.disk.boot
+	p.disk.mu.Unlock()
 	dial := w.net.Dialer(addr)
 	cfg := Config{
-		Members: w.list[id], Vault: p.disk, Listener: l, Advertise: addr, Logger: slog.New(&capture{w, id}),
+		Members: w.list[id], Vault: p.disk, Boot: boot, Listener: l, Advertise: addr, Logger: slog.New(&capture{w, id}),
 		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
 			if err := w.dialled(p); err != nil {
 				return nil, err
@@ -258,8 +266,21 @@ func (p *process) run(ctx context.Context) error {
 	p.mu.Lock()
 	p.opened = true
 	p.mu.Unlock()
-	p.service.Attach(fakeMember{p}, fakeMember{p})
+	p.world.register(start.Cluster, p)
+	p.service.Attach(fakeMember{p}, fakeMember{p}, fakeMember{p})
 	return p.service.Settle(ctx)
+}
+
+// register is what a process does first: it tells the log its boot.
+func (w *world) register(cluster string, p *process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if g := w.groups[cluster]; g != nil {
+		if g.boots == nil {
+			g.boots = map[string]uint64{}
+		}
+		g.boots[p.disk.Identity().Server] = p.service.cfg.Boot
+	}
 }
 
 // process returns the process that runs on a machine, nil for none.
@@ -492,6 +513,19 @@ func (m fakeMember) Transfer(_ context.Context, server string) error {
 		}
 		return errors.New("nobody to lead")
 	})
+}
+
+func (m fakeMember) Boot(server string) uint64 {
+	m.world.mu.Lock()
+	defer m.world.mu.Unlock()
+	g, _ := m.group()
+	return g.boots[server]
+}
+
+func (m fakeMember) RemoveDeadAfter() time.Duration {
+	m.world.mu.Lock()
+	defer m.world.mu.Unlock()
+	return m.world.removeDeadAfter
 }
 
 // capture keeps what the servers log.

@@ -106,7 +106,7 @@ func TestOnlyReplicatedSettingsAreValues(t *testing.T) {
 	for name := range v.All() {
 		names = append(names, name)
 	}
-	if !slices.Equal(names, []string{setting.ProtoMaxBulkLen}) {
+	if !slices.Equal(names, []string{setting.ProtoMaxBulkLen, setting.RemoveDeadAfter}) {
 		t.Errorf("values are %q", names)
 	}
 	clone := v.Clone()

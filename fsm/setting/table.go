@@ -40,6 +40,10 @@ type Row struct {
 // ProtoMaxBulkLen is the one setting that commands read while they are applied.
 const ProtoMaxBulkLen = "proto-max-bulk-len"
 
+// RemoveDeadAfter is how many seconds the leader lets a server be unreachable
+// before it removes it, 0 for ever.
+const RemoveDeadAfter = "remove-dead-after"
+
 // Table is every setting, ordered by name. Nothing may change it.
 var Table = []Row{
 	{Name: "appendfsync", Scope: Fixed, Kind: Word, Default: "always", Words: []string{"everysec", "always", "no"}},
@@ -66,6 +70,7 @@ var Table = []Row{
 	{Name: "protected-mode", Scope: Fixed, Kind: Bool, Default: "no"},
 	{Name: ProtoMaxBulkLen, Scope: Replicated, Kind: Memory, Default: "536870912", Min: 1 << 20, Max: 512 << 20},
 	{Name: "rdbchecksum", Scope: Fixed, Kind: Bool, Default: "yes"},
+	{Name: RemoveDeadAfter, Scope: Replicated, Kind: Integer, Default: "0", Max: 1<<31 - 1},
 	{Name: "requirepass", Scope: Node, Kind: Text, Secret: true},
 	{Name: "save", Scope: Fixed, Kind: Text},                                           // snapshots follow the log's growth, not a schedule
 	{Name: "stale-read-max", Scope: Node, Kind: Integer, Default: "0", Max: 1<<31 - 1}, // milliseconds, of READONLY; 0: any age

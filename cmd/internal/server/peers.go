@@ -3,9 +3,13 @@ package server
 import (
 	"context"
 	"errors"
+	"strconv"
+	"time"
 
 	"github.com/kvorum/kvorum/cluster"
+	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/fsm/setting"
 	"github.com/kvorum/kvorum/node"
 	"github.com/kvorum/kvorum/transport/peer"
 )
@@ -19,6 +23,7 @@ var (
 	_ node.Peers         = peers{}
 	_ cluster.Member     = seat{}
 	_ cluster.Membership = seat{}
+	_ cluster.Replicated = seat{}
 )
 
 // peers is a node's Peers, over the service.
@@ -138,4 +143,22 @@ func (s seat) Transfer(ctx context.Context, server string) error {
 		}
 		return s.node.TransferLeadershipTo(server)
 	}))
+}
+
+// Boot implements cluster.Replicated.
+func (s seat) Boot(server string) (boot uint64) {
+	s.node.View(func(m *fsm.Machine) {
+		if session, ok := m.Session(server); ok {
+			boot = session.Boot
+		}
+	})
+	return boot
+}
+
+// RemoveDeadAfter implements cluster.Replicated.
+func (s seat) RemoveDeadAfter() time.Duration {
+	var value string
+	s.node.View(func(m *fsm.Machine) { value, _ = m.Settings().Get(setting.RemoveDeadAfter) })
+	seconds, _ := strconv.ParseInt(value, 10, 32) // the table has checked it
+	return time.Duration(seconds) * time.Second
 }

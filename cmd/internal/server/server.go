@@ -146,7 +146,7 @@ func (s *Server) openPeers() error {
 	}
 	s.service, err = cluster.Open(cluster.Config{
 		Members: s.cfg.listed(), Join: s.cfg.Joining.At, Await: s.cfg.Joining.Await, Nonvoter: s.cfg.Joining.Nonvoter,
-		Vault: s.env.Disk, Listener: listener, Dial: s.env.DialPeer,
+		Vault: s.env.Disk, Boot: s.boot, Listener: listener, Dial: s.env.DialPeer,
 		Advertise: s.cfg.PeerAddr, Chosen: !s.cfg.Guessed.Peer, Now: s.env.Clock.Now, Logger: s.log,
 	})
 	if err != nil {
@@ -203,7 +203,7 @@ func (s *Server) enter(stores node.Stores) error {
 	}
 	a := s.newAdmin(n, start.Cluster)
 	s.member.Store(&seatedNode{n, a, start.Cluster})
-	s.service.Attach(seat{n}, seat{n})
+	s.service.Attach(seat{n}, seat{n}, seat{n})
 	s.gate.open.Store(&opened{s.executor(n), a})
 	s.log.Info("member opened", slog.String("cluster", start.Cluster))
 	s.entering.Go(func() { s.watch(n) })
