@@ -20,12 +20,15 @@ import (
 
 // administered is the node as its administration sees it: admin.Member and
 // admin.Settings.
-type administered struct{ *node.Node }
+type administered struct {
+	*node.Node
+	server *Server
+}
 
 func (a administered) Status() admin.Status {
 	s := a.Node.Status()
 	status := admin.Status{
-		State: stateName(s.State), Leading: a.IsLeader(), Ready: a.Ready() == nil,
+		State: stateName(s.State), Leading: a.IsLeader(), Ready: a.server.Ready() == nil,
 		Leader: s.Leader, Term: s.Term,
 		LastIndex: s.LastIndex, CommitIndex: s.CommitIndex, LastContact: -1, Panics: a.Panics(),
 		Snapshot: admin.SnapshotStatus{
@@ -213,7 +216,7 @@ func (s statistics) ResetStatistics() { s.ResetStats() }
 
 // newAdmin makes the administration of a running member.
 func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
-	seen := administered{n}
+	seen := administered{n, s}
 	cfg := admin.Config{
 		Server: s.identity.Server, Cluster: clusterID, Boot: s.boot, Version: s.cfg.Version,
 		LogStore: s.cfg.LogStore, Redirect: s.cfg.Follower == Redirect,

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/kvorum/kvorum/cluster"
 	"github.com/kvorum/kvorum/cluster/admin"
+	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/fsm/entry"
 	"github.com/kvorum/kvorum/fsm/member"
 	"github.com/kvorum/kvorum/node"
@@ -229,9 +231,13 @@ func (s *Server) Node() *node.Node {
 var (
 	errStarting = errors.New("entering the cluster")
 	errStopping = errors.New("stopping")
+	errNoVoter  = errors.New("joining: not a voter yet")
 )
 
-// Ready returns nil when the server serves, else why not.
+// Ready returns nil when the server serves and is what it is to be, else why
+// not. A server that has joined serves sooner, but whoever restarts or wipes
+// servers one after the other waits for ready: without its vote, the next one
+// could cost the majority.
 func (s *Server) Ready() error {
 	m := s.member.Load()
 	switch {
@@ -240,7 +246,23 @@ func (s *Server) Ready() error {
 	case m == nil:
 		return errStarting
 	}
-	return m.node.Ready()
+	if err := m.node.Ready(); err != nil {
+		return err
+	}
+	if !s.env.Disk.Identity().Settled && !s.votes(m.node) {
+		return errNoVoter
+	}
+	return nil
+}
+
+// votes reports whether this server is a voter of the committed configuration.
+func (s *Server) votes(n *node.Node) (votes bool) {
+	n.View(func(m *fsm.Machine) {
+		votes = slices.ContainsFunc(m.Servers(), func(other member.Server) bool {
+			return other.ID == s.identity.Server && other.Voter
+		})
+	})
+	return votes
 }
 
 // Status is what this server knows now; it never waits.

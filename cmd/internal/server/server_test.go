@@ -7,12 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/kvorum/kvorum/cluster"
 	"github.com/kvorum/kvorum/cmd/internal/server"
+	"github.com/kvorum/kvorum/fsm/member"
 	"github.com/kvorum/kvorum/node/store"
 )
 
@@ -85,6 +87,11 @@ func TestAWipedServerComesBackAsANewOne(t *testing.T) {
 	}
 	c.servers[follower] = wiped
 	c.awaitReady()
+	if servers := c.servers[leader].Node().Servers(); !slices.ContainsFunc(servers, func(s member.Server) bool {
+		return s.ID == wiped.Status().Server && s.Voter
+	}) {
+		t.Errorf("it is ready, and not a voter: %v", servers)
+	}
 	if after := wiped.Status().Server; after == before {
 		t.Errorf("it is %s again", after)
 	}
