@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const rollingScript = "../../scripts/rolling-restart.sh"
+
+// A rolling restart is unseen by clients that reconnect: go-redis with its
+// defaults, which sends a command again when its connection ends, hears no
+// error, and no INCR is lost or done twice.
+func TestARollingRestartIsUnseen(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cluster")
+	r := startLocal(t, dir, freePorts(t, 3), "--restart")
+	ctx, end := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	for i := range 6 {
+		clients.Go(func() { r.countWithDefaults(ctx, i) })
+	}
+	before := map[int]int{}
+	for node := range 3 {
+		before[node], _ = r.pid(node)
+	}
+	script := exec.CommandContext(ctx, rollingScript, dir)
+	script.Env = append(script.Environ(), "BACK_WITHIN=60")
+	said, err := script.CombinedOutput()
+	end()
+	clients.Wait()
+	if err != nil {
+		t.Fatalf("the script: %v\n%s", err, said)
+	}
+	if !strings.Contains(string(said), "all 3 nodes have been restarted") {
+		t.Errorf("it said:\n%s", said)
+	}
+	for node := range 3 {
+		if pid, err := r.pid(node); err != nil || pid == before[node] {
+			t.Errorf("n%d is process %d as before, %v", node+1, pid, err)
+		}
+	}
+}
+
+// countWithDefaults counts through any node that accepts, its own first.
+func (r *localRun) countWithDefaults(ctx context.Context, number int) {
+	c := redis.NewClient(&redis.Options{Addr: "any", Dialer: func(ctx context.Context, _, _ string) (conn net.Conn, err error) {
+		for i := range 3 {
+			if conn, err = new(net.Dialer).DialContext(ctx, "tcp", r.addr((number+i)%3)); err == nil {
+				break
+			}
+		}
+		return conn, err
+	}})
+	defer c.Close()
+	key := fmt.Sprint("rolled:", number)
+	for n := int64(1); ctx.Err() == nil; n++ {
+		got, err := c.Incr(context.Background(), key).Result()
+		if err != nil || got != n {
+			r.t.Errorf("%s: got %d, %v after %d", key, got, err, n-1)
+			return
+		}
+	}
+}
+
+// One that does not come back ends the restart, with the reason.
+func TestARollingRestartEndsAtANodeThatStaysAway(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cluster")
+	r := startLocal(t, dir, freePorts(t, 3)) // without --restart
+	run := func() string {
+		script := exec.Command(rollingScript, dir)
+		script.Env = append(script.Environ(), "BACK_WITHIN=2")
+		said, err := script.CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+			t.Fatalf("it ended with %v:\n%s", err, said)
+		}
+		return string(said)
+	}
+	if said := run(); !strings.Contains(said, "is not back within 2 s") || !strings.Contains(said, "--restart") {
+		t.Errorf("it said:\n%s", said)
+	}
+	eventually(t, 10*time.Second, func() error {
+		if alive := r.alive(); alive != 2 {
+			return fmt.Errorf("%d nodes run", alive)
+		}
+		return nil
+	})
+	if said := run(); !strings.Contains(said, "nothing is restarted") {
+		t.Errorf("it said:\n%s", said)
+	}
+	if alive := r.alive(); alive != 2 {
+		t.Errorf("%d nodes run", alive)
+	}
+}
+
+// alive counts the nodes that run.
+func (r *localRun) alive() int {
+	n := 0
+	for node := range 3 {
+		if pid, err := r.pid(node); err == nil && syscall.Kill(pid, 0) == nil {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# Restarts all nodes of a cluster, one after the other, without an error to
+# clients that reconnect: each is asked to stop (SIGTERM), hands leadership over
+# if it leads, answers what it has read, and ends; the next one follows when it
+# is back, caught up, and a voter. The leader comes last.
+#
+#   scripts/rolling-restart.sh [DIR]         the nodes of "kvorum local --restart --dir DIR" (default: kvorum-data)
+#   scripts/rolling-restart.sh --compose     the services n1, n2, n3 of docker-compose.yml in this folder; one whose
+#                                            image was built anew before comes back with that: a rolling upgrade
+#
+# COMPOSE_PROJECT_NAME and COMPOSE_FILE are heeded, as by Compose itself.
+# STOP_WITHIN (30) and BACK_WITHIN (120) bound, in seconds, how long one node may
+# take to end and to be back. It stops at the first node that takes longer, with
+# the reason and exit code 1; the others have not been touched then.
+set -euo pipefail
+
+stop_within="${STOP_WITHIN:-30}"
+back_within="${BACK_WITHIN:-120}"
+began="${EPOCHREALTIME/./}"
+
+# since MICROSECONDS: the time since then, for people.
+since() { local d=$((${EPOCHREALTIME/./} - $1)); printf '%d.%d s' $((d / 1000000)) $((d / 100000 % 10)); }
+say() { printf '%-10s %s\n' "$(since "$began")" "$1"; }
+fail() { printf '%s\n' "rolling-restart: $1" >&2; exit 1; }
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; }
+
+# within SECONDS COMMAND…: repeats the command until it succeeds or time is over.
+within() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS < end)) || return 1
+    sleep 0.1
+  done
+}
+
+# --- nodes of kvorum local -------------------------------------------------------
+
+# A node's HTTP port lies 2000 above its client port, which follow each other.
+http_port() { echo $((first_port + ${1#n} - 1 + 2000)); }
+
+# ask NODE PATH: the status and the body of its health port's answer.
+ask() {
+  timeout 3 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" && printf "GET %s HTTP/1.0\r\n\r\n" "$2" >&3 && cat <&3' - \
+    "$(http_port "$1")" "$2" 2>/dev/null | tr -d '\r' | sed -n '1s/^HTTP[^ ]* \([0-9]*\).*/\1/p; 1,/^$/!p'
+}
+
+local_process() { cat "$dir/$1/pid" 2>/dev/null || true; }
+
+local_ready() {
+  answer="$(ask "$1" /readyz || true)"
+  [[ "$answer" == 200* ]] || { reason="${answer#*$'\n'}"; reason="${reason:-it does not answer}"; return 1; }
+}
+
+local_leads() { [[ "$(ask "$1" /status || true)" == *'"leading":true'* ]]; }
+
+local_stop() { kill -TERM "$(local_process "$1")"; }
+local_gone() { ! kill -0 "$2" 2>/dev/null; }
+local_start() { :; } # kvorum local --restart does it
+
+local_advice() {
+  local log="$dir/$1/log"
+  if [[ -z "$(local_process "$1")" ]]; then
+    echo 'nothing starts it again: is "kvorum local" running, and with --restart?'
+  else
+    echo "see $log, which ends with: $(tail -n 1 "$log" 2>/dev/null)"
+  fi
+}
+
+local_nodes() {
+  dir="${1:-kvorum-data}"
+  [[ -f "$dir/local.json" ]] || fail "$dir is no directory of \"kvorum local\": it has no local.json; name the one that was given as --dir"
+  local count
+  count="$(sed -n 's/.*"nodes": *\([0-9]*\).*/\1/p' "$dir/local.json")"
+  first_port="$(sed -n 's/.*"port": *\([0-9]*\).*/\1/p' "$dir/local.json")"
+  [[ -n "$count" && -n "$first_port" ]] || fail "$dir/local.json cannot be read"
+  nodes=()
+  for ((i = 1; i <= count; i++)); do nodes+=("n$i"); done
+}
+
+# --- services of docker compose --------------------------------------------------
+
+compose() { "${compose_command[@]}" "$@"; }
+
+compose_process() { compose ps -q "$1" 2>/dev/null || true; }
+
+compose_ready() {
+  answer="$(timeout 20 "${compose_command[@]}" exec -T "$1" /kvorum health 2>&1)" && return
+  reason="${answer##*$'\n'}"
+  return 1
+}
+
+# The leader is told by the answer of any ready node: "…, leader n2@…".
+compose_leads() { compose_ready "$1" && [[ "$answer" == *"leader $1@"* ]]; }
+
+compose_stop() { compose stop -t "$stop_within" "$1" >/dev/null 2>&1; }
+compose_gone() { [[ "$(docker inspect -f '{{.State.Running}}' "$2" 2>/dev/null)" != true ]]; }
+compose_start() { compose up -d --no-deps "$1" >/dev/null 2>&1; }
+compose_advice() { echo "see: ${compose_command[*]} logs $1"; }
+
+compose_nodes() {
+  if docker compose version >/dev/null 2>&1; then
+    compose_command=(docker compose)
+  elif command -v docker-compose >/dev/null; then
+    compose_command=(docker-compose)
+  else
+    fail 'neither "docker compose" nor "docker-compose" is there'
+  fi
+  nodes=(n1 n2 n3)
+}
+
+# --- the roll ----------------------------------------------------------------------
+
+all_ready() {
+  local node
+  for node in "${nodes[@]}"; do
+    "${kind}_ready" "$node" || { waits_for="$node"; return 1; }
+  done
+}
+
+# one NODE: restarts it and returns when it is back.
+one() {
+  local node="$1" process began_here="${EPOCHREALTIME/./}"
+  # Not before everybody is well: with one node less there must still be a majority.
+  within "$back_within" all_ready || fail "$node is not restarted: $waits_for is not ready: $reason"
+  process="$("${kind}_process" "$node")"
+  [[ -n "$process" ]] || fail "$node does not run"
+  say "$node: asked to stop"
+  "${kind}_stop" "$node" || fail "$node could not be asked to stop"
+  within "$stop_within" "${kind}_gone" "$node" "$process" ||
+    fail "$node has not ended within $stop_within s; $("${kind}_advice" "$node")"
+  say "$node: gone after $(since "$began_here")"
+  "${kind}_start" "$node" || fail "$node could not be started; $("${kind}_advice" "$node")"
+  reason='it does not answer'
+  within "$back_within" back "$node" ||
+    fail "$node is not back within $back_within s: $reason; $("${kind}_advice" "$node")"
+  say "$node: back after $(since "$began_here"): ${answer##*$'\n'}"
+}
+
+back() { [[ -n "$("${kind}_process" "$1")" ]] && "${kind}_ready" "$1"; }
+
+kind=local
+case "${1:-}" in
+  -h | --help) usage; exit 0 ;;
+  --compose) kind=compose; shift ;;
+  -*) usage >&2; exit 2 ;;
+esac
+reason='' answer='' waits_for=''
+"${kind}_nodes" "$@"
+
+all_ready || fail "nothing is restarted: $waits_for is not ready: $reason"
+leader=''
+order=()
+for node in "${nodes[@]}"; do
+  if "${kind}_leads" "$node"; then leader="$node"; else order+=("$node"); fi
+done
+say "${#nodes[@]} nodes are ready${leader:+, $leader leads and comes last}"
+for node in "${order[@]}" $leader; do one "$node"; done
+within "$back_within" all_ready || fail "$waits_for is not ready: $reason"
+say "all ${#nodes[@]} nodes have been restarted"
