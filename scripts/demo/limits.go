@@ -33,6 +33,23 @@ const (
 	// verdictWithin bounds the recovery and the reading at the end.
 	verdictWithin = 60 * time.Second
 
+	// The comparison: clients send so often, and wait so long for an answer.
+	orderEvery  = 20 * time.Millisecond
+	orderWithin = time.Second
+	// clientsEach is how many clients are on each machine.
+	clientsEach = 2
+	// detectAfter is Kvorum's default heartbeat timeout, and what Sentinels are given as theirs.
+	detectAfter = time.Second
+	// killHold and cutDefault are how long a fault lasts before it is mended.
+	killHold   = 7 * time.Second
+	cutDefault = 8 * time.Second
+	cutMin     = time.Second
+	cutMax     = 5 * time.Minute
+	// redisOffset is added to the demo's first port for Redis's ports.
+	redisOffset = 100
+	// askTogether is how many keys are read by one command at the end.
+	askTogether = 500
+
 	killsDefault = 5
 	killsMax     = 10_000
 	portDefault  = 7379

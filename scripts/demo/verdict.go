@@ -46,23 +46,30 @@ func remove(node stage.Node, key string) {
 // they have done the same.
 func agreed(ctx context.Context, nodes []stage.Node) (equal bool, err error) {
 	err = await(ctx, "one applied index on all nodes", func() bool {
-		views := make([]client.View, len(nodes))
-		for i, node := range nodes {
-			conn := client.Conn{Addr: node.Addr, Within: watchWithin}
-			view, err := conn.Look()
-			conn.Close()
-			if err != nil || i > 0 && view.Applied != views[0].Applied {
-				return false
-			}
-			views[i] = view
-		}
-		equal = true
-		for _, view := range views {
-			equal = equal && view.Hash == views[0].Hash
-		}
-		return true
+		var same bool
+		equal, same = look(nodes)
+		return same
 	})
 	return equal, err
+}
+
+// look asks every node once: have they applied the same index, and if so, the same?
+func look(nodes []stage.Node) (equal, same bool) {
+	var first client.View
+	equal = true
+	for i, node := range nodes {
+		conn := client.Conn{Addr: node.Addr, Within: watchWithin}
+		view, err := conn.Look()
+		conn.Close()
+		if i == 0 {
+			first = view
+		}
+		if err != nil || view.Applied != first.Applied {
+			return false, false
+		}
+		equal = equal && view.Hash == first.Hash
+	}
+	return equal, true
 }
 
 // show prints the verdict, and is an error if it is a bad one.
