@@ -271,8 +271,10 @@ come_up() {
   say "With n2 and n3 all are healthy; $(await_leader) leads."
 }
 
+# waits_alone: n1 is not ready, and Docker's own check has found that at least once.
 waits_alone() {
   local said
+  (($(inspect n1 '{{len .State.Health.Log}}') > 0)) || return 1
   said="$(docker exec "$(container n1)" /kvorum health 2>&1)" && fail 'n1 is healthy before there is a cluster'
   [[ "$said" == *'not ready'* ]] && ! healthy n1
 }
@@ -326,8 +328,9 @@ unheard() {
 
 kill_leader() {
   chapter 'Killing the leader'
-  local lost rest before
+  local lost rest before was
   lost="$(await_leader)"
+  was="$(server "$lost")"
   mapfile -t rest < <(others "$lost")
   before="$(complaints "${rest[@]}")"
   quietly docker kill -s KILL "$(container "$lost")"
@@ -339,7 +342,8 @@ kill_leader() {
   quietly docker start "$(container "$lost")"
   within 60 "$lost is healthy again" healthy "$lost"
   flows "$lost"
-  say "$lost is back, and healthy."
+  expect "$lost in the configuration" "$(server "$lost")" "$was"
+  say "$lost is back as the server that it was, and healthy."
   nothing_lost
 }
 
@@ -401,17 +405,19 @@ wipe_one() {
 
 roll_all() {
   chapter 'Rolling all three: each gets a new container'
-  local node rest before
+  local node rest before was
   start_writers
   for node in "${nodes[@]}"; do
     mapfile -t rest < <(others "$node")
     flows "${nodes[@]}"
     before="$(complaints "${rest[@]}")"
+    was="$(server "$node")"
     quietly compose up -d --force-recreate --no-deps "$node"
     within 60 "$node is healthy again" healthy "$node"
     flows "${nodes[@]}"
+    expect "$node in the configuration" "$(server "$node")" "$was"
     unheard "$before" "${rest[@]}"
-    say "$node is new; clients of ${rest[0]} and ${rest[1]} heard no error. $(await_leader) leads."
+    say "$node has a new container and its old data; clients of ${rest[0]} and ${rest[1]} heard no error. $(await_leader) leads."
   done
   stop_writers
   within 30 'all digests agree' same_digest
