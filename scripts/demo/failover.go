@@ -72,7 +72,7 @@ func (k *killing) run(ctx context.Context) error {
 	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatching()
 	k.watch = startWatch(watching, nodes)
-	k.writers = startWriters(nodes, key)
+	k.writers = startWriters(nodes, key, nil)
 	drawn := k.drawing(watching)
 
 	err := k.killAll(ctx)

@@ -50,6 +50,13 @@ const (
 	// askTogether is how many keys are read by one command at the end.
 	askTogether = 500
 
+	// apartDefault is how long the partition lasts: long enough for the nodes'
+	// write timeout (5 s) to pass twice.
+	apartDefault = 12 * time.Second
+	apartMin     = 6 * time.Second
+	// probeEvery is how often each node is read.
+	probeEvery = 100 * time.Millisecond
+
 	killsDefault = 5
 	killsMax     = 10_000
 	portDefault  = 7379

@@ -34,9 +34,9 @@ func main() {
 type demo func(ctx context.Context, p *play, args []string) error
 
 func run(ctx context.Context, args []string) error {
-	demos := map[string]demo{"failover": failover, "compare": compare}
+	demos := map[string]demo{"failover": failover, "partition": partition, "compare": compare}
 	if len(args) == 0 || demos[args[0]] == nil {
-		return errors.New("want the name of a demo; start it as scripts/demo-failover.sh or scripts/demo-compare.sh")
+		return errors.New("want the name of a demo; start it as scripts/demo-failover.sh, scripts/demo-partition.sh or scripts/demo-compare.sh")
 	}
 	p := &play{name: args[0], screen: screen.New(os.Stdout)}
 	defer p.close()

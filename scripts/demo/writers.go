@@ -20,13 +20,14 @@ type writers struct {
 	counter *tally.Counter
 	pulse   *tally.Pulse            // of all
 	pulses  map[string]*tally.Pulse // by node
+	cut     *cutting                // what happens during a cut, nil: there is none in this demo
 	stopped atomic.Bool
 	running sync.WaitGroup
 }
 
-func startWriters(nodes []stage.Node, key string) *writers {
+func startWriters(nodes []stage.Node, key string, cut *cutting) *writers {
 	now := time.Now()
-	w := &writers{key: key, counter: tally.NewCounter(), pulse: tally.NewPulse(now, pulseSpan), pulses: map[string]*tally.Pulse{}}
+	w := &writers{cut: cut, key: key, counter: tally.NewCounter(), pulse: tally.NewPulse(now, pulseSpan), pulses: map[string]*tally.Pulse{}}
 	for _, node := range nodes {
 		w.pulses[node.ID] = tally.NewPulse(now, pulseSpan)
 	}
@@ -53,8 +54,11 @@ func (w *writers) write(node stage.Node) {
 				continue
 			}
 		}
+		sent := w.cut.now()
 		answer, err := conn.Do("INCR", w.key)
-		switch outcomeOf(answer, err) {
+		result := outcomeOf(answer, err)
+		w.cut.heard(node.ID, write, heard{sent, result, answer, err})
+		switch result {
 		case done:
 			now := time.Now()
 			w.counter.Acked(answer.Int())
