@@ -1,6 +1,6 @@
 // Package cluster is how nodes find each other and stand in for each other:
 // the first start and its promises, joining and replacing, forwarding and
-// redirecting, health.
+// redirecting, health, and whether they all hold the same (audit.go, judge.go).
 //
 // A Service owns the server's peer port. Form decides how a server enters its
 // cluster (its comment is the state machine); then a member is opened, attached

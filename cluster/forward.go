@@ -120,6 +120,8 @@ func (h handler) Serve(from peer.Caller, req peer.Request, to peer.Responder) {
 		to.Answer(peer.Answer{Payload: appendNumbers(nil, a.member.CurrentTerm())})
 	case req.Kind == kindState:
 		to.Answer(peer.Answer{Payload: h.encodeState(a.member.State())})
+	case req.Kind == kindCapture, req.Kind == kindDigest:
+		h.serveAudit(from, req, to)
 	default:
 		to.Answer(peer.Answer{Status: statusNoSuch})
 	}
@@ -172,6 +174,8 @@ func (h handler) handle(from peer.Caller, req peer.Request) ([]byte, error) {
 		return h.answerChange(req.Payload)
 	case kindSettle:
 		return nil, h.settle()
+	case kindDigest:
+		return h.answerDigest(req)
 	default:
 		return h.answerAdmit(req)
 	}

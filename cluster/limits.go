@@ -65,4 +65,17 @@ const (
 	absentGap = 3 * watchEvery
 	// watchTimeout bounds one such question.
 	watchTimeout = 2 * time.Second
+
+	// auditDelay is how long after its own capture a server asks for the others',
+	// which learn of the entry a little later.
+	auditDelay = 100 * time.Millisecond
+	// auditAgain is the pause before a server is asked again that has not come
+	// there yet, or still computes.
+	auditAgain = 250 * time.Millisecond
+	// auditTimeout bounds one comparison.
+	auditTimeout = 3 * time.Second
+	// auditEvery is how often one that came to nothing is repeated if there is
+	// nothing newer; auditIdle is how long an audit sleeps that has nothing to compare.
+	auditEvery = 5 * time.Second
+	auditIdle  = time.Hour
 )

@@ -47,8 +47,9 @@ type Service struct {
 	ended   bool
 
 	attached atomic.Pointer[attached]
-	opened   chan struct{} // closed once endpoint is set: handlers wait for it
-	handlers chan struct{} // one token per handler at work
+	audited  atomic.Pointer[Audited] // nil before Audit
+	opened   chan struct{}           // closed once endpoint is set: handlers wait for it
+	handlers chan struct{}           // one token per handler at work
 	entering
 	changing
 	health healthBook

@@ -15,9 +15,13 @@ import (
 // There is one case in which it stands in: when there has been no leader for
 // long although another voter answers that may lead. Then that one's log is
 // behind, and only this server can bring it up to date; it hands over next.
+//
+// A server whose machine has diverged is barred: it abstains for ever, whatever
+// it is told, and stands in for nobody.
 type abstention struct {
 	node      *Node
 	never     atomic.Bool // the setting
+	barred    atomic.Bool // for ever
 	withholds atomic.Bool // no vote is asked for
 	changed   chan struct{}
 	nobody    atomic.Bool // there is no leader, and nobody was found who may lead
@@ -39,12 +43,21 @@ func newAbstention(n *Node) *abstention {
 // SetNeverLead tells this server to lead never, or as any other.
 func (n *Node) SetNeverLead(never bool) {
 	n.lead.abstention.never.Store(never)
-	n.lead.abstention.withholds.Store(never)
+	n.lead.abstention.withholds.Store(never || n.lead.abstention.barred.Load())
 	signal(n.lead.abstention.changed)
 }
 
-// NeverLeads reports whether this server is told never to lead.
-func (n *Node) NeverLeads() bool { return n.lead.abstention.never.Load() }
+// bar makes this server abstain for ever.
+func (a *abstention) bar() {
+	a.barred.Store(true)
+	a.withholds.Store(true)
+	signal(a.changed)
+}
+
+// NeverLeads reports whether this server is told never to lead, or may not.
+func (n *Node) NeverLeads() bool {
+	return n.lead.abstention.never.Load() || n.lead.abstention.barred.Load()
+}
 
 func (a *abstention) run() {
 	look := time.NewTicker(abstainLook)
@@ -57,7 +70,7 @@ func (a *abstention) run() {
 		case <-a.node.stop:
 			return
 		}
-		if !a.never.Load() || a.node.Leader() != "" {
+		if !a.node.NeverLeads() || a.node.Leader() != "" {
 			leaderless = time.Now()
 		}
 		a.look(leaderless)
@@ -67,8 +80,11 @@ func (a *abstention) run() {
 // look does what the present calls for.
 func (a *abstention) look(leaderless time.Time) {
 	n := a.node
-	never := a.never.Load()
-	alone := never && n.voters() < 2
+	never, barred := n.NeverLeads(), a.barred.Load()
+	alone := never && !barred && n.voters() < 2
+	if barred {
+		a.withholds.Store(true)
+	}
 	switch {
 	case !never:
 		a.withholds.Store(false)
@@ -79,7 +95,7 @@ func (a *abstention) look(leaderless time.Time) {
 		if n.IsLeader() && !alone {
 			a.handOver()
 		}
-	case time.Since(leaderless) > abstainPatience:
+	case !barred && time.Since(leaderless) > abstainPatience:
 		may := a.anotherMayLead()
 		if may && a.withholds.CompareAndSwap(true, false) {
 			n.log.Warn("standing in: no voter that may lead has the newest log; it is handed over to next")
@@ -93,7 +109,7 @@ func (a *abstention) look(leaderless time.Time) {
 // handOver is tried again for as long as this server leads.
 func (a *abstention) handOver() {
 	if err := a.node.TransferLeadership(); err != nil {
-		a.node.log.Warn("this server is told never to lead, and leads: leadership could not be handed over", slog.Any("error", err))
+		a.node.log.Warn("this server must not lead, and leads: leadership could not be handed over", slog.Any("error", err))
 	}
 }
 

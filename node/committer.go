@@ -37,6 +37,7 @@ type committer struct {
 	taken    []forward // whose batches it carries
 	pauseEnd time.Time
 	proposed uint64 // index of the last entry committed
+	asking   asking
 
 	armed    atomic.Int64  // the deadline that timer is set for, or noDeadline
 	futures  atomic.Int32  // answers that Raft owes this node
@@ -44,10 +45,16 @@ type committer struct {
 	begun    atomic.Uint64 // entries proposed
 	entries  atomic.Uint64 // entries committed
 
-	mu           sync.Mutex
+	mu sync.Mutex
+	inbox
+}
+
+// inbox is what others want the leader to propose.
+type inbox struct {
 	leading      bool
 	forwards     []forward
 	forwardBytes int
+	wanted       []digestCall
 }
 
 // forward is a batch of another node's.
@@ -74,7 +81,7 @@ func (c *committer) accept(data []byte, answer func(error)) {
 	}
 	c.mu.Lock()
 	switch {
-	case !c.leading:
+	case !c.leading, header.Kind != entry.Register && c.node.alarm.split():
 		c.mu.Unlock()
 		answer(ErrNotLeader)
 		return
@@ -135,13 +142,19 @@ func (c *committer) leadership(gained bool) {
 	}
 	c.term, c.opened = 0, false
 	var refused []forward
+	var wanted []digestCall
 	c.mu.Lock()
 	c.leading = gained
 	if gained {
 		c.term = term
 	}
 	refused, c.forwards, c.forwardBytes = c.forwards, nil, 0
+	wanted, c.wanted = append(c.asking.waiting, c.wanted...), nil
 	c.mu.Unlock()
+	c.asking = asking{}
+	for _, w := range wanted {
+		w.answer(0, ErrNotLeader)
+	}
 	for _, f := range refused {
 		f.answer(ErrNotLeader)
 	}
@@ -161,15 +174,13 @@ func (c *committer) propose() bool {
 		return false
 	}
 	held := c.gather()
-	if len(c.load.batches) == 0 && c.opened && !c.tickDue() {
-		if held > 0 {
-			c.timer.Reset(held)
-			c.armed.Store(noDeadline)
-		}
+	c.question()
+	if len(c.load.batches) == 0 && c.opened && c.asking.wait != 0 && !c.tickDue() {
+		c.rest(held)
 		return false
 	}
 	data := make([]byte, 0, entry.EntryBytes(len(c.load.batches), c.load.bytes))
-	data, err := entry.AppendEntry(data, entry.Head{StampMS: c.node.stamps.next(), Seed: rand.Uint64()}, c.load.batches)
+	data, err := entry.AppendEntry(data, entry.Head{StampMS: c.node.stamps.next(), Seed: rand.Uint64(), Digest: c.asking.digest}, c.load.batches)
 	if err != nil {
 		c.node.fail(fmt.Errorf("make an entry of batches that were gathered to fit: %w", err))
 		return false
@@ -177,6 +188,19 @@ func (c *committer) propose() bool {
 	c.opened = true
 	c.finish(c.commit(data))
 	return true
+}
+
+// rest sets the timer, after tickDue has: for calls that are held for more to
+// come, or for an entry that is due only for its digest.
+func (c *committer) rest(held time.Duration) {
+	wait := c.asking.wait
+	switch armed := c.armed.Load(); {
+	case held > 0:
+		c.timer.Reset(held)
+		c.armed.Store(noDeadline)
+	case wait > 0 && (armed == noDeadline || wait < c.node.stamps.until(armed)):
+		c.timer.Reset(wait)
+	}
 }
 
 // commit proposes an entry and waits for it.
@@ -210,6 +234,7 @@ func (c *committer) finish(index uint64, err error) {
 	default:
 		answer = errUnknownOutcome
 	}
+	c.asked(index, err)
 	for i := range c.taken {
 		c.taken[i].answer(answer)
 	}

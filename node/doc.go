@@ -19,11 +19,14 @@
 // Who leads: watch.go, handover.go and transfer.go, hint.go (a leader whose process
 // is gone), abstention.go (a server that must not lead), watchdog.go.
 //
+// Whether all nodes hold the same: digests.go (entries ask), captures.go (what this
+// machine was there), alarm.go (what follows if the others' were different).
+//
 // Besides: clock.go (stamps), snapshots.go, membership.go, ready.go, status.go. limits.go holds every bound, errors.go what
 // clients are told, fault.go the faults that the checkers must find.
 //
 // Locks: those of the worker (the machine), the session, the reads, the
 // committer and the notices are never held together. The small ones (stamps,
-// watch, progress, queue) may be taken under another and take none themselves.
+// watch, progress, queue, captures) may be taken under another and take none themselves.
 // No lock is held while Peers is called, or Raft, but for Raft's atomic counters.
 package node

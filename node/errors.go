@@ -19,6 +19,8 @@ var (
 	ErrBusy        = &Error{"CLUSTERDOWN the leader's queue is full; the write was not applied"}
 	ErrClosing     = &Error{"CLUSTERDOWN this node is shutting down; the write was not applied"}
 	ErrNotMember   = &Error{"CLUSTERDOWN this node is no longer a member of the cluster; the write was not applied"}
+	ErrDiverged    = &Error{"CLUSTERDOWN the data of this node differs from that of the other nodes, so it serves no clients; the command was not executed. Use another node"}
+	ErrSplit       = &Error{"CLUSTERDOWN the nodes hold different data and no majority of them agrees, so nothing is read or written; the command was not executed. RAFT DIGEST shows who differs"}
 	ErrTooLarge    = &Error{"ERR the command is larger than the log can carry"}
 )
 

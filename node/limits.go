@@ -131,6 +131,25 @@ const (
 	stallLook = time.Second
 )
 
+// The divergence alarm.
+const (
+	// digestEveryDefault is how often an entry asks every node for its running
+	// hash, while anything is applied at all: a difference is found within
+	// about as long, and the question is one byte of an entry that is made anyway.
+	digestEveryDefault = time.Second
+	// wholeEveryDefault is how often it asks for a digest of the whole state,
+	// which takes seconds of half a processor for millions of keys.
+	wholeEveryDefault = time.Hour
+	// capturesMax and wholeCapturesMax bound what is kept to be compared: a node
+	// that is a minute behind can still be.
+	capturesMax      = 64
+	wholeCapturesMax = 4
+	// digestPauseMax bounds a pause of the computation of a whole digest.
+	digestPauseMax = 50 * time.Millisecond
+	// digestCallsMax bounds those who wait for an entry that asks for a digest.
+	digestCallsMax = 64
+)
+
 // Commit notices.
 const (
 	// noticeDelay is how long a follower waits for the news of a commit that

@@ -57,6 +57,9 @@ func (n *Node) ReadLocal(ctx context.Context, calls []*command.Call) {
 	if n.Err() != nil {
 		err = ErrUnconfirmed // its machine stands still for ever
 	}
+	if refusal := n.alarm.refusal(); refusal == ErrDiverged { // without a majority, this node's data may be right
+		err = refusal
+	}
 	if err != nil {
 		for _, c := range calls {
 			c.Reply = errorReply(err)

@@ -47,6 +47,7 @@ type Config struct {
 	WriteTimeout time.Duration // default 5 s
 	Timing       Timing        // zero: defaults
 	Policy       SnapshotPolicy
+	Digests      DigestPolicy
 }
 
 // Timing are Raft's time-outs.
@@ -80,7 +81,13 @@ type Node struct {
 	ready     readiness
 	lead      leadership
 	panics    panics
+	captures  *captures
+	alarm     *alarm
+	lifetime
+}
 
+// lifetime is how a node runs and ends.
+type lifetime struct {
 	stop    chan struct{} // closed when everything has to end
 	ending  ending
 	running sync.WaitGroup
@@ -116,18 +123,19 @@ type failure struct {
 func Open(cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	n := &Node{
-		cfg:     cfg,
-		log:     cfg.Logger,
-		stamps:  &stamps{clock: cfg.Clock},
-		logs:    &guardedLogs{LogStore: cfg.Stores.Logs},
-		stop:    make(chan struct{}),
-		failure: failure{failed: make(chan struct{})},
+		cfg:      cfg,
+		log:      cfg.Logger,
+		stamps:   &stamps{clock: cfg.Clock},
+		logs:     &guardedLogs{LogStore: cfg.Stores.Logs},
+		lifetime: lifetime{stop: make(chan struct{}), failure: failure{failed: make(chan struct{})}},
 	}
 	n.panics.log = n.log
 	n.ending.over = make(chan struct{})
 	n.lead.transfers.slot = make(chan struct{}, 1)
 	n.lead.failover = newFailover(n)
 	n.lead.abstention = newAbstention(n)
+	n.captures = newCaptures(n)
+	n.alarm = newAlarm(n)
 	n.worker = newWorker(n)
 	n.panics.watch(n.worker.machine)
 	n.session = newSession(n)
@@ -161,6 +169,8 @@ func (cfg Config) withDefaults() Config {
 	orDefault(&cfg.Policy.Entries, snapshotEntriesDefault)
 	orDefault(&cfg.Policy.LogBytes, snapshotLogBytesDefault)
 	orDefault(&cfg.Policy.Trailing, snapshotTrailingDefault)
+	orDefault(&cfg.Digests.Every, digestEveryDefault)
+	orDefault(&cfg.Digests.WholeEvery, wholeEveryDefault)
 	return cfg
 }
 
@@ -174,11 +184,20 @@ func orDefault[T comparable](v *T, def T) {
 // Write sends calls (of the routes Log and Gate, in the order of one
 // connection's pipeline) through the log and sets each one's Reply. Calls are
 // cut into batches; what cannot be answered gets the reply of an Error of errors.go.
-func (n *Node) Write(ctx context.Context, calls []*command.Call) { n.session.write(ctx, calls) }
+func (n *Node) Write(ctx context.Context, calls []*command.Call) {
+	if !n.alarm.refuses(calls) {
+		n.session.write(ctx, calls)
+	}
+}
 
 // Read confirms that this node's machine is current, once for all calls (route
 // Gate), runs them on it in order and sets each one's Reply.
-func (n *Node) Read(ctx context.Context, calls []*command.Call) { n.reads.read(ctx, calls) }
+func (n *Node) Read(ctx context.Context, calls []*command.Call) {
+	if !n.alarm.refuses(calls) {
+		n.reads.read(ctx, calls)
+		n.alarm.refuses(calls) // what was read may have been wrong
+	}
+}
 
 // View runs f on the machine with no write beside it: unconfirmed, for
 // administration and metrics. f must be quick and must not change anything.

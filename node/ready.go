@@ -15,6 +15,8 @@ func (n *Node) Ready() error {
 	switch {
 	case n.Err() != nil:
 		return n.Err()
+	case n.alarm.err() != nil:
+		return n.alarm.err()
 	case n.Leader() == "" && n.lead.abstention.nobody.Load():
 		return errNobodyLeads
 	case n.Leader() == "":

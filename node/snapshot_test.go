@@ -113,7 +113,7 @@ func (s *fakeSink) Cancel() error { s.canceled = true; return nil }
 
 // aloneWorker is a worker with nothing behind it but a node that never runs.
 func aloneAdapter(t *testing.T) *adapter {
-	n := &Node{cfg: Config{Clock: &handClock{now: time.UnixMilli(1)}}.withDefaults(), stop: make(chan struct{}), failure: failure{failed: make(chan struct{})}}
+	n := &Node{cfg: Config{Clock: &handClock{now: time.UnixMilli(1)}}.withDefaults(), lifetime: lifetime{stop: make(chan struct{}), failure: failure{failed: make(chan struct{})}}}
 	n.log = n.cfg.Logger
 	n.stamps = &stamps{clock: n.cfg.Clock}
 	n.worker = newWorker(n)

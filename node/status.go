@@ -20,6 +20,7 @@ type Status struct {
 	Applied      uint64    // entries that this process has applied
 	AppliedBytes uint64
 	Snapshots    SnapshotStatus
+	Alarm        AlarmStatus
 }
 
 // SnapshotStatus is what has become of a node's snapshots.
@@ -61,6 +62,7 @@ func (n *Node) Status() Status {
 			Capture:  time.Duration(s.captureNS.Load()),
 			Restored: n.worker.restores.Load(),
 		},
+		Alarm: n.alarm.status(),
 	}
 	status.Snapshots.Installed, status.Snapshots.InstalledAgain = s.installs.counts()
 	if at := s.lastSeconds.Load(); at > 0 {

@@ -34,6 +34,7 @@ func TestDeadlinesPassOnAnIdleCluster(t *testing.T) {
 			l.want(read(n, "dbsize"), reply.Int(0))
 		}
 		l.agree()
+		time.Sleep(3 * time.Second) // the last entry, which asks what the others made of these
 		before := leader.LastIndex()
 		time.Sleep(time.Hour)
 		if after := leader.LastIndex(); after != before {

@@ -83,7 +83,9 @@ func (w *worker) apply(l *raft.Log) error {
 	w.mu.Lock()
 	switch l.Type {
 	case raft.LogCommand:
-		outcomes, err = w.machine.Apply(l.Index, l.Data)
+		if outcomes, err = w.machine.Apply(l.Index, l.Data); err == nil {
+			w.node.captures.note(w.machine)
+		}
 	case raft.LogConfiguration:
 		err = w.machine.Configure(l.Index, memberServers(raft.DecodeConfiguration(l.Data)))
 		w.configured = l.Index
@@ -110,7 +112,8 @@ func (w *worker) apply(l *raft.Log) error {
 	}
 	wasBehind := w.queue.behind()
 	w.queue.done(l)
-	w.node.committer.progressed(wasBehind && !w.queue.behind())
+	// A configuration is no entry of the committer's: it may be due for a digest.
+	w.node.committer.progressed(wasBehind && !w.queue.behind() || l.Type == raft.LogConfiguration)
 	w.node.snapshots.progressed()
 	return nil
 }
@@ -156,6 +159,7 @@ func (w *worker) restore(it *item) {
 	w.mu.Unlock()
 	w.restores.Add(1)
 	w.node.snapshots.installs.installed(it.restore.Index(), w.node.log)
+	w.node.captures.forget()
 	w.node.stamps.observe(clock)
 	w.progress.moved()
 	w.node.session.restored(it.restore)

@@ -24,6 +24,7 @@ type Config struct {
 	Member     Member
 	Roster     Roster
 	Members    Members
+	Auditor    Auditor
 	Settings   Settings
 	Tuner      Tuner
 	Statistics []Statistics
@@ -153,6 +154,8 @@ func (a *Admin) raftCommandOf(name string) runs {
 	switch name {
 	case "raft|add":
 		return a.raftAddCommand
+	case "raft|digest":
+		return a.raftDigestCommand
 	case "raft|demote":
 		return a.raftDemoteCommand
 	case "raft|help":

@@ -381,3 +381,65 @@ func TestLinksAreListed(t *testing.T) {
 		"*2 *12 $9 direction $2 to $4 node $40 "+nodeID("n2@1")+" $11 create-time :5 $6 events $2 rw $21 send-buffer-allocated :9 $16 send-buffer-used :7 "+
 			"*12 $9 direction $4 from $4 node $40 "+nodeID("n2@1")+" $11 create-time :6 $6 events $1 r $21 send-buffer-allocated :0 $16 send-buffer-used :0 ")
 }
+
+func TestRaftDigestShowsWhoAgreesWithWhom(t *testing.T) {
+	w := newWorld("n1", "n2", "n3")
+	a := w.admin(t, nil)
+	if got := text(do(t, a, "raft", "digest")); !strings.HasPrefix(got, "-CLUSTERDOWN no leader took the question") {
+		t.Errorf("without a leader: %s", got)
+	}
+	for _, line := range []string{"raft digest now", "raft digest full full"} {
+		expect(t, do(t, a, strings.Fields(line)...), "-ERR syntax error ")
+	}
+	of := func(verdicts ...cluster.Verdict) func(bool) cluster.DigestReport {
+		return func(whole bool) cluster.DigestReport {
+			r := cluster.DigestReport{Index: 42}
+			for i, v := range verdicts {
+				d := cluster.ServerDigest{Server: w.servers[i].Server, Verdict: v, Capture: cluster.Capture{Version: 1, Index: 42, Hash: 0xabc, Whole: whole, Digest: [20]byte{1}}}
+				if v == cluster.Inconclusive {
+					d.Capture, d.Err = cluster.Capture{}, errors.New("no\nanswer")
+				}
+				r.Servers = append(r.Servers, d)
+			}
+			return r
+		}
+	}
+	for _, c := range []struct {
+		found  func(bool) cluster.DigestReport
+		result string
+	}{
+		{of(cluster.Agrees, cluster.Agrees, cluster.Agrees), "all nodes agree"},
+		{of(cluster.Agrees, cluster.Agrees, cluster.Diverged), "a majority agrees; different: n3"},
+		{of(cluster.Agrees, cluster.Diverged, cluster.Inconclusive), "a majority agrees; different: n2; not compared: n3"},
+		{of(cluster.Agrees, cluster.Agrees, cluster.Inconclusive), "all that could be compared agree; not compared: n3"},
+		{of(cluster.Split, cluster.Split, cluster.Split), "the nodes differ, and no majority agrees"},
+		{of(cluster.Inconclusive, cluster.Inconclusive, cluster.Inconclusive), "too few nodes have answered to say"},
+	} {
+		w.digest = c.found
+		if got := string(do(t, a, "raft", "digest").Elems[3].Bytes); got != c.result {
+			t.Errorf("%q, want %q", got, c.result)
+		}
+	}
+	w.digest = of(cluster.Agrees, cluster.Diverged, cluster.Inconclusive)
+	full := text(do(t, a, "raft", "digest", "FULL"))
+	for _, want := range []string{":42", "0000000000000abc", "0100000000000000000000000000000000000000", "differs", "no answer", "unknown", "voter", "n2@1"} {
+		if !strings.Contains(full, want) {
+			t.Errorf("RAFT DIGEST FULL lacks %q: %s", want, full)
+		}
+	}
+	if hash := text(do(t, a, "raft", "digest")); strings.Contains(hash, "01000000") {
+		t.Errorf("RAFT DIGEST shows a digest that nobody asked for: %s", hash)
+	}
+}
+
+func TestInfoTellsOfADivergence(t *testing.T) {
+	w := newWorld("n1", "n2", "n3")
+	w.status.Alarm = AlarmStatus{State: "diverged", Reason: "this node has diverged (at\nindex 7)", Captured: 9, Agreed: 6, Comparisons: 5}
+	info := text(do(t, w.admin(t, nil), "info", "raft"))
+	for _, want := range []string{"raft_divergence:diverged ", "raft_divergence_reason:this node has diverged (at index 7) ",
+		"raft_digest_captured_index:9 ", "raft_digest_agreed_index:6 ", "raft_digest_comparisons:5 "} {
+		if !strings.Contains(info, want) {
+			t.Errorf("INFO raft lacks %q: %s", want, info)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kvorum/kvorum/cluster"
 	"github.com/kvorum/kvorum/fsm/command"
 	"github.com/kvorum/kvorum/fsm/member"
 	"github.com/kvorum/kvorum/fsm/reply"
@@ -29,6 +30,7 @@ type world struct {
 	snapshots int
 	snapshot  func(context.Context) error
 	stalled   time.Duration
+	digest    func(whole bool) cluster.DigestReport
 	stopped   []bool // the argument of each Shutdown
 	resets    int
 	counters  map[string][][2]string
@@ -42,7 +44,7 @@ const start = 1_700_000_000
 func newWorld(servers ...string) *world {
 	w := &world{
 		status: Status{State: "leader", Leading: true, Ready: true, Leader: servers[0] + "@1",
-			Term: 3, LastIndex: 43, CommitIndex: 42, AppliedIndex: 42},
+			Term: 3, LastIndex: 43, Alarm: AlarmStatus{State: "none"}, CommitIndex: 42, AppliedIndex: 42},
 		stored: map[string]uint64{},
 		values: setting.NewValues(),
 		tuned:  map[string]string{},
@@ -61,7 +63,7 @@ func (w *world) admin(t *testing.T, change func(*Config)) *Admin {
 	t.Helper()
 	cfg := Config{Server: w.servers[0].ID, Cluster: "c0ffee", Boot: 1, Version: "1.2.3", LogStore: "bolt",
 		ClientPort: 6380, Now: func() time.Time { return time.Unix(start, 0) },
-		Executor: w, Member: w, Roster: w, Members: w, Settings: w, Tuner: w, Statistics: []Statistics{w}, Process: w}
+		Executor: w, Member: w, Roster: w, Members: w, Auditor: w, Settings: w, Tuner: w, Statistics: []Statistics{w}, Process: w}
 	if change != nil {
 		change(&cfg)
 	}
@@ -85,6 +87,13 @@ func (w *world) Snapshot(ctx context.Context) error {
 		return f(ctx)
 	}
 	return nil
+}
+
+func (w *world) Digest(_ context.Context, whole bool) (cluster.DigestReport, error) {
+	if w.digest == nil {
+		return cluster.DigestReport{}, errors.New("no leader")
+	}
+	return w.digest(whole), nil
 }
 
 func (w *world) Stall(_ context.Context, d time.Duration) { w.stalled += d }

@@ -85,6 +85,8 @@ var raftHelp = []string{
 	"    vote once it has caught up, or never asks for one (NONVOTER).",
 	"DEMOTE <id> [FORCE]",
 	"    Take a server's vote; it goes on as a read replica.",
+	"DIGEST [FULL]",
+	"    Compare all nodes' running hashes at one index, now; FULL: their whole datasets too.",
 	"PROMOTE <id>",
 	"    Give a server that has caught up a vote.",
 	"REMOVE <id> [FORCE]",

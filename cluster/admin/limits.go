@@ -23,6 +23,11 @@ const (
 	// client asks for.
 	changeTimeout = 30 * time.Second
 
+	// digestTimeout and fullDigestTimeout bound the wait for all nodes' digests;
+	// what is not there by then is reported as missing.
+	digestTimeout     = 5 * time.Second
+	fullDigestTimeout = time.Minute
+
 	// loadingLag is how many entries a node may be behind before CLUSTER SHARDS
 	// says that it is loading.
 	loadingLag = 10_000

@@ -36,6 +36,8 @@ func (a *Admin) raftStatusCommand(ctx context.Context, _ *command.Call) reply.Va
 		reply.Text("commit-index"), number(s.CommitIndex),
 		reply.Text("applied-index"), number(s.AppliedIndex),
 		reply.Text("applied-hash"), reply.Text(fmt.Sprintf("%016x", s.Hash)),
+		reply.Text("divergence"), reply.Text(s.Alarm.State),
+		reply.Text("divergence-reason"), textOrNil(s.Alarm.Reason),
 		reply.Text("snapshot-index"), number(s.Snapshot.Index),
 		reply.Text("snapshots-taken"), number(s.Snapshot.Taken),
 		reply.Text("snapshots-installed"), number(s.Snapshot.Installed),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/kvorum/kvorum/cluster"
 	"github.com/kvorum/kvorum/fsm/command"
 	"github.com/kvorum/kvorum/fsm/member"
 )
@@ -57,6 +58,13 @@ type Members interface {
 	Transfer(ctx context.Context, server string) error
 }
 
+// Auditor compares the nodes' machines.
+type Auditor interface {
+	// Digest makes every node take a capture of its machine at one index, now,
+	// and returns what there is when ctx ends, or all of it sooner.
+	Digest(ctx context.Context, whole bool) (cluster.DigestReport, error)
+}
+
 // Tuner applies a setting of this node to whoever obeys it. It is given only
 // values that the table of settings accepts.
 type Tuner interface {
@@ -93,6 +101,16 @@ type Status struct {
 	LastContact  time.Duration // since the leader was last heard; 0 on the leader, negative: never
 	Snapshot     SnapshotStatus
 	Panics       uint64 // of commands, caught by this process
+	Alarm        AlarmStatus
+}
+
+// AlarmStatus is what comparing its machine with the others' has found.
+type AlarmStatus struct {
+	State       string // "none", "diverged" (this node) or "split" (no majority agrees)
+	Reason      string
+	Captured    uint64 // the newest index to compare at
+	Agreed      uint64 // the newest at which a majority agreed with this node
+	Comparisons uint64 // that came to a result
 }
 
 // SnapshotStatus describes the snapshots of a member.

@@ -35,6 +35,18 @@ var raftRows = []*Command{
 				},
 			},
 			{
+				Name: "raft|digest", Arity: -2, Flags: Admin | NoScript | Stale,
+				Categories: []string{"admin", "slow", "dangerous"},
+				Tips:       []string{"nondeterministic_output"},
+				Doc: Doc{
+					Summary: "Compares the machines of all nodes at one index.",
+					Since:   "7.0.0", Group: "cluster", Complexity: "O(N) for N nodes, with FULL for N keys",
+					Args: []Arg{
+						{Name: "full", Type: ArgToken, Token: "FULL", Optional: true},
+					},
+				},
+			},
+			{
 				Name: "raft|help", Arity: 2, Flags: Loading | Stale,
 				Categories: []string{"slow"},
 				Doc: Doc{

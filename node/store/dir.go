@@ -91,6 +91,9 @@ func (d *Dir) identify(o Options) error {
 	if id := member.ID(d.record.Server); id != o.ID {
 		return fmt.Errorf("data directory %s belongs to %s, not to %s: give %s a directory of its own (a copied directory cannot become another server)", d.path, id, o.ID, o.ID)
 	}
+	if d.record.Diverged != "" {
+		return fmt.Errorf("the data in %s has diverged from that of the other servers (%s) and must not be used again: start with an empty directory: the node then joins the cluster as a new server and is caught up by the others. Keep the old one if you want to find out why", d.path, d.record.Diverged)
+	}
 	if o.LogStore != "" && o.LogStore != d.record.LogStore {
 		return fmt.Errorf("data directory %s keeps its log with log store %q: start with --log-store %s; to change it, start with an empty directory, and the node joins the cluster as a new server", d.path, d.record.LogStore, d.record.LogStore)
 	}
@@ -190,6 +193,22 @@ func (d *Dir) Settle() error {
 	next := d.record
 	next.Settled = true
 	return d.save(next)
+}
+
+// Condemn records that the server has diverged from the others: its directory
+// is refused from then on. The first reason stays.
+func (d *Dir) Condemn(reason string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.record.Diverged != "" {
+		return nil
+	}
+	next := d.record
+	next.Diverged = reason
+	if err := d.save(next); err != nil {
+		return fmt.Errorf("mark the data directory as diverged: %w", err)
+	}
+	return nil
 }
 
 // RaiseBoot raises the boot number, stores it and returns it.

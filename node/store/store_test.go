@@ -244,6 +244,22 @@ func TestAnotherLogStoreIsRefused(t *testing.T) {
 	}
 }
 
+// What has diverged from the other servers must not be used again, and whoever
+// tries is told what to do.
+func TestACondemnedDirectoryIsRefusedForEver(t *testing.T) {
+	path := t.TempDir()
+	dir, _ := openStores(t, options(path, "n1", store.WAL))
+	for _, reason := range []string{"at index 7: n1 has hash a", "another reason"} {
+		if err := dir.Condemn(reason); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeDir(t, dir)
+	for range 2 {
+		wantRefusal(t, refused(options(path, "n1", "")), "has diverged from that of the other servers (at index 7: n1 has hash a)", "start with an empty directory")
+	}
+}
+
 func TestBothLogStoresKeepEntriesTermsAndSnapshots(t *testing.T) {
 	eachStore(t, func(t *testing.T, kind store.LogStore) {
 		o := options(t.TempDir(), "n1", kind)

@@ -36,6 +36,10 @@ func (a administered) Status() admin.Status {
 			Failed: s.Snapshots.Failing, LastTook: s.Snapshots.LastTook, Taken: s.Snapshots.Taken,
 			Installed: s.Snapshots.Installed, Again: s.Snapshots.InstalledAgain,
 		},
+		Alarm: admin.AlarmStatus{
+			State: alarmState(s.Alarm), Reason: s.Alarm.Reason,
+			Captured: s.Alarm.Captured, Agreed: s.Alarm.Agreed, Comparisons: s.Alarm.Comparisons,
+		},
 	}
 	switch {
 	case s.State == raft.Leader:
@@ -45,6 +49,16 @@ func (a administered) Status() admin.Status {
 	}
 	a.View(func(m *fsm.Machine) { status.AppliedIndex, status.Hash = m.Index(), m.Hash() })
 	return status
+}
+
+func alarmState(s node.AlarmStatus) string {
+	switch {
+	case s.Diverged:
+		return "diverged"
+	case s.Split:
+		return "split"
+	}
+	return "none"
 }
 
 func stateName(s raft.RaftState) string {
@@ -220,7 +234,7 @@ func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
 	cfg := admin.Config{
 		Server: s.identity.Server, Cluster: clusterID, Boot: s.boot, Version: s.cfg.Version,
 		LogStore: s.cfg.LogStore, Redirect: s.cfg.Follower == Redirect,
-		Now: s.env.Clock.Now, Executor: n, Member: seen, Roster: roster{n, s.service}, Members: s.service,
+		Now: s.env.Clock.Now, Executor: n, Member: seen, Roster: roster{n, s.service}, Members: s.service, Auditor: s.service,
 		Settings: seen, Tuner: tuner{n, s.clients, s.cfg.LogLevel, s.cfg.clientsFitting()}, Process: process{s},
 	}
 	own := map[string]string{

@@ -33,6 +33,9 @@ type Disk interface {
 	cluster.Vault
 	// RaiseBoot raises the boot number, syncs it and returns it.
 	RaiseBoot() (uint64, error)
+	// Condemn records that what is stored here has diverged from the other
+	// servers': it must not be opened again.
+	Condemn(reason string) error
 	// Stores opens what Raft persists to.
 	Stores() (node.Stores, error)
 	Close() error

@@ -206,6 +206,7 @@ func (s *Server) enter(stores node.Stores) error {
 	a := s.newAdmin(n, start.Cluster)
 	s.member.Store(&seatedNode{n, a, start.Cluster})
 	s.service.Attach(seat{n}, seat{n}, seat{n})
+	s.service.Audit(audited{n, s.env.Disk, s.log})
 	s.gate.open.Store(&opened{s.executor(n), a})
 	s.log.Info("member opened", slog.String("cluster", start.Cluster))
 	s.entering.Go(func() { s.watch(n) })

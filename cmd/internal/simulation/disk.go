@@ -26,6 +26,7 @@ type Disk struct {
 	mu        sync.Mutex
 	identity  member.Identity
 	boot      uint64
+	condemned string // why no server may be started on it again
 	opened    uint64 // counts openings: the current one is the only writer
 	slow      func() time.Duration
 	logs      map[uint64]*raft.Log
@@ -142,9 +143,21 @@ func (o *Opened) Settle() error {
 	})
 }
 
-// RaiseBoot implements server.Disk.
+// Condemn implements server.Disk.
+func (o *Opened) Condemn(reason string) error {
+	return o.write(func(d *Disk) error {
+		d.condemned = reason
+		return nil
+	})
+}
+
+// RaiseBoot implements server.Disk; as the real store, it refuses a disk that
+// has been condemned.
 func (o *Opened) RaiseBoot() (boot uint64, err error) {
 	err = o.write(func(d *Disk) error {
+		if d.condemned != "" {
+			return fmt.Errorf("the disk has been condemned: %s", d.condemned)
+		}
 		d.boot++
 		boot = d.boot
 		return nil
