@@ -39,11 +39,11 @@ type committer struct {
 	proposed uint64 // index of the last entry committed
 	asking   asking
 
-	armed    atomic.Int64  // the deadline that timer is set for, or noDeadline
-	futures  atomic.Int32  // answers that Raft owes this node
-	settling atomic.Bool   // nothing is proposed any more
-	begun    atomic.Uint64 // entries proposed
-	entries  atomic.Uint64 // entries committed
+	armed    atomic.Int64 // the deadline that timer is set for, or noDeadline
+	futures  atomic.Int32 // answers that Raft owes this node
+	settling atomic.Bool  // nothing is proposed any more
+	flight
+	entries atomic.Uint64 // entries committed
 
 	mu sync.Mutex
 	inbox
@@ -55,6 +55,12 @@ type inbox struct {
 	forwards     []forward
 	forwardBytes int
 	wanted       []digestCall
+}
+
+// flight is the entry in flight, as others see it.
+type flight struct {
+	begun atomic.Uint64             // entries proposed
+	since atomic.Pointer[time.Time] // when the last was, nil once its outcome is known
 }
 
 // forward is a batch of another node's.
@@ -213,12 +219,23 @@ func (c *committer) commit(data []byte) (index uint64, err error) {
 	if faultAckBeforeCommit {
 		c.node.session.ackBeforeCommit()
 	}
+	now := time.Now()
+	c.since.Store(&now)
+	defer c.since.Store(nil)
 	c.begun.Add(1)
 	future := c.node.raft.Apply(data, 0)
 	if err := future.Error(); err != nil {
 		return 0, err
 	}
 	return future.Index(), nil
+}
+
+// waits is how long the entry in flight has waited to be committed.
+func (c *committer) waits() time.Duration {
+	if since := c.since.Load(); since != nil {
+		return time.Since(*since)
+	}
+	return 0
 }
 
 // finish answers those whose batches were in the entry.

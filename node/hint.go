@@ -123,16 +123,20 @@ func (f *failover) myTurn(gone string, rank, candidates int) bool {
 	return false
 }
 
-// stand has Raft hold an election as it does for a transfer: by the message
-// that a leader would have sent.
+// stand has Raft hold an election as it does for a transfer.
 func (f *failover) stand() error {
 	n := f.node
+	return n.timeoutNow(raft.Server{ID: raft.ServerID(n.cfg.Session.Server), Address: n.transport.LocalAddr()})
+}
+
+// timeoutNow sends a server, which may be this one, the message by which a
+// leader ends a transfer: it stands for election at once.
+func (n *Node) timeoutNow(to raft.Server) error {
 	id := raft.ServerID(n.cfg.Session.Server)
-	self := n.transport.LocalAddr()
 	req := raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{
-		ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(id), Addr: n.transport.EncodePeer(id, self),
+		ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(id), Addr: n.transport.EncodePeer(id, n.transport.LocalAddr()),
 	}}
-	return n.transport.TimeoutNow(id, self, &req, &raft.TimeoutNowResponse{})
+	return n.transport.TimeoutNow(to.ID, to.Address, &req, &raft.TimeoutNowResponse{})
 }
 
 // sleep waits for d; false means that the node stops.

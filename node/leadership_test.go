@@ -271,3 +271,39 @@ func TestAHandOverAfterRestartsIsQuick(t *testing.T) {
 		}
 	})
 }
+
+// A leader whose disk stores nothing has another elected, past its own main
+// loop, long before it gives its process up; what it was told not to be able to
+// do is not done.
+func TestALeaderWithAStalledDiskHandsOver(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		survivors := l.followers()
+		id := leader.cfg.Session.Server
+		survivors[0].SetNeverLead(true)
+		time.Sleep(3 * time.Second)
+		term := leader.CurrentTerm()
+		release := l.disks[id].slow.hold()
+		defer release()
+		stuck := make(chan reply.Value, 1)
+		l.wg.Go(func() { stuck <- write(leader, "set", "stuck", "1") })
+		next, took := l.leaderAmong(survivors)
+		if took > stallElections*time.Second+time.Second {
+			t.Fatalf("nobody else led for %v", took)
+		}
+		if next != survivors[1] || next.CurrentTerm() != term+1 {
+			t.Fatalf("%s leads in term %d after %d", next.cfg.Session.Server, next.CurrentTerm(), term)
+		}
+		l.want(write(survivors[0], "set", "k", "v"), reply.OK)
+		if r := <-stuck; !strings.HasPrefix(string(r.Bytes), "UNCERTAIN") {
+			t.Fatalf("the write that the disk kept was answered %q", r.Bytes)
+		}
+		time.Sleep(2 * time.Second)
+		release() // the disk is well again: it follows
+		l.eventually("it follows", func() bool { return leader.Leader() == next.cfg.Session.Server && !leader.IsLeader() })
+		if now := next.CurrentTerm(); now != term+1 {
+			t.Fatalf("there were %d elections", now-term)
+		}
+		l.agree()
+	})
+}

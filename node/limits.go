@@ -121,6 +121,9 @@ const (
 	// tickWaitMax is how long a leader sleeps before it looks at the earliest
 	// deadline again.
 	tickWaitMax = time.Minute
+	// stallElections is how many election time-outs an entry may wait to be
+	// committed before the leader has another stand for election.
+	stallElections = 3
 	// stallMax is how long one write to the log may take before a leader gives
 	// up its process: heartbeats do not touch the disk, so nobody else would notice.
 	stallMax = 10 * time.Second
@@ -128,7 +131,7 @@ const (
 	// milliseconds, unless the disk does not answer.
 	stopGrace = 2 * time.Second
 	// stallLook is how often that is looked at.
-	stallLook = time.Second
+	stallLook = 250 * time.Millisecond
 )
 
 // The divergence alarm.

@@ -1,9 +1,7 @@
 package node
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -27,18 +25,8 @@ type transfers struct {
 // TransferLeadership hands leadership to the voter that has answered last. It
 // may still happen when it has timed out.
 func (n *Node) TransferLeadership() error {
-	var heirs []raft.Server
-	for _, s := range n.configuration().Servers {
-		if s.Suffrage == raft.Voter && s.ID != raft.ServerID(n.cfg.Session.Server) {
-			heirs = append(heirs, s)
-		}
-	}
-	slices.SortFunc(heirs, func(a, b raft.Server) int {
-		late := n.transport.deliveries(b.ID).last.Compare(n.transport.deliveries(a.ID).last)
-		return cmp.Or(late, cmp.Compare(a.ID, b.ID))
-	})
 	err := fmt.Errorf("hand over leadership: there is no other voter")
-	for _, heir := range heirs {
+	for _, heir := range n.heirs() {
 		if err = n.transfer(heir); err == nil {
 			return nil
 		}

@@ -1,28 +1,92 @@
 package node
 
 import (
+	"cmp"
 	"fmt"
+	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/raft"
 )
 
-// guardDisk gives the process up when this node leads and one write to its log
-// takes too long. Heartbeats do not touch the disk: the others would follow a
-// leader that can commit nothing for as long as that lasts (trap 7), and Raft's
-// main loop, which could hand over, is the one that waits for the disk.
-func (n *Node) guardDisk() {
+// watchdog looks after a leader under which nothing commits although something
+// waits. Heartbeats touch neither its disk nor its log, so the others follow it
+// for as long as that lasts (trap 7), and Raft's main loop, which could hand
+// over, may be the very one that waits for the disk. So the transfer's last
+// message is sent to a follower past it: that one is elected as after any
+// transfer, if its log is no older than that of a majority.
+//
+// A leader whose own disk is what stalls gives its process up a while later: it
+// cannot even notice that another leads, and its clients wait in vain.
+type watchdog struct {
+	node  *Node
+	given uint64 // the term in which leadership was last given away
+}
+
+func (n *Node) guardLeader() { (&watchdog{node: n}).run() }
+
+func (w *watchdog) run() {
 	look := time.NewTicker(stallLook)
 	defer look.Stop()
 	for {
 		select {
 		case <-look.C:
-		case <-n.stop:
+		case <-w.node.stop:
 			return
 		}
-		if stalled := n.logs.stalled(); stalled > stallMax && n.raft.State() == raft.Leader {
-			n.fail(fmt.Errorf("the disk has not stored an entry for %v while this node leads", stalled.Round(time.Second)))
+		if w.node.raft.State() != raft.Leader {
+			continue
+		}
+		if stalled := w.node.logs.stalled(); stalled > stallMax {
+			w.node.fail(fmt.Errorf("the disk has not stored an entry for %v while this node leads", stalled.Round(time.Second)))
 			return
+		}
+		w.look()
+	}
+}
+
+// look gives leadership away, once in a term, when nothing has committed for long.
+func (w *watchdog) look() {
+	n := w.node
+	term := n.raft.CurrentTerm()
+	waits := max(n.logs.stalled(), n.committer.waits())
+	if waits < stallElections*n.cfg.Timing.Election || w.given == term {
+		return
+	}
+	n.log.Warn("nothing has been committed for long: handing over to another", slog.Duration("waits", waits), slog.Bool("disk", n.logs.stalled() > 0))
+	for _, heir := range n.heirs() {
+		err := w.give(heir)
+		if err == nil {
+			w.given = term
+			return
+		}
+		n.log.Warn("leadership could not be handed over", slog.String("to", string(heir.ID)), slog.Any("error", err))
+	}
+}
+
+// give has a follower stand for election now.
+func (w *watchdog) give(heir raft.Server) error {
+	n := w.node
+	if never, err := n.neverLeads(string(heir.ID)); err != nil {
+		return err
+	} else if never {
+		return errNeverLeading
+	}
+	return n.timeoutNow(heir)
+}
+
+// heirs are the other voters, the one that has answered last first.
+func (n *Node) heirs() []raft.Server {
+	var heirs []raft.Server
+	for _, s := range n.configuration().Servers {
+		if s.Suffrage == raft.Voter && s.ID != raft.ServerID(n.cfg.Session.Server) {
+			heirs = append(heirs, s)
 		}
 	}
+	slices.SortFunc(heirs, func(a, b raft.Server) int {
+		late := n.transport.deliveries(b.ID).last.Compare(n.transport.deliveries(a.ID).last)
+		return cmp.Or(late, cmp.Compare(a.ID, b.ID))
+	})
+	return heirs
 }
