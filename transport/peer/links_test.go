@@ -26,10 +26,19 @@ func TestLinksAreThoseThatAreOpen(t *testing.T) {
 		if got := two.Links(); len(got) != 1 || got[0].Server != "n1@a" || got[0].Outgoing || got[0].Since.IsZero() {
 			t.Errorf("the one who was dialled has the links %v", got)
 		}
-		two.Close()
+		one.Close()
 		synctest.Wait()
-		if got := one.Links(); len(got) != 0 {
-			t.Errorf("after the other side has gone there are links: %v", got)
+		if got := two.Links(); len(got) != 0 {
+			t.Errorf("after the one who dialled has gone there are links: %v", got)
+		}
+		three := open(t, n, "n3@c", "c", &recorder{})
+		if _, err := two.Call(t.Context(), "n3@c", Request{Kind: 1}); err != nil {
+			t.Fatal(err)
+		}
+		three.Close()
+		synctest.Wait()
+		if got := two.Links(); len(got) != 0 {
+			t.Errorf("after the one who was dialled has gone there are links: %v", got)
 		}
 	})
 }
