@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/kvorum/kvorum/fsm/command"
@@ -60,6 +61,7 @@ func raftServer(server Server, r replica) reply.Value {
 		reply.Text("id"), reply.Text(server.ID),
 		reply.Text("node-id"), reply.Text(nodeID(server.ID)),
 		reply.Text("suffrage"), reply.Text(suffrage),
+		reply.Text("never-leads"), reply.Bool(server.NeverLeads),
 		reply.Text("client-address"), textOrNil(server.ClientAddr),
 		reply.Text("peer-address"), reply.Text(server.PeerAddr),
 		reply.Text("reachable"), reply.Bool(server.Reachable),
@@ -69,12 +71,13 @@ func raftServer(server Server, r replica) reply.Value {
 	)
 }
 
-// milliseconds is a figure of a server's last answer; nil if there was none.
+// milliseconds is a figure of a server's last answer, as text with three digits
+// of fractions; nil if there was none.
 func milliseconds(server Server, d time.Duration) reply.Value {
 	if !server.Heard {
 		return reply.Nil()
 	}
-	return reply.Float(float64(d.Microseconds()) / 1000)
+	return reply.Text(strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', 3, 64))
 }
 
 func lastContact(s Status) reply.Value {

@@ -138,6 +138,7 @@ type Server struct {
 	member.Server
 	ClientAddr string // what clients are told; "" until it has registered
 	Reachable  bool   // it answered lately; true of this server itself
+	NeverLeads bool   // it is told so
 	// What its last answer told, if there was one.
 	Heard bool
 	RTT   time.Duration

@@ -140,7 +140,7 @@ func (a *Admin) nodeFlags(server Server, s Status) string {
 	if !server.Reachable {
 		flags = append(flags, "fail?")
 	}
-	if !server.Voter {
+	if !server.Voter || server.NeverLeads {
 		flags = append(flags, "nofailover")
 	}
 	if server.ClientAddr == "" {

@@ -180,7 +180,7 @@ func plain(value any) any {
 
 // decodeReply reads a reply into a struct by its JSON names.
 func decodeReply(value, into any) error {
-	encoded, err := json.Marshal(plain(value))
+	encoded, err := json.Marshal(value)
 	if err == nil {
 		err = json.Unmarshal(encoded, into)
 	}

@@ -171,3 +171,20 @@ func TestStatusAndMembersShowAWholeCluster(t *testing.T) {
 		return nil
 	})
 }
+
+// A node that has been removed, or has not been numbered yet, refuses HELLO:
+// its answer is RESP2's, and reads the same.
+func TestAStatusInRESP2ReadsTheSame(t *testing.T) {
+	server := func(id string) []any {
+		return []any{"id", id, "suffrage", "voter", "client-address", nil, "reachable", int64(1), "stored-index", int64(7), "clock-skew-ms", "-1.500"}
+	}
+	var s nodeStatus
+	value := asMaps(plain([]any{"id", "n1@a", "ready", int64(1), "leader", nil, "servers", []any{server("n1@a"), server("n2@b")}}))
+	if err := decodeReply(value, &s); err != nil {
+		t.Fatal(err)
+	}
+	if m := s.Servers[1]; len(s.Servers) != 2 || m.ID != "n2@b" || !bool(m.Reachable) || *m.StoredIndex != 7 || *m.ClockSkewMS != -1.5 || m.ClientAddr != nil ||
+		s.ID != "n1@a" || !bool(s.Ready) || s.leader() != "" {
+		t.Errorf("read %+v", s)
+	}
+}

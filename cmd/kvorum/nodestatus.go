@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/kvorum/kvorum/fsm/member"
@@ -33,12 +34,13 @@ type memberStatus struct {
 	ID          string   `json:"id"`
 	NodeID      string   `json:"node-id"`
 	Suffrage    string   `json:"suffrage"`
+	NeverLeads  truth    `json:"never-leads"`
 	ClientAddr  *string  `json:"client-address"`
 	PeerAddr    string   `json:"peer-address"`
 	Reachable   truth    `json:"reachable"`
 	StoredIndex *uint64  `json:"stored-index"`
-	RoundTripMS *float64 `json:"round-trip-ms"`
-	ClockSkewMS *float64 `json:"clock-skew-ms"`
+	RoundTripMS *decimal `json:"round-trip-ms"`
+	ClockSkewMS *decimal `json:"clock-skew-ms"`
 }
 
 // status asks a node what it knows. Fields that this program does not know are
@@ -48,7 +50,8 @@ func (a *asked) status(ctx context.Context) (s nodeStatus, raw any, err error) {
 	if err != nil {
 		return s, nil, err
 	}
-	return s, plain(value), decodeReply(value, &s)
+	value = asMaps(plain(value))
+	return s, value, decodeReply(value, &s)
 }
 
 // truth is a 0 or 1 of RESP, and a boolean of JSON.
@@ -58,6 +61,35 @@ type truth bool
 func (t *truth) UnmarshalJSON(text []byte) error {
 	*t = string(text) == "1" || string(text) == "true"
 	return nil
+}
+
+// decimal is a number that RESP carries as text.
+type decimal float64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (d *decimal) UnmarshalJSON(text []byte) error {
+	number, err := strconv.ParseFloat(strings.Trim(string(text), `"`), 64)
+	*d = decimal(number)
+	return err
+}
+
+// asMaps gives RAFT STATUS its maps back where it came as RESP2's flat lists:
+// a node that cannot number its connections refuses HELLO, and with it RESP3.
+func asMaps(value any) any {
+	list, ok := value.([]any)
+	if !ok {
+		return value
+	}
+	status := make(map[string]any, len(list)/2)
+	for i := 0; i+1 < len(list); i += 2 {
+		status[fmt.Sprint(list[i])] = list[i+1]
+	}
+	if servers, ok := status["servers"].([]any); ok {
+		for i := range servers {
+			servers[i] = asMaps(servers[i])
+		}
+	}
+	return status
 }
 
 func (s *nodeStatus) leader() string {
@@ -80,6 +112,9 @@ func (s *nodeStatus) behind(stored *uint64) string {
 func (s *nodeStatus) role(m *memberStatus) string {
 	if m.ID == s.leader() {
 		return "leader"
+	}
+	if m.Suffrage == "voter" && bool(m.NeverLeads) {
+		return "voter, never leads"
 	}
 	return m.Suffrage
 }
@@ -108,9 +143,9 @@ func yesNo(t truth) string {
 	return "no"
 }
 
-func milliseconds(ms *float64) string {
+func milliseconds(ms *decimal) string {
 	if ms == nil {
 		return "-"
 	}
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", *ms), ".0") + "ms"
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(*ms)), ".0") + "ms"
 }

@@ -129,8 +129,11 @@ func (r roster) Servers() []admin.Server {
 		// One that has not been asked yet is taken for reachable: asking tells.
 		known := admin.Server{Server: s, ClientAddr: r.node.ClientAddr(s.ID), Reachable: true}
 		if h, ok := r.service.Health(s.ID); ok {
-			known.Reachable = h.Reachable
+			known.Reachable, known.NeverLeads = h.Reachable, h.State.NeverLeads
 			known.Heard, known.RTT, known.Skew = h.Reachable, h.RTT, h.Skew
+		}
+		if s.ID == r.service.Server() {
+			known.NeverLeads = r.node.NeverLeads()
 		}
 		servers = append(servers, known)
 	}

@@ -42,6 +42,9 @@ func TestNeverLead(t *testing.T) {
 		}
 		return nil
 	})
+	if got := c.dial("n1").do(t, "CLUSTER NODES"); !strings.Contains(got, "myself,slave,nofailover") {
+		t.Errorf("CLUSTER NODES says %s", got)
+	}
 	if got := c.dial("n1").do(t, "CONFIG GET never-lead"); !strings.Contains(got, "yes") {
 		t.Fatalf("CONFIG GET never-lead: %s", got)
 	}
