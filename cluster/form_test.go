@@ -313,7 +313,7 @@ func TestAWipedMajorityNeverFoundsASecondCluster(t *testing.T) {
 	})
 }
 
-func TestAServerThatLagsIsNoVoterUntilItHasCaughtUpAndStayedSo(t *testing.T) {
+func TestAServerThatLagsOrHasDivergedIsNoVoterUntilItHasCaughtUpAndStayedSo(t *testing.T) {
 	inWorld(t, 3, func(w *world) {
 		for _, id := range w.ids {
 			w.start(id)
@@ -340,7 +340,14 @@ func TestAServerThatLagsIsNoVoterUntilItHasCaughtUpAndStayedSo(t *testing.T) {
 		default:
 		}
 		w.mu.Lock()
-		p.lag = 0
+		p.lag, p.wrong = 0, true
+		w.mu.Unlock()
+		time.Sleep(time.Minute)
+		if w.whole() == nil {
+			t.Fatal("a server that has diverged was made a voter")
+		}
+		w.mu.Lock()
+		p.wrong = false
 		w.mu.Unlock()
 		start := time.Now()
 		w.await("it is a voter", w.whole)

@@ -32,6 +32,9 @@ func (h handler) encodeState(s State) []byte {
 	if s.NeverLeads {
 		flags |= stateNeverLeads
 	}
+	if s.Diverged {
+		flags |= stateDiverged
+	}
 	b := appendNumbers(nil, s.Stored, s.Applied, s.Term, uint64(h.cfg.Now().UnixNano()), flags)
 	return append(b, s.Leader...)
 }
@@ -50,6 +53,7 @@ func (s *Service) Inspect(ctx context.Context, server string) (Health, error) {
 		return Health{Server: server, Err: err}, err
 	}
 	h.State.Leader, h.State.NeverLeads = string(rest), flags&stateNeverLeads != 0
+	h.State.Diverged = flags&stateDiverged != 0
 	h.Skew = time.Unix(0, int64(theirs)).Sub(wall.Add(h.RTT / 2))
 	return h, nil
 }

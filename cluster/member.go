@@ -89,4 +89,6 @@ type State struct {
 	Leader  string // whom it believes to lead
 	// NeverLeads says that it is told never to lead.
 	NeverLeads bool
+	// Diverged says that its machine differs from the majority's.
+	Diverged bool
 }

@@ -167,6 +167,8 @@ func (s *Service) lack(ctx context.Context, server string, goal uint64) string {
 	switch {
 	case err != nil:
 		return "does not answer"
+	case h.State.Diverged:
+		return "has diverged from the others and must be replaced by a server with an empty directory"
 	case h.State.Applied+caughtUpEntries < goal:
 		return fmt.Sprintf("is %d entries behind", goal-h.State.Applied)
 	}

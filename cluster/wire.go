@@ -27,8 +27,11 @@ const (
 	kindDigest  peer.Kind = 17 // payload: 1 for the whole state; answer: the index, from the leader
 )
 
-// stateNeverLeads is the flag of a state answer that says so. The others are free.
-const stateNeverLeads uint64 = 1
+// The flags of a state answer. The others are free.
+const (
+	stateNeverLeads uint64 = 1
+	stateDiverged   uint64 = 2
+)
 
 // The statuses of answers. The numbers never change.
 const (

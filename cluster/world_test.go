@@ -145,6 +145,7 @@ type process struct {
 	dead   bool
 	opened bool // its member runs
 	lag    uint64
+	wrong  bool // its machine has diverged
 	err    error
 }
 
@@ -428,7 +429,7 @@ func (m fakeMember) State() State {
 	if g == nil {
 		return State{}
 	}
-	return State{Stored: g.applied + 1, Applied: g.applied - min(g.applied, m.lag), Term: 7, Leader: "somebody"}
+	return State{Stored: g.applied + 1, Applied: g.applied - min(g.applied, m.lag), Term: 7, Leader: "somebody", Diverged: m.wrong}
 }
 
 func (m fakeMember) Servers() []member.Server {

@@ -85,6 +85,9 @@ func (a *alarm) status() AlarmStatus {
 	return s
 }
 
+// HasDiverged reports whether a majority has been found to hold something else.
+func (n *Node) HasDiverged() bool { return n.alarm.refusal() == ErrDiverged }
+
 // Agreed says that a majority of the voters agrees with this node's capture of
 // an index: what was split is not any more.
 func (n *Node) Agreed(index uint64) {

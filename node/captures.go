@@ -148,7 +148,7 @@ func (c *captures) wholeAge() time.Duration {
 // state (each zero if there is none), and a channel that is closed when there
 // may be others.
 func (n *Node) Captures() (newest, whole Capture, changed <-chan struct{}) {
-	c, diverged := n.captures, n.alarm.refusal() == ErrDiverged
+	c, diverged := n.captures, n.HasDiverged()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range c.kept {
@@ -169,7 +169,7 @@ func (n *Node) CaptureAt(index uint64) (Capture, Standing) {
 	defer c.mu.Unlock()
 	for _, k := range c.kept {
 		if k.Index == index {
-			k.Diverged = n.alarm.refusal() == ErrDiverged
+			k.Diverged = n.HasDiverged()
 			return k, Kept
 		}
 	}

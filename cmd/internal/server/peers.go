@@ -96,7 +96,7 @@ func (s seat) CurrentTerm() uint64 { return s.node.CurrentTerm() }
 func (s seat) State() cluster.State {
 	return cluster.State{
 		Stored: s.node.LastIndex(), Applied: s.node.AppliedIndex(), Term: s.node.CurrentTerm(), Leader: s.node.Leader(),
-		NeverLeads: s.node.NeverLeads(),
+		NeverLeads: s.node.NeverLeads(), Diverged: s.node.HasDiverged(),
 	}
 }
 
