@@ -218,6 +218,11 @@ func TestAServerIsRemovedAndStaysOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.becomes("n1 n2")
+		select {
+		case <-w.running["n3"].service.Doubted():
+		default:
+			t.Error("the removed server has not been told to ask")
+		}
 		if err := n2.Remove(w.t.Context(), "n3@3", false); err != nil {
 			t.Errorf("a repetition: %v", err)
 		}

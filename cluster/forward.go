@@ -101,6 +101,13 @@ func (h handler) Serve(from peer.Caller, req peer.Request, to peer.Responder) {
 	case kindHello, kindPromise, kindAdmit, kindInvite:
 		h.work(from, req, to)
 		return
+	case kindDoubt:
+		select {
+		case h.doubted <- struct{}{}:
+		default:
+		}
+		to.Answer(peer.Answer{})
+		return
 	}
 	a := h.attached.Load()
 	switch {

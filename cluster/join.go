@@ -68,6 +68,21 @@ func (s *Service) Settle(ctx context.Context) error {
 	}
 }
 
+// Doubted tells that another server takes this one for removed: whether it is,
+// Settle finds out.
+func (s *Service) Doubted() <-chan struct{} { return s.doubted }
+
+// dismiss tells a server that has just been removed to ask for itself. One
+// that cannot be told finds out when it has had no leader for a while.
+func (s *Service) dismiss(ctx context.Context, removed member.Server) {
+	ctx, cancel := context.WithTimeout(ctx, runningTimeout)
+	defer cancel()
+	_, _, err := s.endpoint.Ask(ctx, removed.PeerAddr, removed.ID, peer.Request{Kind: kindDoubt})
+	if err != nil {
+		s.logger.Debug("a removed server could not be told", slog.String("server", removed.ID), slog.Any("error", err))
+	}
+}
+
 // settle records that this server asks for no vote by itself from now on: it is
 // a voter, or is to be none, and whoever demotes it means it.
 func (s *Service) settle() error {

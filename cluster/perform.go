@@ -114,6 +114,9 @@ func (s *Service) takeVoteAway(ctx context.Context, now Configuration, server me
 		return fmt.Errorf("%s %s: %w", q.Op, server.ID, err)
 	}
 	s.logger.Warn("the configuration has been changed", slog.String("change", string(q.Op)), slog.String("server", server.ID), slog.Bool("force", q.Force))
+	if change.Step == StepRemove {
+		s.dismiss(ctx, server)
+	}
 	return nil
 }
 

@@ -61,6 +61,7 @@ type entering struct {
 	surveyor string        // the founder that last asked where we stand; under binding
 	bound    chan struct{} // capacity 1: a promise was stored, or an invitation has come
 	invited  atomic.Pointer[[]string]
+	doubted  chan struct{}   // capacity 1: somebody says that we have been removed
 	known    []member.Server // the configuration that a server which comes back has stored
 }
 
@@ -96,7 +97,7 @@ func Open(cfg Config) (*Service, error) {
 		cfg: cfg, server: identity.Server, process: rand.Text(), list: own, logger: cfg.Logger,
 		opened:   make(chan struct{}),
 		handlers: make(chan struct{}, handlersMax),
-		entering: entering{binding: make(chan struct{}, 1), bound: make(chan struct{}, 1)},
+		entering: entering{binding: make(chan struct{}, 1), bound: make(chan struct{}, 1), doubted: make(chan struct{}, 1)},
 		changing: changing{admitted: make(chan struct{}, 1), caughtUp: map[string]look{}, absent: map[string]look{}},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

@@ -7,9 +7,9 @@ import (
 )
 
 // stayMember makes a server that has joined what it is to be, and returns an
-// error once it has been removed and must not run, or ctx has ended. Nobody tells a server that was
-// paused or cut off when it was removed: it only has no leader any more, and
-// asks.
+// error once it has been removed and must not run, or ctx has ended. A server
+// that was paused or cut off when it was removed could not be told: it only has
+// no leader any more, and asks.
 func (s *Server) stayMember(n *node.Node) error {
 	ticker := time.NewTicker(leaderlessEvery)
 	defer ticker.Stop()
@@ -18,15 +18,26 @@ func (s *Server) stayMember(n *node.Node) error {
 			return err
 		}
 		s.log.Debug("settled in its cluster")
-		for since := time.Now(); time.Since(since) < leaderlessMax; {
-			select {
-			case <-s.ctx.Done():
-				return nil
-			case <-ticker.C:
-			}
-			if n.Leader() != "" {
-				since = time.Now()
-			}
+		if !s.untilInDoubt(n, ticker.C) {
+			return nil
 		}
 	}
+}
+
+// untilInDoubt returns when this server may have been removed; false means that
+// ctx has ended.
+func (s *Server) untilInDoubt(n *node.Node, tick <-chan time.Time) bool {
+	for since := time.Now(); time.Since(since) < leaderlessMax; {
+		select {
+		case <-s.ctx.Done():
+			return false
+		case <-s.service.Doubted():
+			return true
+		case <-tick:
+		}
+		if n.Leader() != "" {
+			since = time.Now()
+		}
+	}
+	return true
 }
