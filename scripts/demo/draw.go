@@ -29,9 +29,9 @@ func animate(ctx context.Context, s *screen.Screen, frame func() []string, progr
 	return &drawn
 }
 
-// sparkLine is the writes of the last seconds, and their rate now.
+// sparkLine is the writes of the last seconds, and their rate now; room is left behind it.
 func sparkLine(s *screen.Screen, title string, pulse *tally.Pulse) string {
 	now := time.Now()
-	width := max(10, min(sparkWidthMax, s.Width()-24))
+	width := max(10, min(sparkWidthMax, s.Width()-32))
 	return fmt.Sprintf("  %-4s %s %7s/s", title, s.Paint(screen.Green, screen.Sparkline(pulse.Recent(now, width), width)), screen.Thousands(pulse.PerSecond(now)))
 }

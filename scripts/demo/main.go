@@ -19,6 +19,7 @@ func main() {
 	// A terminal that is closed ends a demo as Ctrl-C does.
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
+	context.AfterFunc(ctx, cancel) // a second Ctrl-C ends it at once
 	err := run(ctx, os.Args[1:])
 	if errors.Is(err, flag.ErrHelp) {
 		return

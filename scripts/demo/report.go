@@ -79,8 +79,8 @@ func explanation(acts []act, results [][]result) []string {
 		switch {
 		case theirs > 0 && a.cut:
 			lines = append(lines,
-				"Redis's master went on answering OK on its side of the cut, while the Sentinels on the other side had",
-				"promoted a replica. Healed, the old master became a replica of the new one and threw away what it had taken.")
+				"Redis's master went on answering OK on its side of the cut, and the Sentinels on the other side promoted",
+				"a replica. Healed, the old master became a replica of the new one and threw away what it had taken.")
 		case theirs > 0:
 			lines = append(lines, "Redis's master had answered OK and died before the replica that was promoted had the writes.")
 		}
