@@ -117,7 +117,6 @@ func (k *killing) killAll(ctx context.Context) error {
 
 // kill kills the leader and waits until writes go on under another.
 func (k *killing) kill(ctx context.Context, number int, leader string) error {
-	began := time.Now()
 	k.writers.pulse.Mark()
 	k.setDown(leader)
 	if err := k.cluster.Kill(ctx, leader); err != nil {
@@ -135,8 +134,7 @@ func (k *killing) kill(ctx context.Context, number int, leader string) error {
 	k.mu.Lock()
 	k.gaps = append(k.gaps, gap)
 	k.mu.Unlock()
-	k.screen.Event("%s leads %.2f s later; no write was answered for %s", next, at.Sub(began).Seconds(),
-		k.screen.Paint(screen.Bold, fmt.Sprintf("%.2f s", gap.Seconds())))
+	k.screen.Event("%s leads; no write was answered for %s", next, k.screen.Paint(screen.Bold, fmt.Sprintf("%.2f s", gap.Seconds())))
 	return pause(ctx, settle)
 }
 
