@@ -53,7 +53,7 @@ const (
 	// goneLooks is how often a server whose connection has ended is looked for,
 	// with goneLookPause before the second time and double the one before after
 	// that: a process that is being ended may still take connections for a moment.
-	goneLooks     = 4
+	goneLooks     = 6
 	goneLookPause = 10 * time.Millisecond
 	// goneLookWithin bounds one look. Where a host is gone nobody refuses, and
 	// Raft's time-outs decide.

@@ -82,10 +82,16 @@ local_nodes() {
 
 compose() { "${compose_command[@]}" "$@"; }
 
-compose_process() { compose ps -q "$1" 2>/dev/null || true; }
+# find_container SERVICE: asked of Compose once, and again after a start, since
+# docker-compose takes its time.
+declare -A containers
+find_container() { containers[$1]="$(compose ps -q "$1" 2>/dev/null || true)"; }
+
+compose_process() { echo "${containers[$1]}"; }
 
 compose_ready() {
-  answer="$(timeout 20 "${compose_command[@]}" exec -T "$1" /kvorum health 2>&1)" && return
+  [[ -n "${containers[$1]}" ]] || { reason='it has no container (is COMPOSE_PROJECT_NAME as it was for "up"?)'; return 1; }
+  answer="$(timeout 10 docker exec "${containers[$1]}" /kvorum health 2>&1)" && return
   reason="${answer##*$'\n'}"
   return 1
 }
@@ -95,7 +101,7 @@ compose_leads() { compose_ready "$1" && [[ "$answer" == *"leader $1@"* ]]; }
 
 compose_stop() { compose stop -t "$stop_within" "$1" >/dev/null 2>&1; }
 compose_gone() { [[ "$(docker inspect -f '{{.State.Running}}' "$2" 2>/dev/null)" != true ]]; }
-compose_start() { compose up -d --no-deps "$1" >/dev/null 2>&1; }
+compose_start() { compose up -d --no-deps "$1" >/dev/null 2>&1 && find_container "$1"; }
 compose_advice() { echo "see: ${compose_command[*]} logs $1"; }
 
 compose_nodes() {
@@ -107,6 +113,8 @@ compose_nodes() {
     fail 'neither "docker compose" nor "docker-compose" is there'
   fi
   nodes=(n1 n2 n3)
+  local node
+  for node in "${nodes[@]}"; do find_container "$node"; done
 }
 
 # --- the roll ----------------------------------------------------------------------
@@ -120,11 +128,12 @@ all_ready() {
 
 # one NODE: restarts it and returns when it is back.
 one() {
-  local node="$1" process began_here="${EPOCHREALTIME/./}"
+  local node="$1" process began_here
   # Not before everybody is well: with one node less there must still be a majority.
   within "$back_within" all_ready || fail "$node is not restarted: $waits_for is not ready: $reason"
   process="$("${kind}_process" "$node")"
   [[ -n "$process" ]] || fail "$node does not run"
+  began_here="${EPOCHREALTIME/./}"
   say "$node: asked to stop"
   "${kind}_stop" "$node" || fail "$node could not be asked to stop"
   within "$stop_within" "${kind}_gone" "$node" "$process" ||
