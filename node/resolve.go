@@ -17,6 +17,7 @@ func (s *session) resolve(out *fsm.Outcome) {
 	s.mu.Unlock()
 	if err != nil {
 		s.node.fail(err)
+		s.shut(err) // what the machine tells from now on may not be of these batches
 	}
 	if b == nil {
 		return
@@ -66,7 +67,12 @@ func (s *session) take(out *fsm.Outcome) (*batch, error) {
 			slog.String("server", s.id.Server), slog.Uint64("boot", s.id.Boot))
 		s.end(ErrNotMember)
 		return nil, nil
-	case fsm.Registered:
+	}
+	if s.foreign(out) {
+		return nil, fmt.Errorf("another process has run as %s with boot number %d: the data directory is an old copy, or was restored from a backup, and must not be used; "+
+			"start with an empty one and --join", s.id.Server, s.id.Boot)
+	}
+	if out.Status == fsm.Registered {
 		s.registered = true
 	}
 	if len(s.unresolved) == 0 || out.Number < first {
@@ -93,6 +99,20 @@ func (s *session) take(out *fsm.Outcome) (*batch, error) {
 		s.node.committer.kick()
 	}
 	return b, nil
+}
+
+// foreign reports whether a batch of another process has been applied under this
+// one's boot number. Stored replies of that one's batches would be taken for
+// answers to those that have the same numbers here. The worker calls it.
+func (s *session) foreign(out *fsm.Outcome) bool {
+	if out.Number >= s.next {
+		return true // never numbered here
+	}
+	if out.Status != fsm.Registered || s.registered {
+		return false
+	}
+	open, _ := s.node.worker.machine.Session(s.id.Server)
+	return open.Last > 0 // before the first batch of this process could be sent
 }
 
 // prolong gives a command in parts its full time again, for each part that
