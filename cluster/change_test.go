@@ -285,10 +285,14 @@ func TestADemotedServerStaysDemoted(t *testing.T) {
 func TestAServerThatIsDemotedAsSoonAsItVotesStaysDemoted(t *testing.T) {
 	inCluster(t, func(w *world) {
 		w.add("n4", joining)
-		w.start("n4")
-		for w.configuration() != "n1 n2 n3 n4" {
+		p := w.start("n4")
+		for w.configuration() != "n1 n2 n3 n4-" || !p.serves("n4@4", p.disk.Identity().Cluster) {
 			time.Sleep(time.Millisecond)
 		}
+		time.Sleep(settleEvery / 5) // it has asked once
+		w.mu.Lock()
+		w.group0().servers[3].Voter = true // and it has not learnt that yet
+		w.mu.Unlock()
 		if err := w.running["n1"].service.Demote(w.t.Context(), "n4", false); err != nil {
 			t.Fatal(err)
 		}

@@ -483,7 +483,10 @@ func (m fakeMember) Change(_ context.Context, c Change) error {
 			return fmt.Errorf("the configuration is at %d, and the change starts from %d", g.index, c.From)
 		}
 		i := slices.IndexFunc(g.servers, func(s member.Server) bool { return s.ID == c.Server.ID })
+		own := c.Server.ID == m.disk.Identity().Server
 		switch {
+		case own && (c.Step == StepRemove || c.Step == StepDemote):
+			return errors.New("a leader takes its own vote away, and nobody leads until an election")
 		case c.Step == StepRemove && i >= 0:
 			g.servers = slices.Delete(g.servers, i, i+1)
 		case c.Step == StepAdd && i < 0:

@@ -171,6 +171,24 @@ func TestAPromiseIsKeptAndNoOtherIsMade(t *testing.T) {
 	wantRefusal(t, joined.Promise(promise), "belongs to cluster c1")
 }
 
+func TestHowAServerJoinedIsKept(t *testing.T) {
+	path := t.TempDir()
+	dir := open(t, options(path, "n4", ""))
+	for range 2 {
+		if err := dir.Join("c1", []string{"n1:16379", "n2:16379"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := dir.Settle(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeDir(t, dir)
+	got := open(t, options(path, "n4", "")).Identity()
+	if got.Cluster != "c1" || !got.Settled || fmt.Sprint(got.Seeds) != "[n1:16379 n2:16379]" {
+		t.Errorf("kept %+v", got)
+	}
+}
+
 // TestMain lets the test binary stand for a second process.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("STORE_TEST_OPEN"); path != "" {
