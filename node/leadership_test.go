@@ -307,3 +307,25 @@ func TestALeaderWithAStalledDiskHandsOver(t *testing.T) {
 		l.agree()
 	})
 }
+
+// A process that was paused finds an entry that has waited for long, before it
+// hears that another leads: one look is not enough to have anybody elected.
+func TestOneLookDeposesNobody(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		term := leader.CurrentTerm()
+		long := time.Now().Add(-stallElections * time.Second)
+		leader.committer.since.Store(&long)
+		w := &watchdog{node: leader}
+		w.look()
+		synctest.Wait()
+		if now := leader.CurrentTerm(); now != term || !leader.IsLeader() {
+			t.Fatalf("an election in term %d after %d", now, term)
+		}
+		w.look()
+		synctest.Wait()
+		if leader.IsLeader() {
+			t.Fatal("two looks were not enough either")
+		}
+	})
+}

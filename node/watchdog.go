@@ -20,8 +20,9 @@ import (
 // A leader whose own disk is what stalls gives its process up a while later: it
 // cannot even notice that another leads, and its clients wait in vain.
 type watchdog struct {
-	node  *Node
-	given uint64 // the term in which leadership was last given away
+	node    *Node
+	noticed uint64 // the term in which the last look saw that nothing commits, 0: it saw nothing
+	given   uint64 // the term in which leadership was last given away
 }
 
 func (n *Node) guardLeader() { (&watchdog{node: n}).run() }
@@ -36,6 +37,7 @@ func (w *watchdog) run() {
 			return
 		}
 		if w.node.raft.State() != raft.Leader {
+			w.noticed = 0
 			continue
 		}
 		if stalled := w.node.logs.stalled(); stalled > stallMax {
@@ -46,12 +48,19 @@ func (w *watchdog) run() {
 	}
 }
 
-// look gives leadership away, once in a term, when nothing has committed for long.
+// look gives leadership away, once in a term, when nothing has committed for
+// long, as the look before has seen too: a process that was paused sees it before
+// it hears that another leads, who would be deposed.
 func (w *watchdog) look() {
 	n := w.node
 	term := n.raft.CurrentTerm()
 	waits := max(n.logs.stalled(), n.committer.waits())
 	if waits < stallElections*n.cfg.Timing.Election || w.given == term {
+		w.noticed = 0
+		return
+	}
+	if w.noticed != term {
+		w.noticed = term
 		return
 	}
 	n.log.Warn("nothing has been committed for long: handing over to another", slog.Duration("waits", waits), slog.Bool("disk", n.logs.stalled() > 0))
