@@ -300,6 +300,24 @@ func TestAServerThatIsDemotedAsSoonAsItVotesStaysDemoted(t *testing.T) {
 	})
 }
 
+func TestAServerThatIsDemotedWhileItCatchesUpDoesNotVote(t *testing.T) {
+	inCluster(t, func(w *world) {
+		w.add("n4", joining)
+		p := w.start("n4")
+		for w.configuration() != "n1 n2 n3 n4-" || !p.serves("n4@4", p.disk.Identity().Cluster) {
+			time.Sleep(time.Millisecond)
+		}
+		if err := w.running["n1"].service.Demote(w.t.Context(), "n4", false); err != nil {
+			t.Fatal(err)
+		}
+		w.stays("n1 n2 n3 n4-")
+		<-p.done
+		if p.err != nil {
+			t.Errorf("it settled with %v", p.err)
+		}
+	})
+}
+
 func TestNoVoteIsTakenAwayThatTheMajorityNeeds(t *testing.T) {
 	inCluster(t, func(w *world) {
 		w.crash("n3")

@@ -89,7 +89,10 @@ func (s *Service) takeVoteAway(ctx context.Context, now Configuration, server me
 	change := Change{Step: StepRemove, Server: server, From: now.Index}
 	if q.Op == opDemote {
 		change.Step = StepDemote
-		if !server.Voter {
+		if !server.Voter { // it may be on its way to become one
+			if err := s.askToSettle(ctx, server.ID); err != nil {
+				return &notYet{fmt.Sprintf("%s is no voter, and could not be told to stay none: %v", server.ID, err)}
+			}
 			return nil
 		}
 	}
