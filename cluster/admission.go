@@ -105,10 +105,11 @@ func (s *Service) judgeMove(ctx context.Context, now Configuration, itself membe
 	if err := judgeAddress(now, q, nil); err != nil {
 		return err
 	}
-	if itself.ID == s.server {
-		return nil
+	process, runs := s.process, true
+	if itself.ID != s.server {
+		process, runs = s.processAt(ctx, itself.ID, itself.PeerAddr)
 	}
-	if process, runs := s.processAt(ctx, itself.ID, itself.PeerAddr); runs && process != q.Process {
+	if runs && process != q.Process {
 		return &Refused{copiedText(itself.ID, itself.PeerAddr)}
 	}
 	return nil

@@ -147,6 +147,20 @@ func TestACopyOfARunningServersDirectoryIsRefused(t *testing.T) {
 	})
 }
 
+// A leader tells by the process, and not by the name, who asks it about itself.
+func TestACopyOfTheLeadersDirectoryIsRefused(t *testing.T) {
+	inCluster(t, func(w *world) {
+		leader := w.leads()
+		server := w.disks[leader].identity.Server
+		w.copyDisk(leader, "copy")
+		w.with["copy"] = chosen
+		w.start("copy").ends("another process runs as "+server+" at "+leader+":1", "a copy", "--join")
+		if got := w.at(server); got != leader+":1" {
+			t.Errorf("the leader is dialled at %s", got)
+		}
+	})
+}
+
 func TestACopyThatClaimsTheSameAddressIsRefused(t *testing.T) {
 	inCluster(t, func(w *world) {
 		w.copyDisk("n3", "copy")
