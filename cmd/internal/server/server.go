@@ -43,7 +43,7 @@ type Server struct {
 
 // ending is how and why a server stops.
 type ending struct {
-	once     sync.Once // the stop
+	claimed  atomic.Bool // somebody stops it; all others wait for stopped, and for no lock
 	failOnce sync.Once
 	begun    atomic.Bool
 	stopped  chan struct{}
@@ -228,6 +228,9 @@ func (s *Server) Node() *node.Node {
 	}
 	return nil
 }
+
+// Service is this server's place among the others.
+func (s *Server) Service() *cluster.Service { return s.service }
 
 var (
 	errStarting = errors.New("entering the cluster")

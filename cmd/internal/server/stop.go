@@ -46,8 +46,7 @@ func nobody(context.Context, *node.Node) {}
 // stop returns at most stopGrace after ctx has ended: a disk that does not
 // answer must not keep the process. What still waits for it is left behind then.
 func (s *Server) stop(ctx context.Context, first func(context.Context, *node.Node)) error {
-	s.ending.once.Do(func() {
-		defer close(s.ending.stopped)
+	if s.ending.claimed.CompareAndSwap(false, true) {
 		over := make(chan error, 1)
 		go func() { over <- s.stopAll(ctx, first) }()
 		select {
@@ -56,7 +55,8 @@ func (s *Server) stop(ctx context.Context, first func(context.Context, *node.Nod
 			s.ending.err = errStuck
 		}
 		s.log.Info("stopped")
-	})
+		close(s.ending.stopped)
+	}
 	<-s.ending.stopped
 	return s.ending.err
 }
@@ -129,22 +129,24 @@ func (s *Server) fail(err error) {
 
 // Crash stops at once, as a kill does: nothing is handed over or finished.
 func (s *Server) Crash() {
-	s.ending.once.Do(func() {
-		defer close(s.ending.stopped)
-		s.ending.begun.Store(true)
-		s.cancel()
-		if m := s.member.Load(); m != nil {
-			m.node.Crash()
-		}
-		s.entering.Wait()
-		if m := s.member.Load(); m != nil {
-			m.node.Crash() // it may have been opened just now
-			m.admin.Close()
-		}
-		over, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = s.endAll(over) // a crash tells nobody
-	})
+	if !s.ending.claimed.CompareAndSwap(false, true) {
+		<-s.ending.stopped
+		return
+	}
+	defer close(s.ending.stopped)
+	s.ending.begun.Store(true)
+	s.cancel()
+	if m := s.member.Load(); m != nil {
+		m.node.Crash()
+	}
+	s.entering.Wait()
+	if m := s.member.Load(); m != nil {
+		m.node.Crash() // it may have been opened just now
+		m.admin.Close()
+	}
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = s.endAll(over) // a crash tells nobody
 }
 
 // watch ends the server when its member or disk has failed, and keeps the client
