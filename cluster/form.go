@@ -242,7 +242,7 @@ func (s *Service) collect(ctx context.Context, f *member.Formation) error {
 				waitsFor = append(waitsFor, fmt.Sprintf("%s: %v", result.server, result.err))
 			}
 		}
-		if len(promised) == len(f.Servers) {
+		if len(promised) == len(f.Servers) || faultHastyFounder {
 			return nil
 		}
 		if len(waitsFor) == 0 && len(promised) > len(f.Servers)/2 {
@@ -278,6 +278,7 @@ func (s *Service) decide(views []view) decision {
 		}
 	}
 	switch {
+	case faultHastyFounder && len(d.servers) == len(s.list)-1 && s.list.founder() == member.ID(s.server):
 	case knock:
 		d.verdict = verdictKnock
 		d.waitsFor = append(d.waitsFor, s.unredeemed(views)...)

@@ -2,6 +2,8 @@
 
 package node
 
+import "github.com/hashicorp/raft"
+
 // Planted faults are compiled away in every build but that of the checkers'
 // own test (tag kvorum_faults, fault_on.go).
 const (
@@ -10,6 +12,13 @@ const (
 	faultForeignQuestion   = false
 	faultRaftsIndex        = false
 	faultHeartbeatFastPath = false
+	faultStrangersVote     = false
 )
+
+func (t *transport) belongsTo(*Node) {}
+
+func (t *transport) strangersVote(func(id raft.ServerID, addr raft.ServerAddress) bool) bool {
+	return false
+}
 
 func slowMachine() {}

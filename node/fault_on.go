@@ -2,7 +2,13 @@
 
 package node
 
-import "time"
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
 
 // Faults that a checker must find. Only one test at a time sets them, before
 // it opens its nodes.
@@ -12,7 +18,30 @@ var (
 	faultForeignQuestion   bool // a follower's question confirms the leader's own reads
 	faultRaftsIndex        bool // reads wait for Raft's applied index instead of the machine's
 	faultHeartbeatFastPath bool // heartbeats are handled beside Raft's main loop
+	faultStrangersVote     bool // a vote of a server that has been removed counts as a voter's
 )
+
+// everybody is every transport of this process, and its node.
+var everybody sync.Map
+
+func (t *transport) belongsTo(n *Node) { everybody.Store(t, n) }
+
+// strangersVote asks whoever is not in this node's configuration for a vote.
+func (t *transport) strangersVote(ask func(id raft.ServerID, addr raft.ServerAddress) bool) (granted bool) {
+	value, _ := everybody.Load(t)
+	n := value.(*Node)
+	everybody.Range(func(_, value any) bool {
+		other := value.(*Node)
+		id, addr := other.cfg.Session.Server, other.cfg.Streams.Addr().String()
+		member := slices.ContainsFunc(n.configuration().Servers, func(s raft.Server) bool { return string(s.ID) == id })
+		granted = !member && ask(raft.ServerID(id), raft.ServerAddress(addr))
+		return !granted
+	})
+	return granted
+}
+
+// ForgetNodes drops what only the planted faults remember of closed nodes.
+func ForgetNodes() { everybody.Clear() }
 
 // machineDelay is how long an entry waits for its machine: no fault, but what
 // shows a read that does not wait for it.
@@ -38,6 +67,7 @@ const (
 	ForeignQuestion   Fault = "count a follower's old question for the leader's reads"
 	RaftsIndex        Fault = "wait for Raft's index instead of the machine's"
 	HeartbeatFastPath Fault = "the fast heartbeat path"
+	StrangersVote     Fault = "count a removed server's vote"
 )
 
 // Plant switches on exactly the named faults.
@@ -48,6 +78,7 @@ func Plant(faults ...Fault) {
 		ForeignQuestion:   &faultForeignQuestion,
 		RaftsIndex:        &faultRaftsIndex,
 		HeartbeatFastPath: &faultHeartbeatFastPath,
+		StrangersVote:     &faultStrangersVote,
 	}
 	for _, on := range at {
 		*on = false

@@ -21,6 +21,7 @@ func (n *Node) openRaft() error {
 	}
 	stores := n.cfg.Stores
 	n.transport = newTransport(n, conf.Logger)
+	n.transport.belongsTo(n)
 	if n.cfg.Formation != nil {
 		if err := n.bootstrap(conf, logs); err != nil {
 			n.transport.cut()

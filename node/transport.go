@@ -157,14 +157,26 @@ func (t *transport) RequestVote(id raft.ServerID, addr raft.ServerAddress, req *
 	if t.abstains.Load() {
 		return errAbstains
 	}
-	return t.overFresh(func() error { return t.NetworkTransport.RequestVote(id, target(id, addr), req, resp) })
+	ask := func(id raft.ServerID, addr raft.ServerAddress) error {
+		return t.NetworkTransport.RequestVote(id, target(id, addr), req, resp)
+	}
+	if faultStrangersVote && t.strangersVote(func(id raft.ServerID, addr raft.ServerAddress) bool { return ask(id, addr) == nil && resp.Granted }) {
+		return nil
+	}
+	return t.overFresh(func() error { return ask(id, addr) })
 }
 
 func (t *transport) RequestPreVote(id raft.ServerID, addr raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
 	if t.abstains.Load() {
 		return errAbstains
 	}
-	return t.overFresh(func() error { return t.NetworkTransport.RequestPreVote(id, target(id, addr), req, resp) })
+	ask := func(id raft.ServerID, addr raft.ServerAddress) error {
+		return t.NetworkTransport.RequestPreVote(id, target(id, addr), req, resp)
+	}
+	if faultStrangersVote && t.strangersVote(func(id raft.ServerID, addr raft.ServerAddress) bool { return ask(id, addr) == nil && resp.Granted }) {
+		return nil
+	}
+	return t.overFresh(func() error { return ask(id, addr) })
 }
 
 func (t *transport) TimeoutNow(id raft.ServerID, addr raft.ServerAddress, req *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {

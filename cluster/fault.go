@@ -1,0 +1,7 @@
+//go:build !kvorum_faults
+
+package cluster
+
+// Planted faults are compiled away in every build but that of the checkers'
+// own test (tag kvorum_faults, fault_on.go).
+const faultHastyFounder = false
