@@ -26,7 +26,7 @@ const (
 // Cluster is servers under simulation.
 type Cluster struct {
 	Network *Network
-	IDs     []string
+	IDs     []string      // of all machines
 	Slow    string        // the server whose clock runs slow, or ""
 	Lease   time.Duration // how long that one believes that it leads
 	logger  *slog.Logger
@@ -38,6 +38,10 @@ type Cluster struct {
 	frozen    map[string]time.Time   // until when a server's clients are not heard
 	wipes     int
 	installed map[string]uint64 // snapshots that ended processes had restored from leaders
+	wrong     []string          // promises that were seen broken
+	witness   *witness
+	keepNames bool          // of wiped servers: a planted fault
+	operator  chan struct{} // holds a token while nobody changes the membership
 }
 
 // machine is one server's hardware, and the process that runs on it, if any.
@@ -46,6 +50,8 @@ type machine struct {
 	disk    *Disk
 	clock   *Clock
 	process *process
+	place   place
+	ended   error // why the last process ended by itself, nil if it did not
 }
 
 // process is one run of a server.
@@ -59,20 +65,44 @@ type process struct {
 // NewCluster makes machines n1 … of a cluster; Start runs them.
 func NewCluster(size int, rng *rand.Rand, logger *slog.Logger) *Cluster {
 	c := &Cluster{Network: NewNetwork(rand.New(rand.NewPCG(rng.Uint64(), 1))), logger: logger,
-		policy:  node.SnapshotPolicy{Entries: snapshotEntries, LogBytes: 1 << 20, Trailing: trailingEntries},
-		machine: map[string]*machine{}, timing: map[string]node.Timing{}, frozen: map[string]time.Time{}, installed: map[string]uint64{}}
-	for i := range size {
-		id := fmt.Sprintf("n%d", i+1)
-		c.IDs = append(c.IDs, id)
-		m := &machine{turn: make(chan struct{}, 1), disk: NewDisk(id + "@0"), clock: &Clock{}}
-		m.turn <- struct{}{}
-		c.machine[id] = m
+		policy:   node.SnapshotPolicy{Entries: snapshotEntries, LogBytes: 1 << 20, Trailing: trailingEntries},
+		operator: make(chan struct{}, 1), machine: map[string]*machine{}, timing: map[string]node.Timing{}, frozen: map[string]time.Time{}, installed: map[string]uint64{}}
+	c.witness = &witness{Handler: logger.Handler(), cluster: c, leaders: map[uint64]string{}}
+	c.logger = slog.New(c.witness)
+	c.operator <- struct{}{}
+	for range size {
+		c.add(place{founder: true, in: true, voter: true})
 	}
 	return c
 }
 
-// Start runs a server on its machine; it does nothing if one runs.
+// AddGuests makes more machines, which do not belong to the cluster yet.
+func (c *Cluster) AddGuests(count int) {
+	for range count {
+		c.add(place{})
+	}
+}
+
+func (c *Cluster) add(p place) {
+	id := fmt.Sprintf("n%d", len(c.IDs)+1)
+	c.IDs = append(c.IDs, id)
+	p.host = id
+	m := &machine{turn: make(chan struct{}, 1), disk: NewDisk(id + "@0"), clock: &Clock{}, place: p}
+	m.turn <- struct{}{}
+	c.machine[id] = m
+}
+
+// Start runs a server on its machine; it does nothing if one runs, or none
+// belongs there.
 func (c *Cluster) Start(id string) error {
+	if !c.place(id).in {
+		return nil
+	}
+	return c.StartAnyway(id)
+}
+
+// StartAnyway is Start, also where no server belongs.
+func (c *Cluster) StartAnyway(id string) error {
 	m := c.machine[id]
 	<-m.turn
 	defer func() { m.turn <- struct{}{} }()
@@ -80,15 +110,42 @@ func (c *Cluster) Start(id string) error {
 		return nil
 	}
 	own := c.disk(id).restorable()
-	s, err := server.Open(c.config(id), c.environment(id, m))
+	s, err := server.Open(c.config(id), c.environment(id, c.place(id).host, c.disk(id)))
 	if err != nil {
 		return fmt.Errorf("start %s: %w", id, err)
 	}
 	ctx, end := context.WithCancel(context.Background())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m.process = &process{ctx: ctx, end: end, server: s, own: own}
+	m.process, m.ended = &process{ctx: ctx, end: end, server: s, own: own}, nil
+	go c.watch(id, m.process)
 	return nil
+}
+
+// watch takes note of a process that ends by itself.
+func (c *Cluster) watch(id string, p *process) {
+	err := p.server.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.machine[id]
+	if m.process != p {
+		return // it was crashed
+	}
+	m.process, m.ended = nil, err
+	c.installed[id] += p.installed()
+	if m.place.in {
+		c.wrong = append(c.wrong, fmt.Sprintf("%s, which belongs to the cluster, ended by itself: %v", id, err))
+	}
+}
+
+// Wrong is the first promise that was seen broken.
+func (c *Cluster) Wrong() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.wrong) == 0 {
+		return nil
+	}
+	return &broken{c.wrong[0]}
 }
 
 // Crash ends a server's process as a kill does; it returns false if none runs.
@@ -96,6 +153,11 @@ func (c *Cluster) Crash(id string) bool {
 	m := c.machine[id]
 	<-m.turn
 	defer func() { m.turn <- struct{}{} }()
+	return c.crash(id, m)
+}
+
+// crash is Crash for who holds the machine's turn.
+func (c *Cluster) crash(id string, m *machine) bool {
 	p := c.running(m)
 	if p == nil {
 		return false
@@ -138,12 +200,31 @@ func (c *Cluster) running(m *machine) *process {
 	return m.process
 }
 
-// Wipe gives a crashed server an empty disk.
-func (c *Cluster) Wipe(id string) {
+// Wipe crashes a server and gives it an empty disk.
+func (c *Cluster) Wipe(id string) (ran bool) {
+	c.mu.Lock()
+	c.wipes++
+	disk := NewDisk(fmt.Sprintf("%s@%d", id, c.wipes))
+	if c.keepNames {
+		disk.identity = c.machine[id].disk.identity
+	}
+	p := &c.machine[id].place
+	p.joins = !p.founder
+	c.mu.Unlock()
+	_, ran = c.Insert(id, disk)
+	return ran
+}
+
+// Insert crashes a server, gives it another disk, and returns the one that it had.
+func (c *Cluster) Insert(id string, disk *Disk) (had *Disk, ran bool) {
+	m := c.machine[id]
+	<-m.turn
+	defer func() { m.turn <- struct{}{} }()
+	ran = c.crash(id, m)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wipes++
-	c.machine[id].disk = NewDisk(fmt.Sprintf("%s@%d", id, c.wipes))
+	had, m.disk = m.disk, disk
+	return had, ran
 }
 
 // Process returns the running process of a server, nil if there is none, or it
@@ -224,7 +305,7 @@ func (c *Cluster) Await(what string, limit time.Duration, condition func() error
 
 // AllReady returns nil when every server runs and is ready.
 func (c *Cluster) AllReady() error {
-	for _, id := range c.IDs {
+	for _, id := range c.Members() {
 		n := c.Node(id)
 		if n == nil {
 			return fmt.Errorf("%s does not run", id)
@@ -236,11 +317,11 @@ func (c *Cluster) AllReady() error {
 	return nil
 }
 
-// Whole returns nil when every server is ready and a voter of the committed
-// configuration, as what its disk says it is: only then can any one be lost. A
-// server that has just joined is ready before it is a voter.
+// Whole returns nil when every server is ready and in the committed
+// configuration what it is to be, as what its disk says it is: only then can any
+// one be lost. A server that has just joined is ready before it is a voter.
 func (c *Cluster) Whole() error {
-	if err := c.AllReady(); err != nil {
+	if err := errors.Join(c.OneCluster(), c.AllReady()); err != nil {
 		return err
 	}
 	leader := c.Node(c.Leader())
@@ -249,19 +330,7 @@ func (c *Cluster) Whole() error {
 	}
 	var servers []member.Server
 	leader.View(func(m *fsm.Machine) { servers = m.Servers() })
-	voters := map[string]bool{}
-	for _, s := range servers {
-		voters[s.ID] = s.Voter
-	}
-	for _, id := range c.IDs {
-		if server := c.disk(id).server(); !voters[server] {
-			return fmt.Errorf("%s is no voter", server)
-		}
-	}
-	if len(servers) != len(c.IDs) {
-		return fmt.Errorf("the configuration has %d servers", len(servers))
-	}
-	return nil
+	return c.placed(servers)
 }
 
 // state is what must be equal on all nodes once they have applied the same index.
@@ -275,7 +344,8 @@ type state struct {
 // same state; a difference at one index is final.
 func (c *Cluster) Agree() error {
 	var first state
-	for i, id := range c.IDs {
+	members := c.Members()
+	for i, id := range members {
 		n := c.Node(id)
 		if n == nil {
 			return fmt.Errorf("%s does not run", id)
@@ -287,10 +357,10 @@ func (c *Cluster) Agree() error {
 			continue
 		}
 		if s.index != first.index {
-			return fmt.Errorf("%s is at index %d, %s at %d", c.IDs[0], first.index, id, s.index)
+			return fmt.Errorf("%s is at index %d, %s at %d", members[0], first.index, id, s.index)
 		}
 		if s != first {
-			return &divergence{a: c.IDs[0], b: id, index: s.index}
+			return &divergence{a: members[0], b: id, index: s.index}
 		}
 	}
 	return nil
@@ -314,9 +384,10 @@ func (c *Cluster) Stop() {
 	}
 }
 
-func (c *Cluster) environment(id string, m *machine) server.Environment {
+// environment is that of a process on a machine, at one of its hosts.
+func (c *Cluster) environment(id, host string, disk *Disk) server.Environment {
 	return server.Environment{
-		ListenPeers: func() (net.Listener, error) { return c.Network.Listen(id) },
+		ListenPeers: func() (net.Listener, error) { return c.Network.Listen(host) },
 		DialPeer: func(ctx context.Context, addr string) (net.Conn, error) {
 			host, _, err := net.SplitHostPort(addr)
 			if err != nil {
@@ -324,25 +395,8 @@ func (c *Cluster) environment(id string, m *machine) server.Environment {
 			}
 			return c.Network.Dial(ctx, id, host)
 		},
-		Clock: m.clock,
-		Disk:  c.disk(id).Open(),
-	}
-}
-
-func (c *Cluster) config(id string) server.Config {
-	members := make([]server.Member, len(c.IDs))
-	for i, member := range c.IDs {
-		members[i] = server.Member{ID: member, PeerAddr: member + ":16379"}
-	}
-	return server.Config{
-		ID:         id,
-		ClientAddr: id + ":6379",
-		PeerAddr:   id + ":16379",
-		Members:    members,
-		Follower:   server.Forward,
-		Timing:     c.timing[id],
-		Policy:     c.policy,
-		Logger:     c.logger.With("server", id),
+		Clock: c.clock(id),
+		Disk:  disk.Open(),
 	}
 }
 

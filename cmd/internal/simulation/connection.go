@@ -16,9 +16,10 @@ const patience = 16
 type connection struct {
 	cluster   *Cluster
 	rng       *rand.Rand
-	home      string        // the server that it is connected to
-	via       *process      // what the last pipeline was sent to, nil if to nothing
-	uncertain *atomic.Int64 // UNCERTAIN replies of living servers, to everybody
+	home      string          // the server that it is connected to
+	via       *process        // what the last pipeline was sent to, nil if to nothing
+	tooLate   <-chan struct{} // closed when nobody waits any more for what must be done to be done
+	uncertain *atomic.Int64   // UNCERTAIN replies of living servers, to everybody
 }
 
 // move connects to any server.

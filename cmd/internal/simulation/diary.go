@@ -162,7 +162,7 @@ func (d *diarist) fail(text, format string, args ...any) {
 
 // finish judges the whole diary, read through every server of a healthy cluster.
 func (d *diarist) finish() error {
-	for _, id := range d.cluster.IDs {
+	for _, id := range d.cluster.Members() {
 		d.home = id
 		c := newCall("get", d.key)
 		sent, dead := d.send([]*command.Call{c})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -57,6 +58,23 @@ func (d *Disk) server() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.identity.Server
+}
+
+// cluster is the cluster that this disk's server belongs to, "" for none.
+func (d *Disk) cluster() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.identity.Cluster
+}
+
+// Copy is a copy of all that is stored, as of a directory.
+func (d *Disk) Copy() *Disk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return &Disk{
+		identity: d.identity, boot: d.boot, first: d.first, last: d.last, logs: maps.Clone(d.logs),
+		values: maps.Clone(d.values), numbers: maps.Clone(d.numbers), snapshots: slices.Clone(d.snapshots),
+	}
 }
 
 // restorable is how many snapshots a process restores when it starts here.

@@ -38,6 +38,19 @@ var Faults = []Fault{
 	{Name: "clock skew", strike: (*faults).skew},
 }
 
+// Changes are the kinds that change the membership, one at a time, while others
+// strike; those that are alone would lose data or a majority otherwise.
+var Changes = []Fault{
+	{Name: "join", strike: (*faults).join},
+	{Name: "leave", strike: (*faults).leave},
+	{Name: "demote and promote", strike: (*faults).demote},
+	{Name: "replace", strike: (*faults).replace},
+	{Name: "move", strike: (*faults).move},
+	{Name: "copy", strike: (*faults).copied, alone: true},
+	{Name: "wipe beside a laggard", strike: (*faults).wipeBesideLaggard, alone: true},
+	{Name: "remove beside a laggard", strike: (*faults).removeBesideLaggard, alone: true},
+}
+
 // faults strikes a cluster.
 type faults struct {
 	cluster *Cluster
@@ -267,8 +280,7 @@ func (f *faults) wipe() bool {
 		f.errs <- err
 		return false
 	}
-	ran := f.cluster.Crash(id)
-	f.cluster.Wipe(id)
+	ran := f.cluster.Wipe(id)
 	if f.rng.IntN(2) == 0 {
 		f.hold()
 	}

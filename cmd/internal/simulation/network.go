@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 )
 
-// Network is a set of hosts with listeners and the connections between them.
+// Network is a set of machines with listeners and the connections between them.
+// A machine's hosts are its own name and all that begin with that and a dash.
 // Bytes that meet a cut wait, as TCP's retransmissions make them, and arrive
 // after it heals; a crash breaks its host's connections.
 type Network struct {
@@ -69,7 +71,7 @@ func (n *Network) HealAll() {
 	n.wakeAll()
 }
 
-// Break closes every listener and connection of a host, as the end of its
+// Break closes every listener and connection of a machine, as the end of its
 // process does.
 func (n *Network) Break(host string) {
 	n.mu.Lock()
@@ -79,14 +81,25 @@ func (n *Network) Break(host string) {
 			doomed = append(doomed, p)
 		}
 	}
-	l := n.listeners[host]
+	var listeners []*listener
+	for at, l := range n.listeners {
+		if machineOf(at) == host {
+			listeners = append(listeners, l)
+		}
+	}
 	n.mu.Unlock()
 	for _, p := range doomed {
 		p.fail(errReset)
 	}
-	if l != nil {
+	for _, l := range listeners {
 		l.Close()
 	}
+}
+
+// machineOf is the machine that a host's name leads to.
+func machineOf(host string) string {
+	machine, _, _ := strings.Cut(host, "-")
+	return machine
 }
 
 // Listen opens the one listener of a host.
@@ -101,17 +114,18 @@ func (n *Network) Listen(host string) (net.Listener, error) {
 	return l, nil
 }
 
-// Dial connects from one host to another; a cut in either direction makes it
-// wait for ctx, as a lost SYN would.
-func (n *Network) Dial(ctx context.Context, from, to string) (net.Conn, error) {
+// Dial connects a machine with a host; a cut in either direction makes it wait
+// for ctx, as a lost SYN would.
+func (n *Network) Dial(ctx context.Context, from, host string) (net.Conn, error) {
+	to := machineOf(host)
 	for {
 		n.mu.Lock()
 		blocked := n.link(from, to).cut || n.link(to, from).cut
-		l := n.listeners[to]
+		l := n.listeners[host]
 		n.mu.Unlock()
 		if !blocked {
 			if l == nil {
-				return nil, fmt.Errorf("dial %s: %w", to, syscall.ECONNREFUSED)
+				return nil, fmt.Errorf("dial %s: %w", host, syscall.ECONNREFUSED)
 			}
 			return n.connect(ctx, l, from, to)
 		}

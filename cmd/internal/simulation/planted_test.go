@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kvorum/kvorum/cluster"
 	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/node"
 )
@@ -23,6 +24,9 @@ type where struct {
 	Scenario
 	slow time.Duration // how long machines take for an entry, at most
 }
+
+// keepNames: a server that is wiped keeps its name, and its vote.
+var keepNames bool
 
 func inNode(f node.Fault) func() { return func() { node.Plant(f) } }
 
@@ -48,6 +52,12 @@ var (
 		Script: []string{"transfer in vain", "transfer in vain", "transfer in vain", "transfer in vain"},
 		Mix:    []share{{100, "get", "text", 1}}, Diaries: 4, Bulky: 1,
 	}}
+	// A server that has been removed and one that lags meet.
+	removedOnes = where{Scenario: Scenario{Size: 3, Guests: 1, Script: []string{"remove beside a laggard", "remove beside a laggard"}}}
+	// A server that has been wiped and one that lags meet.
+	wipedOnes = where{Scenario: Scenario{Size: 3, Script: []string{"wipe beside a laggard", "wipe beside a laggard"}}}
+	// The founder comes back without its disk.
+	wipedFounders = where{Scenario: Scenario{Size: 3, Script: []string{"wipe", "wipe", "wipe"}}}
 	// Entries wait for their machines.
 	slowMachines = where{slow: 20 * time.Millisecond}
 )
@@ -63,6 +73,9 @@ var plantedFaults = []planted{
 		fsm.Faults.WallClockMS = func() int64 { return time.Now().UnixMilli() }
 	}, 20, where{}},
 	{"the fast heartbeat path", inNode(node.HeartbeatFastPath), 400, wakingWriter},
+	{"count a removed server's vote", inNode(node.StrangersVote), 20, removedOnes},
+	{"vote under the old name of a wiped server", func() { keepNames = true }, 20, wipedOnes},
+	{"a founder that waits for no promises", func() { cluster.PlantHastyFounder(true) }, 10, wipedFounders},
 }
 
 // run simulates one seed there.
@@ -71,12 +84,15 @@ func (w where) run(t *testing.T, seed uint64) (Report, string) {
 	if w.slow > 0 {
 		node.SlowMachine(randomDelay(seed, int64(w.slow)))
 	}
-	w.Seed = seed
+	w.Seed, w.Names = seed, keepNames
+	node.ForgetNodes()
 	return simulate(t, w.Scenario)
 }
 
 func pullUp() {
 	node.Plant()
+	cluster.PlantHastyFounder(false)
+	keepNames = false
 	node.SlowMachine(nil)
 	fsm.Faults.ForgetSessions, fsm.Faults.IgnoreGaps, fsm.Faults.WallClockMS = false, false, nil
 }

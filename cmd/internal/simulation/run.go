@@ -30,9 +30,11 @@ type Scenario struct {
 	Kinds   []string // the faults that may strike; nil: all
 	Script  []string // the faults that strike, in this order; nil: three that are drawn
 	Size    int      // of the cluster; 0: three or five
+	Guests  int      // machines that may join; with any, the membership changes while other faults strike
 	Drift   float64  // how slow one server's clock is; 0: 1 to driftFactorMax, in one run of three
 	Mix     []share  // what clients do; nil: the usual
 	Diaries int      // how many are written; 0: one
+	Names   bool     // a planted fault: a server that is wiped keeps its name
 	Bulky   int      // one pipeline of a diarist's in this many carries bulk; 0: the usual
 	Log     uint64   // how many entries a log may have before a snapshot; 0: few
 	Logger  *slog.Logger
@@ -88,7 +90,7 @@ func Run(s Scenario) (report Report, err error) {
 		err = w.judge()
 		report.Late = w.late()
 	}
-	return report, err
+	return report, errors.Join(c.Wrong(), err)
 }
 
 // cluster makes the servers of a scenario.
@@ -101,6 +103,8 @@ func (s Scenario) cluster(rng *rand.Rand) *Cluster {
 		size = s.Size
 	}
 	c := NewCluster(size, rng, s.Logger)
+	c.AddGuests(s.Guests)
+	c.keepNames = s.Names
 	if s.Log > 0 {
 		c.policy.Entries, c.policy.Trailing = s.Log, s.Log
 	}
@@ -116,22 +120,40 @@ func (s Scenario) cluster(rng *rand.Rand) *Cluster {
 	return c
 }
 
-// harm strikes the cluster with random faults, some of them at the same time.
-func harm(c *Cluster, rng *rand.Rand, s Scenario, report *Report) error {
-	names := s.Script
-	for len(s.Script) == 0 && len(names) < faultsEach {
-		if len(s.Kinds) > 0 {
+// script is the kinds that strike, in order.
+func (s Scenario) script(rng *rand.Rand) (names []string) {
+	if len(s.Script) > 0 {
+		return s.Script
+	}
+	draw := func(from []Fault) { names = append(names, from[rng.IntN(len(from))].Name) }
+	for range faultsEach {
+		switch {
+		case len(s.Kinds) > 0:
 			names = append(names, s.Kinds[rng.IntN(len(s.Kinds))])
-		} else {
-			names = append(names, Faults[rng.IntN(len(Faults))].Name)
+		case s.Guests > 0:
+			draw(Changes)
+			draw(Faults)
+		default:
+			draw(Faults)
 		}
 	}
+	return names
+}
+
+func kindOf(name string) Fault {
+	kinds := slices.Concat(Faults, Changes)
+	return kinds[slices.IndexFunc(kinds, func(f Fault) bool { return f.Name == name })]
+}
+
+// harm strikes the cluster with random faults, some of them at the same time.
+func harm(c *Cluster, rng *rand.Rand, s Scenario, report *Report) error {
+	names := s.script(rng)
 	report.Faults = names
 	errs := make(chan error, 16*len(names))
 	struck := make(chan string, len(names))
 	var striking sync.WaitGroup
 	for _, name := range names {
-		kind := Faults[slices.IndexFunc(Faults, func(f Fault) bool { return f.Name == name })]
+		kind := kindOf(name)
 		f := &faults{cluster: c, rng: rand.New(rand.NewPCG(rng.Uint64(), 3)), errs: errs}
 		if kind.alone {
 			striking.Wait()
@@ -171,9 +193,15 @@ func settle(c *Cluster) error {
 			return err
 		}
 	}
+	if err := c.OneCluster(); err != nil {
+		return err
+	}
 	var different *divergence
 	err := c.Await("agreement after healing", settleLimit, func() error {
 		if err := c.Whole(); err != nil {
+			return err
+		}
+		if err := c.Wrong(); err != nil {
 			return err
 		}
 		err := c.Agree()

@@ -50,6 +50,9 @@ func (s *scanner) run(done <-chan struct{}) {
 func (s *scanner) scan() {
 	found := map[string]bool{}
 	for cursor := "0"; ; {
+		if closed(s.tooLate) {
+			return
+		}
 		s.move()
 		s.churn()
 		time.Sleep(time.Duration(s.rng.Int64N(int64(20 * time.Millisecond))))

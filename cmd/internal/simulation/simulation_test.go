@@ -38,6 +38,9 @@ var (
 	onlyReads   = []share{{100, "get", "text", 1}}
 )
 
+// changeRegressions are those with changes of the membership.
+var changeRegressions = []Scenario{}
+
 // simulate runs one scenario in a bubble and judges its history.
 func simulate(t *testing.T, s Scenario) (report Report, violation string) {
 	out := io.Discard
@@ -61,16 +64,51 @@ func simulate(t *testing.T, s Scenario) (report Report, violation string) {
 // The goal: whatever happens to three or five servers, no history shows a lost,
 // doubled, stale or uncertain-but-claimed operation, and all servers agree.
 func TestNoFaultBreaksAPromise(t *testing.T) {
-	struck := map[string]int{}
-	var uncertain int64
-	var installed uint64
-	scans, unjudged, late, seedsLate := 0, 0, 0, 0
+	queue := slices.Clone(regressions)
+	for i := range *seeds {
+		queue = append(queue, Scenario{Seed: *firstSeed + uint64(i)})
+	}
+	s := simulateAll(t, queue)
+	if *seeds < 100 {
+		return // too few for every kind to have had its turn
+	}
+	s.wantStruck(t, Faults)
+	if s.installed == 0 {
+		t.Error("no server restored a snapshot that a leader sent")
+	}
+	if s.uncertain == 0 {
+		t.Error("no living server replied UNCERTAIN: the faults are too kind")
+	}
+}
+
+// The goal: the same while servers join, leave, are replaced, demoted, promoted,
+// moved and copied. And everybody is what they are to be in the end, in one
+// cluster, and nobody runs who must not.
+func TestNoChangeOfMembersBreaksAPromise(t *testing.T) {
+	queue := slices.Clone(changeRegressions)
+	for i := range *seeds {
+		queue = append(queue, Scenario{Seed: *firstSeed + uint64(i), Size: 3, Guests: 2})
+	}
+	s := simulateAll(t, queue)
+	if *seeds >= 100 {
+		s.wantStruck(t, Changes)
+	}
+}
+
+// sum is what happened in many runs.
+type sum struct {
+	struck              map[string]int
+	uncertain           int64
+	installed           uint64
+	scans, late, lateIn int
+}
+
+// simulateAll runs scenarios beside each other.
+func simulateAll(t *testing.T, queue []Scenario) *sum {
+	total := &sum{struck: map[string]int{}}
+	unjudged := 0
 	var mu sync.Mutex
 	t.Run("seeds", func(t *testing.T) {
-		queue := slices.Clone(regressions)
-		for i := range *seeds {
-			queue = append(queue, Scenario{Seed: *firstSeed + uint64(i)})
-		}
 		for _, s := range queue {
 			t.Run("", func(t *testing.T) {
 				t.Parallel()
@@ -80,15 +118,7 @@ func TestNoFaultBreaksAPromise(t *testing.T) {
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				installed += report.Installed
-				for _, name := range report.Struck {
-					struck[name]++
-				}
-				uncertain += report.Uncertain
-				scans += report.Scans
-				if late += report.Late; report.Late > 0 {
-					seedsLate++
-				}
+				total.add(report)
 				if report.Unjudged {
 					unjudged++
 				}
@@ -96,22 +126,30 @@ func TestNoFaultBreaksAPromise(t *testing.T) {
 		}
 	})
 	t.Logf("faults: %v; snapshots installed: %d; UNCERTAIN replies: %d; scans: %d; unjudged: %d; late numbers of unknown outcome: %d, in %d seeds",
-		struck, installed, uncertain, scans, unjudged, late, seedsLate)
+		total.struck, total.installed, total.uncertain, total.scans, unjudged, total.late, total.lateIn)
 	if unjudged > *seeds/unjudgedOneIn {
 		t.Errorf("%d of %d histories could not be judged", unjudged, *seeds)
 	}
-	if *seeds < 100 {
-		return // too few for every kind to have had its turn
+	return total
+}
+
+func (s *sum) add(r Report) {
+	s.installed += r.Installed
+	s.uncertain += r.Uncertain
+	s.scans += r.Scans
+	for _, name := range r.Struck {
+		s.struck[name]++
 	}
-	for _, kind := range Faults {
-		if struck[kind.Name] == 0 {
+	if s.late += r.Late; r.Late > 0 {
+		s.lateIn++
+	}
+}
+
+// wantStruck fails if a kind never did harm.
+func (s *sum) wantStruck(t *testing.T, kinds []Fault) {
+	for _, kind := range kinds {
+		if s.struck[kind.Name] == 0 {
 			t.Errorf("%q never struck", kind.Name)
 		}
-	}
-	if installed == 0 {
-		t.Error("no server restored a snapshot that a leader sent")
-	}
-	if uncertain == 0 {
-		t.Error("no living server replied UNCERTAIN: the faults are too kind")
 	}
 }

@@ -21,12 +21,14 @@ type workload struct {
 	scanner   *scanner
 	working   sync.WaitGroup
 	done      chan struct{} // closed when the faults are over
+	tooLate   chan struct{} // closed a while later: the servers do not answer any more
 }
 
 func newWorkload(c *Cluster, rng *rand.Rand, s Scenario) *workload {
-	w := &workload{history: &History{}, done: make(chan struct{})}
+	w := &workload{history: &History{}, done: make(chan struct{}), tooLate: make(chan struct{})}
+	members := c.Members()
 	connect := func() connection {
-		return connection{cluster: c, rng: rand.New(rand.NewPCG(rng.Uint64(), 100)), home: c.IDs[rng.IntN(len(c.IDs))], uncertain: &w.uncertain}
+		return connection{cluster: c, rng: rand.New(rand.NewPCG(rng.Uint64(), 100)), home: members[rng.IntN(len(members))], uncertain: &w.uncertain, tooLate: w.tooLate}
 	}
 	mix, bulky := s.Mix, s.Bulky
 	if mix == nil {
@@ -58,6 +60,8 @@ func (w *workload) begin() {
 // end waits until everybody has done what they had to do.
 func (w *workload) end() {
 	close(w.done)
+	late := time.AfterFunc(settleLimit, func() { close(w.tooLate) })
+	defer late.Stop()
 	w.working.Wait()
 }
 
@@ -67,7 +71,7 @@ const answerWithin = time.Second
 // alive writes through every server of a healed cluster, which must serve all.
 func (w *workload) alive() error {
 	c := w.scanner.connection
-	for _, id := range c.cluster.IDs {
+	for _, id := range c.cluster.Members() {
 		c.home = id
 		call := newCall("set", "alive", id)
 		began := time.Now()

@@ -22,7 +22,7 @@ type client struct {
 // run sends operations until it has sent enough of them and done is closed, or
 // as many as a history may have.
 func (c *client) run(done <-chan struct{}) {
-	for c.sent < operationsEach || c.sent < operationsMost && !closed(done) {
+	for (c.sent < operationsEach || c.sent < operationsMost && !closed(done)) && !closed(c.tooLate) {
 		if c.rng.IntN(12) == 0 {
 			c.move()
 		}

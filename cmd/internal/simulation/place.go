@@ -1,0 +1,122 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/kvorum/kvorum/cmd/internal/server"
+	"github.com/kvorum/kvorum/fsm/member"
+)
+
+// place is what the operator wants a machine's server to be, and where.
+type place struct {
+	founder bool   // it is of the first start, and has not been removed since
+	in      bool   // it belongs to the cluster: it must be able to run
+	voter   bool   // in the configuration
+	host    string // that its peers dial
+	moves   int
+	joins   bool // it comes by itself, else it is invited; founders need neither
+}
+
+func (p place) peerAddr() string { return p.host + ":16379" }
+
+func (c *Cluster) place(id string) place {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.machine[id].place
+}
+
+// config is what a machine's server is told.
+func (c *Cluster) config(id string) server.Config {
+	p := c.place(id)
+	cfg := server.Config{
+		ID:         id,
+		ClientAddr: id + ":6379",
+		PeerAddr:   p.peerAddr(),
+		Follower:   server.Forward,
+		Timing:     c.timing[id],
+		Policy:     c.policy,
+		Logger:     c.logger.With("server", id),
+	}
+	cfg.Joining.Await = !p.founder && !p.joins
+	cfg.Joining.Nonvoter = !p.founder && !p.voter
+	for _, other := range c.IDs { // as an operator who moves one changes the lists
+		at := c.place(other)
+		if p.founder && at.founder {
+			cfg.Members = append(cfg.Members, server.Member{ID: other, PeerAddr: at.peerAddr()})
+		}
+		if p.joins && at.in && other != id {
+			cfg.Joining.At = append(cfg.Joining.At, at.peerAddr())
+		}
+	}
+	return cfg
+}
+
+// arrange changes what a machine's server is to be.
+func (c *Cluster) arrange(id string, change func(p *place)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.machine[id].place)
+}
+
+// Members are the ids of the servers that belong to the cluster.
+func (c *Cluster) Members() []string {
+	return slices.DeleteFunc(slices.Clone(c.IDs), func(id string) bool { return !c.place(id).in })
+}
+
+// voters counts the members that are to be voters.
+func (c *Cluster) voters() (count int) {
+	for _, id := range c.Members() {
+		if c.place(id).voter {
+			count++
+		}
+	}
+	return count
+}
+
+// Ended returns why a server's last process ended by itself; false while one
+// runs, or when none has.
+func (c *Cluster) Ended(id string) (error, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.machine[id]
+	return m.ended, m.process == nil && m.ended != nil
+}
+
+// placed returns nil when a configuration has each member as what it is to be,
+// as what its disk says it is, and nobody else; and all disks are of one cluster.
+func (c *Cluster) placed(servers []member.Server) error {
+	members := c.Members()
+	for _, id := range members {
+		want := c.place(id)
+		name := c.disk(id).server()
+		i := slices.IndexFunc(servers, func(s member.Server) bool { return s.ID == name })
+		switch {
+		case i < 0:
+			return fmt.Errorf("%s is not in the configuration", name)
+		case servers[i].Voter != want.voter:
+			return fmt.Errorf("%s is a voter: %v", name, servers[i].Voter)
+		case servers[i].PeerAddr != want.peerAddr():
+			return fmt.Errorf("%s is dialled at %s", name, servers[i].PeerAddr)
+		}
+	}
+	if len(servers) != len(members) {
+		return fmt.Errorf("the configuration has %d servers", len(servers))
+	}
+	return nil
+}
+
+// OneCluster returns an error if the members' disks belong to different clusters.
+func (c *Cluster) OneCluster() error {
+	var first, of string
+	for _, id := range c.Members() {
+		switch name := c.disk(id).cluster(); {
+		case name == "":
+		case first == "":
+			first, of = name, id
+		case name != first:
+			return &broken{fmt.Sprintf("two clusters: %s belongs to %s, %s to %s", of, first, id, name)}
+		}
+	}
+	return nil
+}
