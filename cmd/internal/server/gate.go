@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/kvorum/kvorum/fsm/command"
 	"github.com/kvorum/kvorum/fsm/reply"
@@ -11,8 +12,40 @@ import (
 )
 
 // gate stands between clients and the member: until that is open, it answers
-// LOADING, so that clients who connect early learn that they are early.
-type gate struct{ open atomic.Pointer[opened] }
+// LOADING, so that clients who connect early learn that they are early. In the
+// first moments of a process it has them wait instead: most restarts are over
+// by then, and clients that reconnect while nodes are restarted one after the
+// other hear no error.
+type gate struct {
+	open     atomic.Pointer[opened]
+	waiting  chan struct{} // closed when it is open
+	patience time.Time     // until when it has clients wait
+}
+
+// let opens the gate, once.
+func (g *gate) let(o *opened) {
+	g.open.Store(o)
+	close(g.waiting)
+}
+
+// await returns what is behind the gate, nil while there is nothing.
+func (g *gate) await(ctx context.Context) *opened {
+	if o := g.open.Load(); o != nil {
+		return o
+	}
+	left := time.Until(g.patience)
+	if left <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-g.waiting:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return g.open.Load()
+}
 
 // opened is what clients reach through the gate.
 type opened struct {
@@ -22,7 +55,7 @@ type opened struct {
 
 // Write implements resp.Executor.
 func (g *gate) Write(ctx context.Context, calls []*command.Call) {
-	if o := g.open.Load(); o != nil {
+	if o := g.await(ctx); o != nil {
 		o.executor.Write(ctx, calls)
 		return
 	}
@@ -31,7 +64,7 @@ func (g *gate) Write(ctx context.Context, calls []*command.Call) {
 
 // Read implements resp.Executor.
 func (g *gate) Read(ctx context.Context, calls []*command.Call) {
-	if o := g.open.Load(); o != nil {
+	if o := g.await(ctx); o != nil {
 		o.executor.Read(ctx, calls)
 		return
 	}
@@ -40,7 +73,7 @@ func (g *gate) Read(ctx context.Context, calls []*command.Call) {
 
 // ReadLocal implements resp.Executor.
 func (g *gate) ReadLocal(ctx context.Context, calls []*command.Call) {
-	if o := g.open.Load(); o != nil {
+	if o := g.await(ctx); o != nil {
 		o.executor.ReadLocal(ctx, calls)
 		return
 	}

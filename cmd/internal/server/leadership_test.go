@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -71,4 +72,21 @@ func TestNeverLead(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// Clients who reach a node in the first moments of its restart wait for it, and
+// hear no error.
+func TestARestartedNodeHasEarlyClientsWait(t *testing.T) {
+	c := newCluster(t, 3)
+	c.startAll()
+	_, follower := c.leader()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := c.servers[follower].Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	c.start(follower)
+	if got := c.dial(follower).do(t, "SET early v"); got != "+OK" {
+		t.Fatalf("SET at once after the start: %s", got)
+	}
 }

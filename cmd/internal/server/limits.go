@@ -38,6 +38,10 @@ const (
 	// settings that it obeys.
 	settingsEvery = time.Second
 
+	// gatePatience is how long after its start a node has clients wait until it
+	// serves, before it answers LOADING: less than clients wait for any answer.
+	gatePatience = 2 * time.Second
+
 	// stopWithin bounds an orderly stop that no caller bounds: SHUTDOWN's, or one
 	// after a failure.
 	stopWithin = 10 * time.Second

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/kvorum/kvorum/cluster"
 	"github.com/kvorum/kvorum/cluster/admin"
@@ -69,7 +70,8 @@ type step struct {
 // the way back) goes on by itself, since it waits for other servers. Ready
 // tells when this one serves, and clients are told LOADING until then.
 func Open(cfg Config, env Environment) (*Server, error) {
-	s := &Server{cfg: cfg.withDefaults(), env: env, ending: ending{stopped: make(chan struct{})}}
+	s := &Server{cfg: cfg.withDefaults(), env: env, ending: ending{stopped: make(chan struct{})},
+		gate: gate{waiting: make(chan struct{}), patience: time.Now().Add(gatePatience)}}
 	s.log = s.cfg.Logger
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.began("close the data directory", func(context.Context) error { return env.Disk.Close() })
@@ -207,7 +209,7 @@ func (s *Server) enter(stores node.Stores) error {
 	s.member.Store(&seatedNode{n, a, start.Cluster})
 	s.service.Attach(seat{n}, seat{n}, seat{n})
 	s.service.Audit(audited{n, s.env.Disk, s.log})
-	s.gate.open.Store(&opened{s.executor(n), a})
+	s.gate.let(&opened{s.executor(n), a})
 	s.log.Info("member opened", slog.String("cluster", start.Cluster))
 	s.entering.Go(func() { s.watch(n) })
 	return s.stayMember(n)
