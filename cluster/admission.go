@@ -25,6 +25,9 @@ import (
 //	                                         first, unless it still runs; then the asker is added as
 //	                                         a non-voter
 func (s *Service) admit(ctx context.Context, q admitQuestion) (admitAnswer, error) {
+	if own := s.endpoint.Cluster(); q.Cluster != "" && q.Cluster != own {
+		return admitAnswer{}, fmt.Errorf("%s belongs to cluster %s, and this server to %s", q.Server, q.Cluster, own) // no refusal: its own leader may be elsewhere
+	}
 	release, err := s.aloneWithConfiguration(ctx)
 	if err != nil {
 		return admitAnswer{}, err

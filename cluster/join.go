@@ -162,6 +162,7 @@ func (s *Service) processAt(ctx context.Context, server, addr string) (process s
 // that we know, or whichever member passes it on.
 func (s *Service) askAdmit(ctx context.Context, q admitQuestion) (admitAnswer, error) {
 	q.Server, q.PeerAddr, q.Chosen, q.Process = s.server, s.cfg.Advertise, s.cfg.Chosen, s.process
+	q.Cluster = s.cfg.Vault.Identity().Cluster
 	q.Boot, q.Explicit = s.cfg.Boot, s.joins() || len(s.cfg.Vault.Identity().Seeds) > 0
 	if own, ok := s.list.find(member.ID(s.server)); ok {
 		q.PeerAddr = own.PeerAddr // as a formation would have it

@@ -136,6 +136,7 @@ type admitQuestion struct {
 	PeerAddr string `json:"peer_addr"`
 	Process  string `json:"process"`
 	Boot     uint64 `json:"boot"`
+	Cluster  string `json:"cluster,omitempty"` // to which the asker is bound, "" if to none yet
 	// Resumes says that the process has not registered its boot yet: it comes
 	// back, and its member is not open.
 	Resumes bool `json:"resumes,omitempty"`
