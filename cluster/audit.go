@@ -52,6 +52,7 @@ func (s *Service) Audit(subject Audited) {
 // verdict, for want of answers, or found no majority, is compared again.
 func (s *Service) audit(subject Audited) {
 	var judged, judgedWhole uint64
+	var open splits
 	for {
 		newest, whole, changed := subject.Captures()
 		again := auditIdle
@@ -60,10 +61,10 @@ func (s *Service) audit(subject Audited) {
 			if !s.pause(s.ctx, auditDelay) {
 				return
 			}
-			if newest.Index > judged && s.compare(subject, newest, false) {
+			if newest.Index > judged && s.compare(subject, newest, false, &open) {
 				judged = newest.Index
 			}
-			if whole.Index > judgedWhole && s.compare(subject, whole, true) {
+			if whole.Index > judgedWhole && s.compare(subject, whole, true, &open) {
 				judgedWhole = whole.Index
 			}
 		}
@@ -73,9 +74,34 @@ func (s *Service) audit(subject Audited) {
 	}
 }
 
+// splits are the indices at which no majority was found, by what was compared;
+// 0: none since the last that ended it.
+type splits struct{ hash, whole uint64 }
+
+// heed takes note of a verdict, and reports whether it is to be told: an
+// agreement is not while a split stays that it says nothing of. That is one at
+// a later index, or one of whole states, of which running hashes know nothing.
+func (o *splits) heed(v Verdict, index uint64, whole bool) bool {
+	switch {
+	case v == Split && whole:
+		o.whole = index
+	case v == Split:
+		o.hash = index
+	case v == Agrees:
+		if whole && index >= o.whole {
+			o.whole = 0
+		}
+		if index >= o.hash {
+			o.hash = 0
+		}
+		return o.hash == 0 && o.whole == 0
+	}
+	return true
+}
+
 // compare asks the other voters for their captures and judges this server's own
 // as soon as that can be done; false means that it has to be done again.
-func (s *Service) compare(subject Audited, own Capture, whole bool) (settled bool) {
+func (s *Service) compare(subject Audited, own Capture, whole bool, open *splits) (settled bool) {
 	ctx, cancel := context.WithTimeout(s.ctx, auditTimeout)
 	defer cancel()
 	poll := Poll{Whole: whole}
@@ -102,6 +128,9 @@ func (s *Service) compare(subject Audited, own Capture, whole bool) (settled boo
 	for verdict := poll.Judge(own); ; verdict = poll.Judge(own) {
 		if verdict != Inconclusive {
 			slices.Sort(seen)
+			if !open.heed(verdict, own.Index, whole) {
+				return true
+			}
 			subject.Judged(own.Index, verdict, fmt.Sprintf("at index %d: %s", own.Index, strings.Join(seen, ", ")))
 			return verdict != Split
 		}
