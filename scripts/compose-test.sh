@@ -168,7 +168,7 @@ write_through() {
 # that nothing was done.
 note() {
   case "$2" in
-  *'was not applied'* | *'Could not connect'*) echo "$2" >>"$dir/refused.$1" ;;
+  *'was not applied'* | *'Could not connect'* | *LOADING*) echo "$2" >>"$dir/refused.$1" ;;
   *) echo "$2" >>"$dir/doubts.$1" ;;
   esac
 }
@@ -414,9 +414,9 @@ LABEL kvorum.test=rolled"
   quietly docker rmi "$project-rolled"
 }
 
-# errors_heard: what clients were told, other than that their own node's port is closed.
+# errors_heard: what clients were told, other than that their own node is closed or starting.
 errors_heard() {
-  cat "$dir"/{refused,doubts}.* | grep -vE 'Could not connect|Server closed the connection|Connection reset|I/O error' || true
+  cat "$dir"/{refused,doubts}.* | grep -vE 'Could not connect|LOADING|Server closed the connection|Connection reset|I/O error' || true
 }
 
 roll_all() {
@@ -438,7 +438,7 @@ roll_all() {
   done
   expect 'what clients were told meanwhile' "$(errors_heard)" "$before"
   stop_writers
-  say 'All have the other image and their old data; no client heard an error, but that its own node was away.'
+  say 'All have the other image and their old data; no client heard an error, but that its own node was away or starting.'
   within 30 'all digests agree' same_digest
   nothing_lost
 }
