@@ -38,8 +38,11 @@ var (
 	onlyReads   = []share{{100, "get", "text", 1}}
 )
 
-// changeRegressions are those with changes of the membership.
-var changeRegressions = []Scenario{}
+// changeRegressions are the same with changes of the membership.
+var changeRegressions = []Scenario{
+	// A copy of the leader's directory had the leader take over its address, and ran beside it.
+	{Seed: 28, Size: 3, Guests: 2, Script: []string{"copy", "copy"}},
+}
 
 // simulate runs one scenario in a bubble and judges its history.
 func simulate(t *testing.T, s Scenario) (report Report, violation string) {
