@@ -51,7 +51,10 @@ func TestAClusterOfOneTakesItsNewAddressOver(t *testing.T) {
 		}
 		return nil
 	})
-	if text, want := log.String(), "from="+was+" to="+c.members[0].PeerAddr; !strings.Contains(text, want) {
-		t.Errorf("it says %q, want %q", text, want)
-	}
+	c.eventually("it says so", func() error { // once it knows that the change is committed
+		if text, want := log.String(), "from="+was+" to="+c.members[0].PeerAddr; !strings.Contains(text, want) {
+			return fmt.Errorf("it says %q, want %q", text, want)
+		}
+		return nil
+	})
 }
