@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -17,7 +18,7 @@ func (n *Node) Servers() []member.Server { return memberServers(n.configuration(
 
 // Committed returns the configuration that this node's machine has, after a
 // majority has confirmed that the machine is current, and the index of its
-// entry, 0 when it came with a snapshot.
+// entry; 0 when that is not known.
 func (n *Node) Committed(ctx context.Context) (servers []member.Server, index uint64, err error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -27,7 +28,24 @@ func (n *Node) Committed(ctx context.Context) (servers []member.Server, index ui
 		return nil, 0, err
 	}
 	n.View(func(m *fsm.Machine) { servers, index = m.Servers(), n.worker.configured })
-	return servers, index, nil
+	if index > 0 {
+		return servers, index, nil
+	}
+	index, err = n.snapshotConfiguration(servers)
+	return servers, index, err
+}
+
+// snapshotConfiguration is the index of a configuration that came with the
+// newest snapshot, which tells Raft of it and not the machine.
+func (n *Node) snapshotConfiguration(servers []member.Server) (index uint64, err error) {
+	found, err := n.cfg.Stores.Snapshots.List()
+	if err != nil {
+		return 0, fmt.Errorf("list the snapshots: %w", err)
+	}
+	if len(found) > 0 && slices.Equal(memberServers(found[0].Configuration), servers) {
+		index = found[0].ConfigurationIndex
+	}
+	return index, nil
 }
 
 // The changes of the configuration, on the leader only. Each returns once it is

@@ -66,6 +66,37 @@ func TestADemotedVoterVotesNoMore(t *testing.T) {
 	})
 }
 
+// A change that was decided from a configuration is tied to it also on a leader
+// that has it from a snapshot, as all do that have run for long.
+func TestTheConfigurationOfASnapshotHasItsIndex(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		_, before, err := l.leader().Committed(t.Context())
+		if err != nil || before == 0 {
+			t.Fatalf("the configuration is at %d, %v", before, err)
+		}
+		for range 20 {
+			write(l.leader(), "incr", "n")
+		}
+		for _, n := range append(l.followers(), l.leader()) {
+			if err := n.Snapshot(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, n := range append(l.followers(), l.leader()) {
+			l.crash(n.cfg.Session.Server)
+			l.start(n.cfg.Session.Server)
+		}
+		leader := l.leader()
+		_, index, err := leader.Committed(t.Context())
+		if err != nil || index != before {
+			t.Fatalf("the configuration is at %d, and was at %d: %v", index, before, err)
+		}
+		if err := leader.RemoveServer("gone@1", index+1); err == nil {
+			t.Error("a change that was decided from another configuration was made")
+		}
+	})
+}
+
 func TestChangesOfAnotherConfigurationAreRefused(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
