@@ -65,11 +65,10 @@ func TestACutIsSilentAndHealingLosesNothing(t *testing.T) {
 	}()
 	n := NewNetwork()
 	defer n.Close()
-	addr, err := n.Expose(own, 0, echo.Addr().String())
-	if err != nil {
+	if _, err := n.Expose(own, 0, echo.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	addr = n.listeners[0].Addr().String()
+	addr := n.listeners[0].Addr().String()
 
 	near, far := dialFromHost(t, own, addr), dialFromHost(t, other, addr)
 	for _, conn := range []net.Conn{near, far} {
