@@ -293,17 +293,16 @@ func (s *session) drop(gone func(*ticket) bool) {
 	}
 }
 
-// blankParts blanks what is unresolved of a command in parts. If nothing is, the
-// machines keep the parts that have arrived: a batch without commands frees them.
+// blankParts blanks what is unresolved of a command in parts. Unless its last part
+// was numbered, the machines keep the parts that have arrived, or that arrive
+// before their blanks: a further batch without commands frees them.
 func (s *session) blankParts(cut *split) {
-	blanked := false
 	for _, b := range s.unresolved {
 		if b.split == cut {
 			s.blank(b)
-			blanked = true
 		}
 	}
-	if !blanked && cut.next > 0 {
+	if cut.next > 0 && cut.next < cut.parts {
 		s.seal(entry.Batch{Kind: entry.Commands}, &batch{})
 	}
 }

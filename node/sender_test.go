@@ -118,3 +118,31 @@ func TestWhatWasNotAppliedLeavesTheBatchThatItShares(t *testing.T) {
 		t.Errorf("the others were answered %d, %d and %d", a, d, e)
 	}
 }
+
+// A command in parts is given up while one of them is under way. Whether that
+// part wins or the empty batch in its place: one more batch, which is not a part,
+// has the machines let go of what they keep.
+func TestPartsThatArriveAfterTheyWereGivenUpAreFreed(t *testing.T) {
+	var last entry.Batch
+	s := lone(func(batch []byte, _ func(error)) {
+		b, err := entry.DecodeBatch(bytes.Clone(batch))
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = b
+	})
+	c := s.wait(t, time.Minute, string(bytes.Repeat([]byte("v"), (batchesInFlightMax+1)*entry.PartBytesMax)))
+	s.pump()
+	if last.Kind != entry.Part || s.split == nil {
+		t.Fatal("the command is not under way in parts")
+	}
+	parts := last.Number
+	s.abandon(c)
+	for number := uint64(1); number <= parts; number++ {
+		s.resolve(&fsm.Outcome{Session: s.id, Number: number, Status: fsm.Partial})
+	}
+	s.pump()
+	if last.Kind != entry.Commands || last.Number != parts+1 || len(last.Commands) > 0 {
+		t.Fatalf("what was sent last is batch %d, of kind %d", last.Number, last.Kind)
+	}
+}
