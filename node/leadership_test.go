@@ -316,7 +316,7 @@ func TestOneLookDeposesNobody(t *testing.T) {
 		term := leader.CurrentTerm()
 		long := time.Now().Add(-stallElections * time.Second)
 		leader.committer.since.Store(&long)
-		w := &watchdog{node: leader}
+		w := newWatchdog(leader)
 		w.look()
 		synctest.Wait()
 		if now := leader.CurrentTerm(); now != term || !leader.IsLeader() {
@@ -327,5 +327,41 @@ func TestOneLookDeposesNobody(t *testing.T) {
 		if leader.IsLeader() {
 			t.Fatal("two looks were not enough either")
 		}
+	})
+}
+
+// A follower that stalls keeps what it is sent in its sockets, and Raft does not
+// look at the term of the message that has it stand for election: however often
+// the watchdog looks, it sends such a follower one in a term, and goes on to the next.
+func TestAStalledFollowerIsToldToStandOnce(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		stalled, other := l.followers()[0], l.followers()[1]
+		other.SetNeverLead(true)
+		release := l.disks[stalled.cfg.Session.Server].slow.hold()
+		defer release()
+		l.want(write(leader, "set", "k", "v"), reply.OK) // by the other two
+		w := newWatchdog(leader)
+		look := func() (took time.Duration) {
+			begun := time.Now()
+			long := begun.Add(-stallElections * time.Second)
+			leader.committer.since.Store(&long)
+			w.look()
+			return time.Since(begun)
+		}
+		look()
+		if took := look(); took < rpcTimeout {
+			t.Fatalf("the answer was waited for for %v", took)
+		}
+		for range 4 {
+			if look() > 0 {
+				t.Fatal("it was sent another, whose answer was waited for")
+			}
+		}
+		other.SetNeverLead(false)
+		look()
+		l.eventually("the other leads", other.IsLeader)
+		release()
+		l.agree()
 	})
 }

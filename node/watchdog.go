@@ -2,6 +2,7 @@ package node
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -21,11 +22,14 @@ import (
 // cannot even notice that another leads, and its clients wait in vain.
 type watchdog struct {
 	node    *Node
-	noticed uint64 // the term in which the last look saw that nothing commits, 0: it saw nothing
-	given   uint64 // the term in which leadership was last given away
+	noticed uint64                   // the term in which the last look saw that nothing commits, 0: it saw nothing
+	given   uint64                   // the term in which leadership was last given away
+	told    map[raft.ServerID]uint64 // the term in which a server may last have been told to stand
 }
 
-func (n *Node) guardLeader() { (&watchdog{node: n}).run() }
+func newWatchdog(n *Node) *watchdog { return &watchdog{node: n, told: map[raft.ServerID]uint64{}} }
+
+func (n *Node) guardLeader() { newWatchdog(n).run() }
 
 func (w *watchdog) run() {
 	look := time.NewTicker(stallLook)
@@ -63,9 +67,13 @@ func (w *watchdog) look() {
 		w.noticed = term
 		return
 	}
+	heirs := slices.DeleteFunc(n.heirs(), func(s raft.Server) bool { return w.told[s.ID] == term })
+	if len(heirs) == 0 {
+		return
+	}
 	n.log.Warn("nothing has been committed for long: handing over to another", slog.Duration("waits", waits), slog.Bool("disk", n.logs.stalled() > 0))
-	for _, heir := range n.heirs() {
-		err := w.give(heir)
+	for _, heir := range heirs {
+		err := w.give(heir, term)
 		if err == nil {
 			w.given = term
 			return
@@ -74,15 +82,21 @@ func (w *watchdog) look() {
 	}
 }
 
-// give has a follower stand for election now.
-func (w *watchdog) give(heir raft.Server) error {
+// give has a follower stand for election now. It is told once in a term, answer
+// or none: one that stalls would find all that it was sent when it is well again,
+// and Raft does not look at that message's term.
+func (w *watchdog) give(heir raft.Server, term uint64) error {
 	n := w.node
 	if never, err := n.neverLeads(string(heir.ID)); err != nil {
 		return err
 	} else if never {
 		return errNeverLeading
 	}
-	return n.timeoutNow(heir)
+	err := n.timeoutNow(heir)
+	if !errors.As(err, new(*dialError)) {
+		w.told[heir.ID] = term
+	}
+	return err
 }
 
 // heirs are the other voters, the one that has answered last first.
