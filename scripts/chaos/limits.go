@@ -30,6 +30,8 @@ const (
 
 	// httpOffset is how far a node's HTTP port lies above its client port.
 	httpOffset = 2000
+	// peerOffset is how far its port for the other nodes does.
+	peerOffset = 10000
 
 	// fillBatch keys are set by one command when the cluster is filled.
 	fillBatch = 500
@@ -37,6 +39,10 @@ const (
 	writersAt    = 4
 	steadyFor    = 20 * time.Second
 	snapshotWait = 5 * time.Minute
+
+	// joinWritesPerSecond go on while a node joins, from joinWriters connections.
+	joinWritesPerSecond = 5000
+	joinWriters         = 25
 
 	idleFor     = 20 * time.Second
 	idleSamples = 1000

@@ -28,6 +28,7 @@ func run(ctx context.Context) error {
 	rolling := flag.Int("rolling", 0, "rolling restarts of all nodes, one after the other")
 	measureIdle := flag.Bool("idle", false, "measure an idle cluster")
 	keys := flag.Int("snapshot", 0, "fill in this many keys, and measure writes beside a snapshot")
+	joinKeys := flag.Int("join", 0, "fill in this many keys, and let a fourth node join beside 5,000 writes a second")
 	clients := flag.Int("clients", 2, "writers for each node")
 	port := flag.Int("port", 17379, "the first node's client port")
 	keep := flag.Bool("keep", false, "keep the nodes' data and logs, and say where")
@@ -62,6 +63,11 @@ func run(ctx context.Context) error {
 	}
 	if *keys > 0 {
 		if err := snapshot(ctx, c, *keys); err != nil {
+			return err
+		}
+	}
+	if *joinKeys > 0 {
+		if err := join(ctx, c, *joinKeys); err != nil {
 			return err
 		}
 	}
