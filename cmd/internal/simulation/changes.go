@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/kvorum/kvorum/cluster"
@@ -56,7 +57,9 @@ func (f *faults) unrest() (over func()) {
 		return func() {}
 	}
 	wait := time.Duration(f.rng.Int64N(int64(2 * time.Second)))
-	strike := []func() bool{f.crashLeader, f.transfer, f.cutOff}[f.rng.IntN(3)]
+	beside := *f // draws beside us
+	beside.rng = rand.New(rand.NewPCG(f.rng.Uint64(), 3))
+	strike := []func() bool{beside.crashLeader, beside.transfer, beside.cutOff}[f.rng.IntN(3)]
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
