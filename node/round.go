@@ -219,12 +219,13 @@ func (r *reads) answerEarly(c *round, early []question) {
 func (r *reads) succeed(c *round, a ReadAnswer) {
 	r.current = nil
 	done := &confirmation{answer: a, tickets: c.tickets}
-	if len(done.tickets) > 0 {
+	awaited := len(done.tickets) > 0 // told now: from here on forget may take tickets out
+	if awaited {
 		r.confirmed = append(r.confirmed, done)
 	}
 	next := r.begin(time.Now())
 	r.mu.Unlock()
-	if len(done.tickets) > 0 {
+	if awaited {
 		r.deliver(done)
 	}
 	for _, q := range c.questions {

@@ -56,20 +56,8 @@ func run(ctx context.Context) error {
 	}
 	defer c.stop()
 
-	if *measureIdle {
-		if err := idle(ctx, c); err != nil {
-			return err
-		}
-	}
-	if *keys > 0 {
-		if err := snapshot(ctx, c, *keys); err != nil {
-			return err
-		}
-	}
-	if *joinKeys > 0 {
-		if err := join(ctx, c, *joinKeys); err != nil {
-			return err
-		}
+	if err := measure(ctx, c, figures{*measureIdle, *keys, *joinKeys}); err != nil {
+		return err
 	}
 	kept := true
 	for _, r := range []rounds{
@@ -90,6 +78,32 @@ func run(ctx context.Context) error {
 	}
 	if !kept {
 		return errors.New("a promise was broken")
+	}
+	return nil
+}
+
+// figures is what is measured before any fault.
+type figures struct {
+	idle         bool
+	snapshotKeys int // 0: no snapshot
+	joinKeys     int // 0: no joining node
+}
+
+func measure(ctx context.Context, c *cluster, what figures) error {
+	if what.idle {
+		if err := idle(ctx, c); err != nil {
+			return err
+		}
+	}
+	if what.snapshotKeys > 0 {
+		if err := snapshot(ctx, c, what.snapshotKeys); err != nil {
+			return err
+		}
+	}
+	if what.joinKeys > 0 {
+		if err := join(ctx, c, what.joinKeys); err != nil {
+			return err
+		}
 	}
 	return nil
 }
