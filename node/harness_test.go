@@ -96,7 +96,7 @@ func (l *lab) start(id string) *Node {
 		l.disks[id] = d
 	}
 	l.boots[id]++
-	s := &streams{lab: l, id: id, addr: l.addrOf(id), in: make(chan net.Conn), done: make(chan struct{})}
+	s := &streams{lab: l, id: id, addr: l.addrOf(id), in: make(chan acceptance), done: make(chan struct{})}
 	l.doors[id] = s
 	cfg := Config{
 		Session:    entry.Session{Server: id, Boot: l.boots[id]},
@@ -271,7 +271,7 @@ type streams struct {
 	lab  *lab
 	id   string
 	addr string
-	in   chan net.Conn
+	in   chan acceptance
 	done chan struct{}
 	once sync.Once
 }
@@ -283,12 +283,12 @@ func (a labAddr) String() string { return string(a) }
 
 func (s *streams) Addr() net.Addr { return labAddr(s.addr) }
 func (s *streams) Close() error   { s.once.Do(func() { close(s.done) }); return nil }
-func (s *streams) Accept() (net.Conn, error) {
+func (s *streams) Accept() (conn net.Conn, from string, err error) {
 	select {
-	case c := <-s.in:
-		return c, nil
+	case a := <-s.in:
+		return a.conn, a.from, nil
 	case <-s.done:
-		return nil, net.ErrClosed
+		return nil, "", net.ErrClosed
 	}
 }
 
@@ -309,7 +309,7 @@ func (s *streams) Dial(server, addr string, timeout time.Duration) (net.Conn, er
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
-	case door.in <- theirs:
+	case door.in <- acceptance{conn: theirs, from: s.id}:
 		return ours, nil
 	case <-door.done:
 	case <-timer.C:
@@ -535,9 +535,19 @@ func (l *lab) want(got reply.Value, want reply.Value) {
 	}
 }
 
+// refuse has the ports for which wrong is true seem to refuse, nil for none.
+func (l *lab) refuse(wrong func(from, to string) bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refusing = wrong
+}
+
 // Gone is true of a server that does not run and could be reached.
 func (p *directPeers) Gone(_ context.Context, server string) bool {
-	if wrong := p.lab.refusing; wrong != nil && wrong(p.from, server) {
+	p.lab.mu.Lock()
+	wrong := p.lab.refusing
+	p.lab.mu.Unlock()
+	if wrong != nil && wrong(p.from, server) {
 		return true
 	}
 	return p.lab.node(server) == nil && p.lab.linked(p.from, server)

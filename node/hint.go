@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -20,7 +21,8 @@ import (
 // network is cut) or still accepts, Raft's time-outs decide.
 type failover struct {
 	node   *Node
-	broken chan struct{} // cap 1: a Raft connection that another server has opened to this one has ended
+	broken chan struct{} // cap 1: a Raft connection that the leader has opened to this server has ended
+	ended  atomic.Value  // string: that leader
 	stood  time.Time     // when this node last stood for election by itself
 }
 
@@ -28,7 +30,15 @@ func newFailover(n *Node) *failover {
 	return &failover{node: n, broken: make(chan struct{}, 1)}
 }
 
-func (f *failover) hint() { signal(f.broken) }
+// hint says that a Raft connection has ended that another server has opened to
+// this one. It counts if that one leads: a server that only follows may end
+// beside a leader that lives and whose port, as seen from here, refuses.
+func (f *failover) hint(from string) {
+	if from != "" && from == f.node.watch.current() {
+		f.ended.Store(from)
+		signal(f.broken)
+	}
+}
 
 func (f *failover) run() {
 	for {
@@ -48,11 +58,14 @@ func (f *failover) consider() {
 		return
 	}
 	leader := f.leader()
+	if f.ended.Load() != leader {
+		return
+	}
 	rank, candidates := f.rank(leader)
 	if rank < 0 || n.lead.abstention.withholds.Load() || !f.lost(leader) {
 		return
 	}
-	if !f.myTurn(leader, rank, candidates) || !f.gone(leader) {
+	if !f.myTurn(leader, rank, candidates) || !f.gone(leader) || f.replaced(leader) {
 		return
 	}
 	n.log.Info("the leader's process is gone: standing for election", slog.String("leader", leader), slog.Int("rank", rank))
@@ -65,6 +78,12 @@ func (f *failover) consider() {
 func (f *failover) leader() string {
 	_, id := f.node.raft.LeaderWithID()
 	return string(id)
+}
+
+// replaced reports whether another leads by now.
+func (f *failover) replaced(gone string) bool {
+	leader := f.leader()
+	return leader != "" && leader != gone
 }
 
 // rank is this node's place among the voters without the leader, -1 for none,
@@ -111,7 +130,7 @@ func (f *failover) myTurn(gone string, rank, candidates int) bool {
 		if !f.node.sleep(wait) {
 			return false
 		}
-		if leader := f.leader(); leader != "" && leader != gone {
+		if f.replaced(gone) {
 			return false
 		}
 		last := f.node.raft.LastContact()

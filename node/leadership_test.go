@@ -119,9 +119,7 @@ func TestNoElectionForALeaderThatLives(t *testing.T) {
 func TestAWrongHintIsHarmless(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		l.leader()
-		l.mu.Lock()
-		l.refusing = func(_, _ string) bool { return true } // every port seems to refuse
-		l.mu.Unlock()
+		l.refuse(func(_, _ string) bool { return true }) // every port
 		time.Sleep(3 * time.Second)
 		term := l.leader().CurrentTerm()
 		begun := time.Now()
@@ -130,7 +128,8 @@ func TestAWrongHintIsHarmless(t *testing.T) {
 				t.Fatalf("write %d was answered %d %q", i, r.Int(), r.Bytes)
 			}
 			for _, s := range l.conf.Servers {
-				l.node(s.ID).lead.failover.hint()
+				n := l.node(s.ID)
+				n.lead.failover.hint(n.Leader())
 			}
 			time.Sleep(300 * time.Millisecond)
 		}
@@ -139,6 +138,63 @@ func TestAWrongHintIsHarmless(t *testing.T) {
 			t.Fatalf("%d elections in %v", elections, time.Since(begun))
 		}
 		l.agree()
+	})
+}
+
+// Connections of a server that does not lead say nothing of the leader, even
+// where the port of a leader that lives seems to refuse.
+func TestNoElectionWhenAFollowerEnds(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader().cfg.Session.Server
+		third := l.followers()[0].cfg.Session.Server
+		for range 5 {
+			for _, id := range []string{third, leader} { // it has connections to the others now
+				if err := l.leader().TransferLeadershipTo(id); err != nil {
+					t.Fatal(err)
+				}
+				l.eventually("it leads", func() bool { return l.node(id).IsLeader() })
+				time.Sleep(3 * time.Second)
+			}
+			term := l.leader().CurrentTerm()
+			l.refuse(func(_, server string) bool { return server == leader })
+			l.crash(third)
+			time.Sleep(3 * time.Second)
+			if now := l.node(leader).CurrentTerm(); now != term {
+				t.Fatalf("a follower that ended has cost %d elections", now-term)
+			}
+			l.refuse(nil)
+			l.start(third)
+			l.leader()
+		}
+	})
+}
+
+// A server that is about to stand looks once more whether another leads by now.
+func TestNoElectionAgainstANewLeader(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		old := l.leader()
+		hasty, next := l.followers()[0], l.followers()[1]
+		time.Sleep(3 * time.Second)
+		term, looks := old.CurrentTerm(), 0
+		l.refuse(func(_, _ string) bool {
+			if looks++; looks == 2 { // the last before it stands
+				if err := old.TransferLeadershipTo(next.cfg.Session.Server); err != nil {
+					t.Error(err)
+				}
+				l.eventually("another leads", func() bool { return hasty.Leader() == next.cfg.Session.Server })
+			}
+			return true
+		})
+		for looks < 2 {
+			looks = 0
+			f := newFailover(hasty)
+			f.hint(old.cfg.Session.Server)
+			f.consider()
+		}
+		time.Sleep(3 * time.Second)
+		if now := l.leader().CurrentTerm(); now != term+1 {
+			t.Fatalf("%d elections", now-term)
+		}
 	})
 }
 

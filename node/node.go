@@ -27,7 +27,7 @@ type Stores struct {
 // Streams carries Raft's own connections; the target of a dial is a server and
 // the address to find it at.
 type Streams interface {
-	Accept() (net.Conn, error)
+	Accept() (conn net.Conn, from string, err error) // from: the server that has opened it
 	Dial(server, addr string, timeout time.Duration) (net.Conn, error)
 	Close() error
 	Addr() net.Addr // the advertised host:port

@@ -16,8 +16,8 @@ import (
 // itself is connected within the process.
 type streamLayer struct {
 	streams  Streams
-	self     string // this server
-	broken   func() // an accepted connection has ended; must not block
+	self     string            // this server
+	broken   func(from string) // an accepted connection has ended; must not block
 	accepted chan acceptance
 	own      chan net.Conn // what this server has dialled to itself
 	done     chan struct{}
@@ -31,10 +31,11 @@ type streamLayer struct {
 // acceptance is what Streams.Accept returns.
 type acceptance struct {
 	conn net.Conn
+	from string
 	err  error
 }
 
-func newStreamLayer(streams Streams, self string, broken func()) *streamLayer {
+func newStreamLayer(streams Streams, self string, broken func(from string)) *streamLayer {
 	l := &streamLayer{
 		streams: streams, self: self, broken: broken, open: map[net.Conn]struct{}{},
 		accepted: make(chan acceptance), own: make(chan net.Conn), done: make(chan struct{}),
@@ -46,9 +47,9 @@ func newStreamLayer(streams Streams, self string, broken func()) *streamLayer {
 // accept ends with the layer: Streams is closed after done.
 func (l *streamLayer) accept() {
 	for {
-		conn, err := l.streams.Accept()
+		conn, from, err := l.streams.Accept()
 		select {
-		case l.accepted <- acceptance{conn, err}:
+		case l.accepted <- acceptance{conn, from, err}:
 		case <-l.done:
 			if conn != nil {
 				conn.Close()
@@ -66,7 +67,7 @@ func (l *streamLayer) Accept() (net.Conn, error) {
 		if a.err != nil {
 			return nil, a.err
 		}
-		return l.track(a.conn, l.broken)
+		return l.track(a.conn, func() { l.broken(a.from) })
 	case conn := <-l.own:
 		return l.track(conn, nil)
 	case <-l.done:

@@ -604,9 +604,9 @@ func TestRaftStreamsCarryBytesBothWaysAndEndWithTheLane(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		in, err := b.Streams().Accept()
-		if err != nil {
-			t.Fatal(err)
+		in, from, err := b.Streams().Accept()
+		if err != nil || from != "n1@a" {
+			t.Fatalf("accepted from %q, %v", from, err)
 		}
 		go out.Write([]byte("ping"))
 		buf := make([]byte, 4)
@@ -617,7 +617,7 @@ func TestRaftStreamsCarryBytesBothWaysAndEndWithTheLane(t *testing.T) {
 		if _, err := out.Read(buf); err == nil {
 			t.Error("a stream outlived its lane")
 		}
-		if _, err := b.Streams().Accept(); !errors.Is(err, net.ErrClosed) {
+		if _, _, err := b.Streams().Accept(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("accept on a closed lane: %v", err)
 		}
 		_, err = a.Streams().Dial("n2@b", "two", time.Second)

@@ -33,6 +33,7 @@ func newStreams(e *Endpoint) *Streams {
 type stream struct {
 	net.Conn
 	streams *Streams
+	from    string // who has opened it, "" for this server
 }
 
 func (s *stream) Close() error {
@@ -43,20 +44,20 @@ func (s *stream) Close() error {
 }
 
 // admit counts a connection in; nil means that the lane is closed.
-func (s *Streams) admit(conn net.Conn) *stream {
+func (s *Streams) admit(conn net.Conn, from string) *stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil
 	}
-	st := &stream{Conn: conn, streams: s}
+	st := &stream{Conn: conn, streams: s, from: from}
 	s.open[st] = struct{}{}
 	return st
 }
 
-// offer queues an accepted connection and reports whether it was taken.
-func (s *Streams) offer(conn net.Conn) bool {
-	st := s.admit(conn)
+// offer queues a connection accepted from a server and reports whether it was taken.
+func (s *Streams) offer(conn net.Conn, from string) bool {
+	st := s.admit(conn, from)
 	if st == nil {
 		return false
 	}
@@ -75,13 +76,13 @@ func (s *Streams) isClosed() bool {
 	return s.closed
 }
 
-// Accept waits for the next connection that another server has opened.
-func (s *Streams) Accept() (net.Conn, error) {
+// Accept waits for the next connection that another server (id@incarnation) has opened.
+func (s *Streams) Accept() (conn net.Conn, from string, err error) {
 	select {
 	case st := <-s.waiting:
-		return st, nil
+		return st, st.from, nil
 	case <-s.done:
-		return nil, net.ErrClosed
+		return nil, "", net.ErrClosed
 	}
 }
 
@@ -96,7 +97,7 @@ func (s *Streams) Dial(server, addr string, timeout time.Duration) (net.Conn, er
 	if err != nil {
 		return nil, err
 	}
-	st := s.admit(conn)
+	st := s.admit(conn, "")
 	if st == nil {
 		conn.Close()
 		return nil, net.ErrClosed

@@ -18,7 +18,7 @@ func (e *Endpoint) welcome(conn *tracked) {
 		return
 	}
 	if g.Lane == Raft {
-		if !e.streams.offer(conn) {
+		if !e.streams.offer(conn, g.From) {
 			conn.Close()
 		}
 		return
