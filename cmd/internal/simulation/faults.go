@@ -350,9 +350,10 @@ func (f *faults) handOver(to string) bool {
 	return n.TransferLeadershipTo(f.cluster.disk(to).server()) == nil
 }
 
-// transferInVain asks the leader to hand over to a server that is about to be
-// out of its reach, and perhaps asks again: it refuses entries for a while, and
-// then takes them again.
+// transferInVain asks the leader to hand over to a server whose disk stands
+// still, and perhaps asks again: it refuses entries for a while, since that one
+// does not catch up, and then takes them again. (One that does not answer is
+// not even tried.)
 func (f *faults) transferInVain() bool {
 	refused := false
 	for range 1 + f.rng.IntN(3) {
@@ -363,17 +364,21 @@ func (f *faults) transferInVain() bool {
 		}
 		others := f.others(id)
 		target := others[f.rng.IntN(len(others))]
-		f.cluster.Network.Cut(id, target)
+		f.cluster.disk(target).Slow(func() time.Duration { return standstill })
+		time.Sleep(time.Duration(f.rng.IntN(100)) * time.Millisecond) // it falls behind
 		for range 1 + f.rng.IntN(2) {
 			began := time.Now()
 			err := n.TransferLeadershipTo(f.cluster.disk(target).server())
 			refused = refused || err != nil && time.Since(began) >= vain
 		}
-		f.cluster.Network.Heal(id, target)
+		f.cluster.disk(target).Slow(nil)
 		time.Sleep(time.Duration(100+f.rng.IntN(200)) * time.Millisecond)
 	}
 	return refused
 }
+
+// standstill is longer than a transfer of leadership is tried.
+const standstill = 2 * time.Second
 
 // vain is the least that Raft takes to give a transfer up; the node refuses one
 // that it does not even begin at once.
