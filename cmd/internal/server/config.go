@@ -52,6 +52,7 @@ type Config struct {
 	StaleReadMax  time.Duration // how old a READONLY connection's reads may be; 0: any age
 	Timing        node.Timing
 	Policy        node.SnapshotPolicy
+	Digests       node.DigestPolicy
 	Descriptors   uint64 // how many files this process may have open; 0: no limit is known
 	Version       string // of the binary, for INFO and metrics
 	DataDir       string // what CONFIG GET dir answers

@@ -200,7 +200,7 @@ func (s *Server) enter(stores node.Stores) error {
 		ClientAddr: s.cfg.ClientAddr, Formation: start.Formation,
 		Stores: stores, Streams: s.service.Streams(), Peers: peers{s.service},
 		Clock: s.env.Clock, Logger: s.log, NeverLead: s.cfg.NeverLead,
-		WriteTimeout: s.cfg.WriteTimeout, Timing: s.cfg.Timing, Policy: s.cfg.Policy,
+		WriteTimeout: s.cfg.WriteTimeout, Timing: s.cfg.Timing, Policy: s.cfg.Policy, Digests: s.cfg.Digests,
 	})
 	if err != nil {
 		return fmt.Errorf("open the member: %w", err)

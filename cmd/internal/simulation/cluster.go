@@ -31,6 +31,7 @@ type Cluster struct {
 	Lease   time.Duration // how long that one believes that it leads
 	logger  *slog.Logger
 	policy  node.SnapshotPolicy
+	digests node.DigestPolicy
 
 	mu        sync.Mutex
 	machine   map[string]*machine

@@ -36,6 +36,7 @@ func (c *Cluster) config(id string) server.Config {
 		Follower:   server.Forward,
 		Timing:     c.timing[id],
 		Policy:     c.policy,
+		Digests:    c.digests,
 		Logger:     c.logger.With("server", id),
 	}
 	cfg.Joining.Await = !p.founder && !p.joins

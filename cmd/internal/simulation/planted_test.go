@@ -39,12 +39,12 @@ var (
 	// A leader wakes in the belief that it leads, and hears its clients and the
 	// new leader at the same moment.
 	wakingLeader = where{Scenario: Scenario{
-		Size: 3, Drift: 5, Script: []string{"pause a slow leader", "pause a slow leader", "pause a slow leader"},
+		Size: 3, Drift: 5, Quiet: true, Script: []string{"pause a slow leader", "pause a slow leader", "pause a slow leader"},
 		Mix: []share{{40, "set", "text", 1}, {60, "get", "text", 1}}, Log: 100_000,
 	}}
 	// The same, and most of what it hears are writes.
 	wakingWriter = where{Scenario: Scenario{
-		Size: 3, Drift: 5, Script: wakingLeader.Script,
+		Size: 3, Drift: 5, Quiet: true, Script: wakingLeader.Script,
 		Mix: []share{{90, "set", "text", 1}, {10, "get", "text", 1}}, Log: 100_000,
 	}}
 	// Entries are on their way to nobody.

@@ -36,6 +36,7 @@ type Scenario struct {
 	Diaries int      // how many are written; 0: one
 	Names   bool     // a planted fault: a server that is wiped keeps its name
 	Bulky   int      // one pipeline of a diarist's in this many carries bulk; 0: the usual
+	Quiet   bool     // no entry is made only to ask for a digest
 	Log     uint64   // how many entries a log may have before a snapshot; 0: few
 	Logger  *slog.Logger
 }
@@ -105,6 +106,9 @@ func (s Scenario) cluster(rng *rand.Rand) *Cluster {
 	c := NewCluster(size, rng, s.Logger)
 	c.AddGuests(s.Guests)
 	c.keepNames = s.Names
+	if s.Quiet {
+		c.digests.Every = time.Hour
+	}
 	if s.Log > 0 {
 		c.policy.Entries, c.policy.Trailing = s.Log, s.Log
 	}
