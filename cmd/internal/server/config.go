@@ -35,7 +35,8 @@ type Joining struct {
 type Guessed struct{ Client, Peer bool }
 
 // Config is what one node is told. It is complete: Open fills in nothing but
-// zero time-outs and policies, whose defaults are node's.
+// zero time-outs and policies, whose defaults are node's. Wide because it is
+// one node's whole choice of flags.
 type Config struct {
 	ID         string
 	ClientAddr string // what clients are told, host:port

@@ -77,7 +77,7 @@ var plantedFaults = []planted{
 	{"judge expiry by the wall clock", func() {
 		fsm.Faults.WallClockMS = func() int64 { return time.Now().UnixMilli() }
 	}, 20, where{}, ""},
-	{"the fast heartbeat path", inNode(node.HeartbeatFastPath), 400, wakingWriter, ""},
+	{"the fast heartbeat path", inNode(node.HeartbeatFastPath), 1000, wakingWriter, ""},
 	{"count a removed server's vote", inNode(node.StrangersVote), 20, removedOnes, "panic: log not found"},
 	{"vote under the old name of a wiped server", func() { keepNames = true }, 20, wipedOnes, ""},
 	{"a founder that waits for no promises", func() { cluster.PlantHastyFounder(true) }, 10, wipedFounders, ""},
