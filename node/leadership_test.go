@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -175,9 +176,13 @@ func TestNoElectionAgainstANewLeader(t *testing.T) {
 		old := l.leader()
 		hasty, next := l.followers()[0], l.followers()[1]
 		time.Sleep(3 * time.Second)
-		term, looks := old.CurrentTerm(), 0
-		l.refuse(func(_, _ string) bool {
-			if looks++; looks == 2 { // the last before it stands
+		term := old.CurrentTerm()
+		var looks atomic.Int32 // of the hasty one alone: the others look too while leadership moves
+		l.refuse(func(from, _ string) bool {
+			if from != hasty.cfg.Session.Server {
+				return false
+			}
+			if looks.Add(1) == 2 { // the last before it stands
 				if err := old.TransferLeadershipTo(next.cfg.Session.Server); err != nil {
 					t.Error(err)
 				}
@@ -185,12 +190,12 @@ func TestNoElectionAgainstANewLeader(t *testing.T) {
 			}
 			return true
 		})
-		for looks < 2 {
-			looks = 0
-			f := newFailover(hasty)
-			f.hint(old.cfg.Session.Server)
-			f.consider()
-		}
+		l.eventually("it is about to stand", func() bool { // it is put off while it hears of the leader
+			looks.Store(0)
+			hasty.lead.failover.hint(old.cfg.Session.Server)
+			time.Sleep(500 * time.Millisecond)
+			return looks.Load() >= 2
+		})
 		time.Sleep(3 * time.Second)
 		if now := l.leader().CurrentTerm(); now != term+1 {
 			t.Fatalf("%d elections", now-term)
