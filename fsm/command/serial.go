@@ -74,7 +74,7 @@ func restoreCommand(c *Context) reply.Value {
 	case ttl < 0:
 		return reply.Err("ERR Invalid TTL value, must be >= 0")
 	}
-	value, err := rdb.ParseDump(c.Args[3])
+	value, err := rdb.ParseDump(c.Args[3], c.bulkMax())
 	switch {
 	case errors.Is(err, rdb.ErrChecksum):
 		return reply.Err("ERR DUMP payload version or checksum are wrong")

@@ -92,14 +92,14 @@ func (c *Context) deadlineOf(l lifetime, time []byte) (int64, reply.Value) {
 	if !ok {
 		return 0, errNotInteger
 	}
+	if ms <= 0 {
+		return 0, c.expireTimeError()
+	}
 	if l == lifetimeEX || l == lifetimeEXAT {
 		if ms > math.MaxInt64/1000 {
 			return 0, c.expireTimeError()
 		}
 		ms *= 1000
-	}
-	if ms <= 0 {
-		return 0, c.expireTimeError()
 	}
 	if !l.absolute() {
 		if ms > math.MaxInt64-c.NowMS {

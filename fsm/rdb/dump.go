@@ -30,11 +30,12 @@ func appendPacked(dst, s []byte) []byte {
 	return append(appendLength(dst, uint64(len(s))), packed...)
 }
 
-// ParseDump returns the string of a payload. The error wraps ErrChecksum when
+// ParseDump returns the string of a payload. It has at most bytesMax bytes: a few may
+// claim to decompress to a hundred times as many. The error wraps ErrChecksum when
 // version or checksum are wrong (Redis: "DUMP payload version or checksum are
 // wrong"), ErrCorrupt for "Bad data format", and is an *UnsupportedError for
 // another type. Bytes between the value and the footer are ignored, as Redis does.
-func ParseDump(payload []byte) ([]byte, error) {
+func ParseDump(payload []byte, bytesMax int64) ([]byte, error) {
 	if len(payload) < footerBytes {
 		return nil, fmt.Errorf("%w: a payload of %d bytes", ErrChecksum, len(payload))
 	}
@@ -45,7 +46,7 @@ func ParseDump(payload []byte) ([]byte, error) {
 	if checksum(0, payload[:len(payload)-8]) != binary.LittleEndian.Uint64(footer[2:]) {
 		return nil, ErrChecksum
 	}
-	s := &source{buffer: body, end: len(body)}
+	s := &source{buffer: body, end: len(body), stringMax: uint64(bytesMax)}
 	kind, err := s.byte()
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -120,16 +121,16 @@ func TestTheWriterKeepsItsFirstError(t *testing.T) {
 func TestADamagedPayloadIsRefused(t *testing.T) {
 	for _, value := range []string{"", "12", "short", strings.Repeat("compressible ", 50)} {
 		payload := rdb.AppendDump([]byte("prefix"), []byte(value))[len("prefix"):]
-		if got, err := rdb.ParseDump(payload); err != nil || string(got) != value {
+		if got, err := rdb.ParseDump(payload, math.MaxInt64); err != nil || string(got) != value {
 			t.Fatalf("%q: %q, %v", value, got, err)
 		}
 		for i := range payload {
-			if _, err := rdb.ParseDump(payload[:i]); !errors.Is(err, rdb.ErrChecksum) {
+			if _, err := rdb.ParseDump(payload[:i], math.MaxInt64); !errors.Is(err, rdb.ErrChecksum) {
 				t.Fatalf("cut at %d: %v", i, err)
 			}
 			for bit := range 8 {
 				payload[i] ^= 1 << bit
-				if _, err := rdb.ParseDump(payload); !errors.Is(err, rdb.ErrChecksum) {
+				if _, err := rdb.ParseDump(payload, math.MaxInt64); !errors.Is(err, rdb.ErrChecksum) {
 					t.Fatalf("bit %d of byte %d flipped: %v", bit, i, err)
 				}
 				payload[i] ^= 1 << bit
@@ -137,13 +138,26 @@ func TestADamagedPayloadIsRefused(t *testing.T) {
 		}
 	}
 	older := []byte("\x00\x01v\x06\x00")
-	if got, err := rdb.ParseDump(binary.LittleEndian.AppendUint64(older, rdb.Checksum(0, older))); err != nil || string(got) != "v" {
+	if got, err := rdb.ParseDump(binary.LittleEndian.AppendUint64(older, rdb.Checksum(0, older)), math.MaxInt64); err != nil || string(got) != "v" {
 		t.Errorf("an older version: %q, %v", got, err)
 	}
 	for _, body := range []string{"", "\x00", "\x00\x05v", "\x00\xC3\x01\x50\x00"} {
 		bad := append([]byte(body), rdb.Version, 0)
-		if _, err := rdb.ParseDump(binary.LittleEndian.AppendUint64(bad, rdb.Checksum(0, bad))); !errors.Is(err, rdb.ErrCorrupt) {
+		if _, err := rdb.ParseDump(binary.LittleEndian.AppendUint64(bad, rdb.Checksum(0, bad)), math.MaxInt64); !errors.Is(err, rdb.ErrCorrupt) {
 			t.Errorf("%q: %v", body, err)
+		}
+	}
+}
+
+// A payload does not make a string that is longer than any command may make.
+func TestAPayloadOfTooLongAStringIsRefused(t *testing.T) {
+	for _, value := range []string{"some more than a few bytes", strings.Repeat("compressible ", 50)} {
+		payload := rdb.AppendDump(nil, []byte(value))
+		if got, err := rdb.ParseDump(payload, int64(len(value))); err != nil || string(got) != value {
+			t.Errorf("%d bytes, all of them allowed: %v", len(value), err)
+		}
+		if _, err := rdb.ParseDump(payload, int64(len(value))-1); !errors.Is(err, rdb.ErrCorrupt) {
+			t.Errorf("%d bytes, one less allowed: %v", len(value), err)
 		}
 	}
 }
@@ -215,11 +229,11 @@ func FuzzParseDump(f *testing.F) {
 			body := payload[:len(payload)-8]
 			payload = binary.LittleEndian.AppendUint64(bytes.Clone(body), rdb.Checksum(0, body))
 		}
-		value, err := rdb.ParseDump(payload)
+		value, err := rdb.ParseDump(payload, math.MaxInt64)
 		if err != nil {
 			return
 		}
-		again, err := rdb.ParseDump(rdb.AppendDump(nil, value))
+		again, err := rdb.ParseDump(rdb.AppendDump(nil, value), math.MaxInt64)
 		if err != nil || !bytes.Equal(again, value) {
 			t.Fatalf("%q was read again as %q, %v", value, again, err)
 		}
@@ -232,7 +246,7 @@ func FuzzLZF(f *testing.F) {
 	f.Add(bytes.Repeat([]byte{7}, 22))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, value := range [][]byte{data, bytes.Repeat(data, 3)} {
-			got, err := rdb.ParseDump(rdb.AppendDump(nil, value))
+			got, err := rdb.ParseDump(rdb.AppendDump(nil, value), math.MaxInt64)
 			if err != nil || !bytes.Equal(got, value) {
 				t.Fatalf("%q became %q, %v", value, got, err)
 			}

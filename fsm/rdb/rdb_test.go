@@ -146,7 +146,7 @@ func TestOnlyTextsThatIntegersPrintAreIntegers(t *testing.T) {
 		if special := payload[1] >= 0xC0; special != integer {
 			t.Errorf("%q: integer form is %v", text, special)
 		}
-		if got, err := rdb.ParseDump(payload); err != nil || string(got) != text {
+		if got, err := rdb.ParseDump(payload, math.MaxInt64); err != nil || string(got) != text {
 			t.Errorf("%q came back as %q, %v", text, got, err)
 		}
 	}

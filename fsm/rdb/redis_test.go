@@ -3,6 +3,7 @@ package rdb_test
 import (
 	"bytes"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -76,7 +77,7 @@ func TestDumpPayloadsEqualRedis(t *testing.T) {
 				t.Errorf("%d bytes, %.40q: the payload of %d bytes differs from Redis's of %d", len(text), text, len(ours), len(theirs))
 			}
 		}
-		if got, err := rdb.ParseDump([]byte(theirs)); err != nil || string(got) != text {
+		if got, err := rdb.ParseDump([]byte(theirs), math.MaxInt64); err != nil || string(got) != text {
 			t.Fatalf("%.40q: Redis's payload reads as %.40q, %v", text, got, err)
 		}
 		if err := client.RestoreReplace(ctx, "r", 0, string(ours)).Err(); err != nil {
@@ -242,7 +243,7 @@ func TestWhatIsNotYetSupportedIsNamed(t *testing.T) {
 			t.Errorf("%s in a file: %v", c.command, err)
 		}
 		payload := client.Dump(ctx, "k").Val()
-		if _, err := rdb.ParseDump([]byte(payload)); !errors.As(err, &unsupported) || !strings.Contains(err.Error(), c.name) {
+		if _, err := rdb.ParseDump([]byte(payload), math.MaxInt64); !errors.As(err, &unsupported) || !strings.Contains(err.Error(), c.name) {
 			t.Errorf("%s in a payload: %v", c.command, err)
 		}
 	}

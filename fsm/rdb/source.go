@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 )
 
@@ -24,10 +25,12 @@ type source struct {
 	summed int // buffer[:summed] is in sum, or is not to be
 	sum    uint64
 	before int64 // bytes that have left the buffer
+
+	stringMax uint64 // how long a string may be, compressed or not
 }
 
 func newSource(r io.Reader) *source {
-	return &source{reader: r, buffer: make([]byte, bufferBytes)}
+	return &source{reader: r, buffer: make([]byte, bufferBytes), stringMax: math.MaxInt64}
 }
 
 // corrupt describes what is wrong at the present position.
@@ -161,6 +164,9 @@ func (s *source) str() ([]byte, error) {
 		return nil, err
 	}
 	if !special {
+		if n > s.stringMax {
+			return nil, s.tooLong(n)
+		}
 		return s.bytes(n)
 	}
 	var integer int64
@@ -188,6 +194,10 @@ func (s *source) str() ([]byte, error) {
 	return strconv.AppendInt(nil, integer, 10), nil
 }
 
+func (s *source) tooLong(n uint64) error {
+	return s.corrupt("a string of %d bytes, where %d are the most", n, s.stringMax)
+}
+
 // compressed reads a string in LZF form.
 func (s *source) compressed() ([]byte, error) {
 	packed, err := s.count("the length of compressed data")
@@ -200,6 +210,9 @@ func (s *source) compressed() ([]byte, error) {
 	}
 	if plain == 0 || packed == 0 || plain/lzfExpansionMax > packed {
 		return nil, s.corrupt("%d bytes cannot decompress to %d", packed, plain)
+	}
+	if plain > s.stringMax {
+		return nil, s.tooLong(plain)
 	}
 	data, err := s.bytes(packed)
 	if err != nil {
