@@ -109,7 +109,7 @@ func (a *Admin) shutdownCommand(ctx context.Context, call *command.Call) reply.V
 	case s.abort:
 		return errNoShutdown // a stop that has begun answers no commands
 	}
-	if s.save {
+	if s.save && a.Member != nil { // a node that has not entered its cluster has nothing to save
 		if err := a.Member.Snapshot(ctx); err != nil && !s.force {
 			return errShutdown
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/tidwall/redcon"
 
 	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/reply"
 )
 
 // client is one connection: its guard reads, its plan runs what has arrived
@@ -91,10 +92,15 @@ func (c *client) resetSession() {
 	c.shown.readonly.Store(false)
 }
 
-// id is unique in the cluster; false while this process has no session in it.
-func (c *client) id() (uint64, bool) {
-	base, ok := c.server.options.ClientIDBase()
-	return base | c.number, ok
+// id is unique in the cluster; an error to answer while this process has no
+// session in it.
+func (c *client) id() (id uint64, refusal reply.Value) {
+	base, refusal := c.idBase()
+	return base | c.number, refusal
+}
+
+func (c *client) idBase() (base uint64, refusal reply.Value) {
+	return c.server.options.ClientIDBase(c.ctx)
 }
 
 // serve takes the commands that have arrived together, runs them and answers.

@@ -11,17 +11,17 @@ import (
 var errNoSuchClient = reply.Err("ERR No such client")
 
 func (c *client) clientIDCommand([][]byte) reply.Value {
-	id, ok := c.id()
-	if !ok {
-		return errLoading
+	id, refusal := c.id()
+	if refusal.IsError() {
+		return refusal
 	}
 	return reply.Int(int64(id))
 }
 
 func (c *client) clientInfoCommand([][]byte) reply.Value {
-	id, ok := c.id()
-	if !ok {
-		return errLoading
+	id, refusal := c.id()
+	if refusal.IsError() {
+		return refusal
 	}
 	return reply.VerbatimText(c.line(id) + "\n")
 }
@@ -58,9 +58,9 @@ func (c *client) clientListCommand(args [][]byte) reply.Value {
 	if refusal.IsError() {
 		return refusal
 	}
-	base, ok := c.server.options.ClientIDBase()
-	if !ok {
-		return errLoading
+	base, refusal := c.idBase()
+	if refusal.IsError() {
+		return refusal
 	}
 	var list strings.Builder
 	for _, other := range c.server.everyone() {

@@ -9,16 +9,23 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/kvorum/kvorum/fsm/reply"
 )
 
 func TestIdsAreUniqueInTheClusterAndMissingUntilItIsJoined(t *testing.T) {
 	var base atomic.Uint64
 	h := startServer(t, func(o *Options) {
-		o.ClientIDBase = func() (uint64, bool) { return base.Load(), base.Load() != 0 }
+		o.ClientIDBase = func(context.Context) (uint64, reply.Value) {
+			if id := base.Load(); id != 0 {
+				return id, reply.Value{}
+			}
+			return 0, reply.Err("LOADING it starts")
+		}
 	})
 	c := h.dial(t)
 	for _, line := range []string{"CLIENT ID", "HELLO", "HELLO 3", "CLIENT INFO", "CLIENT LIST", "CLIENT KILL ID 1"} {
-		c.exchange(line+"\r\n", "-LOADING Kvorum is catching up with the cluster\r\n")
+		c.exchange(line+"\r\n", "-LOADING it starts\r\n")
 	}
 	c.exchange("PING\r\nCLIENT SETNAME x\r\n", "+PONG\r\n+OK\r\n")
 	base.Store(7 << 32)

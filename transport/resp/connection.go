@@ -48,7 +48,6 @@ var (
 	errNoAuth     = reply.Err("NOAUTH Authentication required.")
 	errSyntax     = reply.Err("ERR syntax error")
 	errNotInteger = reply.Err("ERR value is not an integer or out of range")
-	errLoading    = reply.Err("LOADING Kvorum is catching up with the cluster")
 )
 
 func (c *client) pingCommand(args [][]byte) reply.Value {

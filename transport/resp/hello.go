@@ -57,9 +57,9 @@ func (c *client) authenticate(user, password []byte) bool {
 }
 
 func (c *client) helloCommand(args [][]byte) reply.Value {
-	id, ok := c.id()
-	if !ok {
-		return errLoading
+	id, refusal := c.id()
+	if refusal.IsError() {
+		return refusal
 	}
 	proto := c.session.proto
 	if len(args) > 1 {

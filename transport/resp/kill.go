@@ -28,9 +28,9 @@ func (c *client) clientKillCommand(args [][]byte) reply.Value {
 	} else if refusal := v.parse(args[2:]); refusal.IsError() {
 		return refusal
 	}
-	base, ok := c.server.options.ClientIDBase()
-	if !ok {
-		return errLoading
+	base, refusal := c.idBase()
+	if refusal.IsError() {
+		return refusal
 	}
 	killed := 0
 	for _, other := range c.server.everyone() {

@@ -42,8 +42,8 @@ const (
 
 	// planCommandsMax is how many commands of one pipeline run together.
 	planCommandsMax = 4096
-	// planSlowMax is how many of them may be reads without the flag "fast",
-	// whose replies may be large and wait for each other.
+	// planSlowMax is how many of them may be reads without the flag "fast", whose
+	// replies may be large and wait for each other, once some were seen to be small.
 	planSlowMax = 16
 	// planCommandsKeep is how many commands' memory a connection keeps between plans.
 	planCommandsKeep = 256

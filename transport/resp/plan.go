@@ -12,13 +12,16 @@ type plan struct {
 	jobs    []job
 	waiting []int           // jobs for the Executor that have not run, in order
 	calls   []*command.Call // the waiting ones, while they run
-	slow    int             // how many of the waiting are reads that are not marked fast
-	held    int64           // bytes of the replies that were made at once
+	slow    int             // how many of the jobs are reads that are not marked fast
+	slowMax int             // how many such may wait for each other: few after large replies
+	held    int64           // bytes of the replies that wait to be sent, but those of fast reads and writes
+
+	writesWait, slowWait bool // among the waiting are writes, or reads that are not marked fast
 }
 
 // full reports whether what was taken must be answered before more is: a few
 // bytes may ask for a large reply.
-func (p *plan) full() bool { return p.slow >= planSlowMax || p.held >= outputBytesMax }
+func (p *plan) full() bool { return p.slow > 0 && p.slow >= p.slowMax || p.held >= outputBytesMax }
 
 // job is one command and how it is to be answered.
 type job struct {
@@ -64,10 +67,7 @@ func (c *client) admit(j *job) {
 	}
 	c.shown.last.Store(row)
 	if row.Route() != command.Local {
-		c.plan.waiting = append(c.plan.waiting, len(c.plan.jobs)-1)
-		if row.Route() == command.Gate && row.Flags&command.Fast == 0 {
-			c.plan.slow++
-		}
+		c.await(row)
 		return
 	}
 	if answer, ok := connectionCommands[row.Name]; ok {
@@ -77,6 +77,28 @@ func (c *client) admit(j *job) {
 		return
 	}
 	c.administer(j)
+}
+
+// await has the newest job wait for the Executor. A read whose reply may be large
+// never shares an entry with writes, where every node would make that reply at
+// the same time, and again at each replay: it runs after those before it, and
+// before those after it.
+func (c *client) await(row *command.Command) {
+	p := &c.plan
+	switch {
+	case row.Route() == command.Log:
+		if p.slowWait {
+			c.execute()
+		}
+		p.writesWait = true
+	case row.Flags&command.Fast == 0:
+		if p.writesWait {
+			c.execute()
+		}
+		p.slowWait = true
+		p.slow++
+	}
+	p.waiting = append(p.waiting, len(p.jobs)-1)
 }
 
 // finish fixes what HELLO and CLIENT REPLY may have changed for this very
@@ -133,11 +155,30 @@ func (c *client) execute() {
 	p.waiting = p.waiting[:0]
 	if first < 0 {
 		c.read(p.calls)
+		if p.slowWait {
+			p.weigh()
+		}
+		p.writesWait, p.slowWait = false, false
 		return
 	}
+	p.writesWait = false
 	c.read(p.calls[:first])
 	c.write(p.calls[first : last+1])
 	c.read(p.calls[last+1:])
+}
+
+// weigh looks at what reads that may be large were answered. As long as that is
+// little, more and more of them are confirmed together; else one at a time.
+func (p *plan) weigh() {
+	before := p.held
+	for _, call := range p.calls {
+		p.held += wireBytes(&call.Reply)
+	}
+	if p.held-before >= outputBytesMax {
+		p.slowMax = 1
+	} else {
+		p.slowMax = min(max(2*p.slowMax, 2), planSlowMax)
+	}
 }
 
 func (c *client) read(calls []*command.Call) {
@@ -202,6 +243,6 @@ func (p *plan) clear() {
 	p.jobs, p.calls, p.waiting = p.jobs[:0], p.calls[:0], p.waiting[:0]
 	p.slow, p.held = 0, 0
 	if cap(p.jobs) > planCommandsKeep {
-		*p = plan{}
+		*p = plan{slowMax: p.slowMax}
 	}
 }

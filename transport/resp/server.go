@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tidwall/redcon"
+
+	"github.com/kvorum/kvorum/fsm/reply"
 )
 
 // Options is what a Server is made of.
@@ -20,9 +22,9 @@ type Options struct {
 	Settings Settings
 	Greeting Greeting
 	// ClientIDBase is what the numbers of this process's connections are added
-	// to, so that they are unique in the cluster; false while it is not known.
-	// The low 32 bits are zero.
-	ClientIDBase func() (uint64, bool)
+	// to, so that they are unique in the cluster; or an error to answer while it is
+	// not known. It may wait for that, as long as ctx. The low 32 bits are zero.
+	ClientIDBase func(ctx context.Context) (base uint64, refusal reply.Value)
 	// DebugCommands lets clients use DEBUG.
 	DebugCommands bool
 }
@@ -83,7 +85,7 @@ func New(o Options) *Server {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.ClientIDBase == nil {
-		o.ClientIDBase = func() (uint64, bool) { return 0, true }
+		o.ClientIDBase = func(context.Context) (uint64, reply.Value) { return 0, reply.Value{} }
 	}
 	o.Greeting = o.Greeting.withDefaults()
 	s := &Server{

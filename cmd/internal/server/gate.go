@@ -18,6 +18,7 @@ import (
 // other hear no error.
 type gate struct {
 	open     atomic.Pointer[opened]
+	early    resp.Admin    // answers SHUTDOWN before it is open
 	waiting  chan struct{} // closed when it is open
 	patience time.Time     // until when it has clients wait
 }
@@ -45,6 +46,22 @@ func (g *gate) await(ctx context.Context) *opened {
 	case <-ctx.Done():
 	}
 	return g.open.Load()
+}
+
+// patiently waits for d, and returns false once nobody is to wait any more.
+func (g *gate) patiently(ctx context.Context, d time.Duration) bool {
+	d = min(d, time.Until(g.patience))
+	if d <= 0 {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // opened is what clients reach through the gate.
@@ -82,7 +99,10 @@ func (g *gate) ReadLocal(ctx context.Context, calls []*command.Call) {
 
 // Run implements resp.Admin.
 func (g *gate) Run(ctx context.Context, call *command.Call) bool {
-	if o := g.open.Load(); o != nil {
+	if call.Command.Name == "shutdown" && g.open.Load() == nil {
+		return g.early.Run(ctx, call)
+	}
+	if o := g.await(ctx); o != nil {
 		return o.admin.Run(ctx, call)
 	}
 	loading(call)

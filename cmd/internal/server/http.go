@@ -23,6 +23,13 @@ type Status struct {
 	Leading bool   `json:"leading"`
 	Leader  string `json:"leader"` // id@incarnation, "" when none is known
 	Term    uint64 `json:"term"`
+	Members []Seat `json:"members,omitempty"`
+}
+
+// Seat is a member as this server's newest configuration has it.
+type Seat struct {
+	Server string `json:"server"` // id@incarnation
+	Voter  bool   `json:"voter"`
 }
 
 // httpServer answers health checks and metrics. It is opened before the first

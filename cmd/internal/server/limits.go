@@ -41,6 +41,9 @@ const (
 	// gatePatience is how long after its start a node has clients wait until it
 	// serves, before it answers LOADING: less than clients wait for any answer.
 	gatePatience = 2 * time.Second
+	// registrationLook is how often those who wait for their client id look
+	// whether this process is registered.
+	registrationLook = 10 * time.Millisecond
 
 	// stopWithin bounds an orderly stop that no caller bounds: SHUTDOWN's, or one
 	// after a failure.

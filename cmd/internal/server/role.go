@@ -1,7 +1,10 @@
 package server
 
 import (
+	"context"
+
 	"github.com/kvorum/kvorum/fsm"
+	"github.com/kvorum/kvorum/fsm/reply"
 	"github.com/kvorum/kvorum/node"
 )
 
@@ -32,8 +35,21 @@ func (s *Server) role() string {
 }
 
 // clientIDBase makes client ids unique in the cluster: the number of this
-// process's registration, which no other ever has, in the upper half.
-func (s *Server) clientIDBase() (base uint64, ok bool) {
+// process's registration, which no other ever has, in the upper half. Clients
+// that come before it is known wait as they do at the gate.
+func (s *Server) clientIDBase(ctx context.Context) (base uint64, refusal reply.Value) {
+	for {
+		if base, ok := s.registration(); ok {
+			return base << 32, reply.Value{}
+		}
+		if !s.gate.patiently(ctx, registrationLook) {
+			return 0, reply.Err(node.ErrLoading.RESP)
+		}
+	}
+}
+
+// registration is the number under which the machine knows this process.
+func (s *Server) registration() (ordinal uint64, ok bool) {
 	n := s.Node()
 	if n == nil {
 		return 0, false
@@ -41,8 +57,8 @@ func (s *Server) clientIDBase() (base uint64, ok bool) {
 	n.View(func(m *fsm.Machine) {
 		session, open := m.Session(s.identity.Server)
 		if open && session.Boot == s.boot {
-			base, ok = session.Ordinal<<32, true
+			ordinal, ok = session.Ordinal, true
 		}
 	})
-	return base, ok
+	return ordinal, ok
 }

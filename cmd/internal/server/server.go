@@ -72,6 +72,7 @@ type step struct {
 func Open(cfg Config, env Environment) (*Server, error) {
 	s := &Server{cfg: cfg.withDefaults(), env: env, ending: ending{stopped: make(chan struct{})},
 		gate: gate{waiting: make(chan struct{}), patience: time.Now().Add(gatePatience)}}
+	s.gate.early = &admin.Admin{Config: admin.Config{Process: process{s}}}
 	s.log = s.cfg.Logger
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.began("close the data directory", func(context.Context) error { return env.Disk.Close() })
@@ -282,6 +283,9 @@ func (s *Server) Status() Status {
 	if m := s.member.Load(); m != nil {
 		status.Cluster, status.Term = m.cluster, m.node.CurrentTerm()
 		status.Leading, status.Leader = m.node.IsLeader(), m.node.Leader()
+		for _, other := range m.node.Servers() {
+			status.Members = append(status.Members, Seat{other.ID, other.Voter})
+		}
 	}
 	return status
 }

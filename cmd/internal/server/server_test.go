@@ -47,6 +47,19 @@ func TestClientsAreToldLoadingUntilTheClusterHasFormed(t *testing.T) {
 	}
 }
 
+// A node that waits for others can be stopped as any other.
+func TestShutdownEndsAServerThatWaits(t *testing.T) {
+	c := newCluster(t, 3)
+	c.start("n1")
+	if _, err := c.dial("n1").Do([][]byte{[]byte("SHUTDOWN"), []byte("SAVE")}); !errors.Is(err, io.EOF) {
+		t.Errorf("SHUTDOWN: %v, want the end of the connection", err)
+	}
+	if err := c.servers["n1"].Wait(); err != nil {
+		t.Errorf("the server ended with %v", err)
+	}
+	delete(c.servers, "n1")
+}
+
 func TestShutdownEndsTheServerAndNobodyElse(t *testing.T) {
 	c := newCluster(t, 3)
 	c.startAll()
