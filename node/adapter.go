@@ -13,7 +13,7 @@ import (
 )
 
 // adapter is the machine as Raft sees it: everything is only queued for the
-// worker, so that no command ever blocks Raft (trap 10).
+// worker, so that no command ever blocks Raft.
 //
 // A snapshot is a marker in the queue; Raft believes that it is the state
 // after the last entry handed over. Raft may install a snapshot from the leader
@@ -63,7 +63,9 @@ func (a *adapter) Snapshot() (raft.FSMSnapshot, error) {
 }
 
 // Restore reads the snapshot whole, then passes it through the queue, and
-// returns when the worker goes on from it.
+// returns when the worker goes on from it. One that the machine is at or past is an
+// error: Raft would go back to it, and remove from the log what has been
+// acknowledged since.
 func (a *adapter) Restore(source io.ReadCloser) error {
 	machine, err := fsm.Restore(bufio.NewReaderSize(source, persistBuffer))
 	if err != nil {
@@ -71,11 +73,13 @@ func (a *adapter) Restore(source io.ReadCloser) error {
 	}
 	a.worker.node.panics.watch(machine)
 	a.overtake()
-	swapped := make(chan struct{})
+	swapped := make(chan error, 1)
 	if !a.worker.queue.add(item{restore: machine, swapped: swapped}) {
 		return errStopped
 	}
-	<-swapped
+	if err := <-swapped; err != nil {
+		return err
+	}
 	a.last = machine.Index()
 	return nil
 }

@@ -266,7 +266,7 @@ func (c *committer) finish(index uint64, err error) {
 }
 
 // refusedByRaft reports whether an error means that the entry is not in the
-// log and never will be (trap 3).
+// log and never will be.
 func refusedByRaft(err error) bool {
 	return errors.Is(err, raft.ErrNotLeader) || errors.Is(err, raft.ErrEnqueueTimeout) || errors.Is(err, raft.ErrLeadershipTransferInProgress)
 }

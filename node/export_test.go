@@ -3,7 +3,9 @@ package node
 import "github.com/hashicorp/raft"
 
 // GuardLogs is a log store as Raft gets it.
-func GuardLogs(logs raft.LogStore) raft.LogStore { return &guardedLogs{LogStore: logs} }
+func GuardLogs(logs raft.LogStore) raft.LogStore {
+	return &guardedLogs{LogStore: logs, snapshots: raft.NewInmemSnapshotStore()}
+}
 
 // DeleteEntries is the size of a piece.
 const DeleteEntries = deleteEntries

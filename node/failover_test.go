@@ -320,3 +320,23 @@ func TestNoTransferToADeadFollower(t *testing.T) {
 		l.want(write(leader, "set", "k", "w"), reply.OK)
 	})
 }
+
+// After a group of calls that is larger than any that is waited for, the next call
+// is held for its company no longer than others are.
+func TestACallAfterALargeGroupIsNotHeldForLong(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		var many []*command.Call
+		for range holdCallsMax + 50 {
+			many = append(many, call("incr", "n"))
+		}
+		for range 5 {
+			leader.Write(t.Context(), many)
+			begun := time.Now()
+			l.want(write(leader, "set", "k", "v"), reply.OK)
+			if took := time.Since(begun); took > 5*holdMax {
+				t.Fatalf("it took %v", took)
+			}
+		}
+	})
+}

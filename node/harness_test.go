@@ -475,6 +475,9 @@ type slowLogs struct {
 	gate chan struct{}
 }
 
+// IsMonotonic is as of the real stores: the log goes when a snapshot is installed.
+func (s *slowLogs) IsMonotonic() bool { return true }
+
 func (s *slowLogs) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l}) }
 
 func (s *slowLogs) StoreLogs(logs []*raft.Log) error {

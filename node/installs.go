@@ -9,7 +9,7 @@ import (
 // installs counts the snapshots that leaders have sent to this process. One is
 // how a node that was away catches up. One after the other means that it does
 // not: writing goes on faster than a snapshot travels, or Raft throws the same
-// snapshot away each time (traps 8 and 9), and nobody else would notice.
+// snapshot away each time, and nobody else would notice.
 type installs struct {
 	mu      sync.Mutex
 	serving bool // Raft runs: what was restored before came from this node's own disk

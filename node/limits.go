@@ -32,6 +32,12 @@ const (
 	// rpcTimeout bounds one call to a peer, a snapshot's by its size. It is two
 	// heartbeats: a cut link is tried again soon after it has healed.
 	rpcTimeout = 2 * time.Second
+	// silenceMax is how long a peer may be silent in the midst of a call: a leader
+	// that stands still while it sends a snapshot would hold Raft's main loop here,
+	// and with it every vote, for as long as it does.
+	silenceMax = 3 * time.Second
+	// deafMax is how long a peer that is called may take nothing of a snapshot.
+	deafMax = 10 * time.Second
 	// connectionsPerPeer are kept open: heartbeats, replication, notices.
 	connectionsPerPeer = 3
 	// leadsLook is how often entries that wait for a lost follower look whether

@@ -105,7 +105,7 @@ func TestChangesOfAnotherConfigurationAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Raft would leave it a voter and change its address (trap 12).
+		// Raft would leave it a voter and change its address.
 		if err := leader.AddNonvoter(voter, "elsewhere:1", from); err == nil || !strings.Contains(err.Error(), "it is a voter") {
 			t.Errorf("a voter was added as a non-voter: %v", err)
 		}
@@ -164,5 +164,32 @@ func TestTheStoresTellTheNewestConfiguration(t *testing.T) {
 		if got, err := ReadStored(Stores{Logs: empty, Stable: empty, Snapshots: newMemorySnapshots()}); err != nil || got.Any || got.Servers != nil {
 			t.Errorf("from nothing: %+v, %v", got, err)
 		}
+	})
+}
+
+// A server that lags does not know whom the others have made a voter since. Its
+// vote is what the one that holds the latest log needs.
+func TestALaggardVotesForAVoterThatItDoesNotKnow(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		id := leader.cfg.Session.Server
+		laggard, made := l.followers()[0].cfg.Session.Server, l.followers()[1].cfg.Session.Server
+		if err := leader.raft.DemoteVoter(raft.ServerID(made), 0, 0).Error(); err != nil {
+			t.Fatal(err)
+		}
+		l.agree()
+		l.isolate(laggard, true)
+		if err := leader.raft.AddVoter(raft.ServerID(made), raft.ServerAddress(l.addrOf(made)), 0, 0).Error(); err != nil {
+			t.Fatal(err)
+		}
+		l.want(write(leader, "incr", "n"), reply.Int(1))
+		l.crash(id)
+		l.isolate(laggard, false)
+		if now := l.leader().cfg.Session.Server; now != made {
+			t.Fatalf("%s leads", now)
+		}
+		l.want(write(l.node(laggard), "incr", "n"), reply.Int(2))
+		l.start(id)
+		l.agree()
 	})
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // notices tell followers of a commit at once when no entry follows it that
-// would carry the news (trap 14): an empty AppendEntries, an ordinary message of
+// would carry the news: an empty AppendEntries, an ordinary message of
 // Raft's, sent beside Raft. Its term, index and previous term are taken once,
 // when the entry was committed, and are those of that entry: a follower commits
 // up to the smaller of the index it is told and its own last, so nothing may

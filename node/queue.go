@@ -14,7 +14,7 @@ type item struct {
 	log     *raft.Log
 	marker  *marker      // take a capture here
 	restore *fsm.Machine // go on with this machine
-	swapped chan struct{}
+	swapped chan error   // cap 1: whether it does
 }
 
 // queue lies between Raft's apply goroutine and the worker. It is bounded in
@@ -88,14 +88,18 @@ func (q *queue) take(spare []item) []item {
 	}
 }
 
-// done says that the worker has applied an entry.
-func (q *queue) done(l *raft.Log) {
-	q.entries.Add(-1)
-	if before := q.bytes.Add(-int64(len(l.Data))) + int64(len(l.Data)); before > queueBytesMax {
+// done says that the worker has applied an entry; drained, that a leader that had
+// to wait may look again.
+func (q *queue) done(l *raft.Log) (drained bool) {
+	entries := q.entries.Add(-1)
+	bytes := q.bytes.Add(-int64(len(l.Data)))
+	before := bytes + int64(len(l.Data))
+	if before > queueBytesMax {
 		q.mu.Lock()
 		q.room.Broadcast()
 		q.mu.Unlock()
 	}
+	return entries == backlogEntriesMax-1 || (before >= backlogBytesMax && bytes < backlogBytesMax)
 }
 
 // behind reports whether a leader has to wait for its own machine.
@@ -127,7 +131,7 @@ func (it *item) drop() {
 		it.marker.fail(errStopped)
 	}
 	if it.swapped != nil {
-		close(it.swapped)
+		it.swapped <- errStopped
 	}
 }
 

@@ -34,6 +34,7 @@ func (n *Node) openRaft() error {
 		return fmt.Errorf("start raft: %w", err)
 	}
 	n.transport.serves.Store(n.serves)
+	n.transport.knows.Store(n.configuration)
 	return nil
 }
 
@@ -52,7 +53,7 @@ func (n *Node) serves(server raft.ServerID, addr raft.ServerAddress, term uint64
 
 // bootstrap stores the cluster's first configuration. One that has begun stays
 // as it is. Raft stores the term before the configuration and refuses to begin
-// where there is a term: a crash between the two is redone here (trap 12).
+// where there is a term: a crash between the two is redone here.
 func (n *Node) bootstrap(conf *raft.Config, logs raft.LogStore) error {
 	stores := n.cfg.Stores
 	begin := func() error {
@@ -84,7 +85,7 @@ func (n *Node) bootstrap(conf *raft.Config, logs raft.LogStore) error {
 	return begin()
 }
 
-// raftConfig is the one place that decides how Raft runs (traps 1, 5, 6, 10).
+// raftConfig is the one place that decides how Raft runs.
 func (n *Node) raftConfig() *raft.Config {
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(n.cfg.Session.Server)

@@ -56,6 +56,10 @@ func (s *session) take(out *fsm.Outcome) (*batch, error) {
 		}
 		return nil, nil
 	case fsm.Stranger: // not a member yet, or not any more, or a later start has registered
+		if open, known := s.node.worker.machine.Session(s.id.Server); known && open.Boot > s.id.Boot {
+			return nil, fmt.Errorf("%s runs with boot number %d, and the cluster has seen boot %d of it: its data directory is an old copy, or was restored from a backup, and must not be used; "+
+				"start with an empty one and --join", s.id.Server, s.id.Boot, open.Boot)
+		}
 		if s.backoff == 0 {
 			s.node.log.Warn("the cluster does not know this server, or knows a later start of it; trying again",
 				slog.String("server", s.id.Server), slog.Uint64("boot", s.id.Boot))
@@ -95,8 +99,8 @@ func (s *session) take(out *fsm.Outcome) (*batch, error) {
 	}
 	if !s.local {
 		signal(s.wake)
-	} else if out.Status == fsm.Registered {
-		s.node.committer.kick()
+	} else if out.Status == fsm.Registered || calls > holdCallsMax {
+		s.node.committer.kick() // after so many it waits for nobody by itself, and those that come may be held
 	}
 	return b, nil
 }

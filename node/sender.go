@@ -53,10 +53,14 @@ func (s *session) markSent(b *batch, now time.Time) {
 	b.sentAt = now
 }
 
-// idle reports whether this process has nothing for the next entry.
+// idle reports whether this process has nothing for the next entry, if that is
+// made now.
 func (s *session) idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.retryAt.IsZero() && time.Now().Before(s.retryAt) {
+		return true
+	}
 	return len(s.waiting) == 0 && s.split == nil && s.sent == len(s.unresolved)
 }
 

@@ -56,6 +56,98 @@ func TestAFollowerComesBackBySnapshot(t *testing.T) {
 	})
 }
 
+// The first entries after an installed snapshot may arrive twice, since an answer
+// was lost, and so may the snapshot itself: both are answered as the first time,
+// and what has been acknowledged stays in the log.
+func TestWhatFollowsAnInstalledSnapshotMayArriveTwice(t *testing.T) {
+	inBubble(t, 3, smallSnapshots, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		away := l.followers()[0].cfg.Session.Server
+		l.crash(away)
+		for leader.snapshots.taken.Load() < 3 {
+			write(leader, "incr", "n")
+		}
+		follower := l.start(away)
+		l.leader()
+		l.want(write(leader, "set", "k", "1"), reply.OK) // behind the snapshot, and too little for another
+		l.agree()
+		logs, snapshots := l.disks[away].slow, l.disks[away].snapshots
+		listed, err := snapshots.List()
+		if err != nil || len(listed) == 0 {
+			t.Fatal("no snapshot was installed", err)
+		}
+		installed := listed[0]
+		first, _ := logs.FirstIndex()
+		last, _ := logs.LastIndex()
+		if first != installed.Index+1 {
+			t.Fatalf("the log begins with %d after a snapshot at %d", first, installed.Index)
+		}
+		header := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(leader.cfg.Session.Server), Addr: leader.transport.EncodePeer(raft.ServerID(leader.cfg.Session.Server), leader.transport.LocalAddr())}
+		again := raft.AppendEntriesRequest{RPCHeader: header, Term: leader.CurrentTerm(), PrevLogEntry: installed.Index, PrevLogTerm: installed.Term}
+		for index := first; index <= last; index++ {
+			var entry raft.Log
+			if err := logs.GetLog(index, &entry); err != nil {
+				t.Fatal(err)
+			}
+			again.Entries = append(again.Entries, &entry)
+		}
+		var appended raft.AppendEntriesResponse
+		if err := leader.transport.AppendEntries(raft.ServerID(away), raft.ServerAddress(l.addrOf(away)), &again, &appended); err != nil || !appended.Success {
+			t.Errorf("the same entries again: %+v, %v", appended, err)
+		}
+		_, content, err := snapshots.Open(installed.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		install := raft.InstallSnapshotRequest{RPCHeader: header, SnapshotVersion: 1, Term: leader.CurrentTerm(), LastLogIndex: installed.Index, LastLogTerm: installed.Term,
+			Configuration: raft.EncodeConfiguration(installed.Configuration), ConfigurationIndex: installed.ConfigurationIndex, Size: installed.Size}
+		var response raft.InstallSnapshotResponse
+		if err := leader.transport.InstallSnapshot(raft.ServerID(away), raft.ServerAddress(l.addrOf(away)), &install, &response, content); err != nil || !response.Success {
+			t.Errorf("the same snapshot again: %+v, %v", response, err)
+		}
+		if now, _ := logs.LastIndex(); now != last {
+			t.Errorf("the log ended with %d, and ends with %d", last, now)
+		}
+		l.want(write(follower, "append", "k", "2"), reply.Int(2))
+		l.agree()
+	})
+}
+
+// A leader that stands still in the midst of a snapshot holds the follower, whose
+// vote the others need, for a moment only.
+func TestASnapshotThatStandsStillHoldsNobodyForLong(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader, follower := l.leader(), l.followers()[0]
+		id, other := follower.cfg.Session.Server, l.followers()[1].cfg.Session.Server
+		l.crash(other)
+		content, more := io.Pipe()
+		install := raft.InstallSnapshotRequest{
+			RPCHeader:       raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(leader.cfg.Session.Server), Addr: leader.transport.EncodePeer(raft.ServerID(leader.cfg.Session.Server), leader.transport.LocalAddr())},
+			SnapshotVersion: 1, Term: leader.CurrentTerm(), LastLogIndex: 1 << 30, LastLogTerm: leader.CurrentTerm(), Size: 1 << 30,
+			Configuration: raft.EncodeConfiguration(leader.configuration()), ConfigurationIndex: 1,
+		}
+		l.wg.Go(func() {
+			var response raft.InstallSnapshotResponse
+			if err := leader.transport.InstallSnapshot(raft.ServerID(id), raft.ServerAddress(l.addrOf(id)), &install, &response, content); err == nil {
+				t.Error("half a snapshot was taken for a whole one")
+			}
+		})
+		for range 3 {
+			if _, err := more.Write(make([]byte, 1<<20)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * time.Second)
+		begun := time.Now()
+		l.leader()
+		if took := time.Since(begun); took > silenceMax+5*time.Second {
+			t.Errorf("it took %v until the two had a leader", took)
+		}
+		more.CloseWithError(errUnreachable)
+		l.want(write(follower, "incr", "n"), reply.Int(1))
+	})
+}
+
 // A node whose batches were committed in entries that it skips answers them
 // from the snapshot's stored replies.
 func TestASnapshotAnswersWaitingBatches(t *testing.T) {
@@ -122,6 +214,7 @@ func aloneAdapter(t *testing.T) *adapter {
 	n.reads = newReads(n)
 	n.reads.closed = true
 	n.snapshots = newSnapshotter(n)
+	n.captures = newCaptures(n)
 	return n.worker.adapter()
 }
 
@@ -134,11 +227,11 @@ func configurationEntry(index uint64) *raft.Log {
 // waits until Raft has given it up.
 func TestARestoreOvertakesASnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := aloneAdapter(t)
-		go a.worker.run()
-		defer a.worker.queue.close()
-		a.ApplyBatch([]*raft.Log{configurationEntry(1)})
-		first, err := a.Snapshot()
+		later := aloneAdapter(t)
+		go later.worker.run()
+		defer later.worker.queue.close()
+		later.ApplyBatch([]*raft.Log{configurationEntry(3)})
+		first, err := later.Snapshot()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,6 +242,9 @@ func TestARestoreOvertakesASnapshot(t *testing.T) {
 		first.Release()
 		snapshot := sink.written.String()
 
+		a := aloneAdapter(t)
+		go a.worker.run()
+		defer a.worker.queue.close()
 		a.ApplyBatch([]*raft.Log{configurationEntry(2)})
 		queued, _ := a.Snapshot() // its Persist has not begun
 		writing, _ := a.Snapshot()
@@ -173,6 +269,9 @@ func TestARestoreOvertakesASnapshot(t *testing.T) {
 			t.Fatalf("a snapshot that was overtaken ended with %v", err)
 		}
 		queued.Release()
+		if err := a.Restore(io.NopCloser(strings.NewReader(snapshot))); err == nil {
+			t.Error("a machine has been restored to where it was")
+		}
 	})
 }
 

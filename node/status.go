@@ -14,6 +14,7 @@ type Status struct {
 	Leader       string // the server that leads, "" when none is known
 	Term         uint64
 	LastIndex    uint64 // of its log
+	LastTerm     uint64 // of the entry there
 	CommitIndex  uint64
 	AppliedIndex uint64    // of its machine
 	LastContact  time.Time // with the leader; zero: never
@@ -41,19 +42,20 @@ type SnapshotStatus struct {
 
 // Status is the node's at this moment; it never waits.
 func (n *Node) Status() Status {
-	s := n.snapshots
+	s, told := n.snapshots, n.raft.Stats()
 	status := Status{
 		State:        n.raft.State(),
 		Leader:       n.Leader(),
 		Term:         n.raft.CurrentTerm(),
 		LastIndex:    n.raft.LastIndex(),
+		LastTerm:     figure(told["last_log_term"]),
 		CommitIndex:  n.raft.CommitIndex(),
 		AppliedIndex: n.AppliedIndex(),
 		LastContact:  n.raft.LastContact(),
 		Applied:      n.worker.applied.Load(),
 		AppliedBytes: n.worker.appliedBytes.Load(),
 		Snapshots: SnapshotStatus{
-			Index:    n.snapshotIndex(),
+			Index:    figure(told["last_snapshot_index"]),
 			Running:  s.running.Load(),
 			Taken:    s.taken.Load(),
 			Failed:   s.failed.Load(),
@@ -71,11 +73,11 @@ func (n *Node) Status() Status {
 	return status
 }
 
-// snapshotIndex is the newest snapshot's, which Raft tells only as text.
-func (n *Node) snapshotIndex() uint64 {
-	index, err := strconv.ParseUint(n.raft.Stats()["last_snapshot_index"], 10, 64)
+// figure is one of those that Raft tells only as text, 0 for none.
+func figure(text string) uint64 {
+	number, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
 		return 0
 	}
-	return index
+	return number
 }

@@ -1,10 +1,14 @@
 package node
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -12,8 +16,9 @@ import (
 
 // streamLayer is Streams as Raft's transport takes it. It knows every open
 // connection: the transport itself leaves pooled and accepted ones behind. It
-// says when one that another server has opened ends. And a server that dials
-// itself is connected within the process.
+// says when one that another server has opened ends. A peer that stands still, or
+// has gone without a word, holds nobody (silenceMax, deafMax). And a server that
+// dials itself is connected within the process.
 type streamLayer struct {
 	streams  Streams
 	self     string            // this server
@@ -67,9 +72,9 @@ func (l *streamLayer) Accept() (net.Conn, error) {
 		if a.err != nil {
 			return nil, a.err
 		}
-		return l.track(a.conn, func() { l.broken(a.from) })
+		return l.track(&acceptedConn{Conn: a.conn, ended: func() { l.broken(a.from) }})
 	case conn := <-l.own:
-		return l.track(conn, nil)
+		return l.track(conn)
 	case <-l.done:
 		return nil, net.ErrClosed
 	}
@@ -87,7 +92,7 @@ func (l *streamLayer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Co
 	if err != nil {
 		return nil, &dialError{err}
 	}
-	return l.track(conn, nil)
+	return l.track(&dialledConn{Conn: conn})
 }
 
 // dialError is a call's failure for want of a connection.
@@ -99,14 +104,14 @@ func (l *streamLayer) dialSelf() (net.Conn, error) {
 	near, far := net.Pipe()
 	select {
 	case l.own <- far:
-		return l.track(near, nil)
+		return l.track(near)
 	case <-l.done:
 		near.Close()
 		return nil, net.ErrClosed
 	}
 }
 
-func (l *streamLayer) track(conn net.Conn, ended func()) (net.Conn, error) {
+func (l *streamLayer) track(conn net.Conn) (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -114,7 +119,7 @@ func (l *streamLayer) track(conn net.Conn, ended func()) (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 	l.open[conn] = struct{}{}
-	return &trackedConn{Conn: conn, layer: l, ended: ended}, nil
+	return &trackedConn{Conn: conn, layer: l}, nil
 }
 
 // Close ends the listening, and leaves connections.
@@ -139,15 +144,6 @@ func (l *streamLayer) cut() {
 type trackedConn struct {
 	net.Conn
 	layer *streamLayer
-	ended func() // called when nothing more can be read; nil: nobody asks
-}
-
-func (c *trackedConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if err != nil && c.ended != nil {
-		c.ended()
-	}
-	return n, err
 }
 
 func (c *trackedConn) Close() error {
@@ -155,4 +151,71 @@ func (c *trackedConn) Close() error {
 	delete(c.layer.open, c.Conn)
 	c.layer.mu.Unlock()
 	return c.Conn.Close()
+}
+
+// acceptedConn is one that another server has opened. It may be idle for ever, but
+// in the midst of a call it may not be silent.
+type acceptedConn struct {
+	net.Conn
+	ended func() // called when the other server, or the way to it, has ended it
+
+	inCall atomic.Bool // something has been read since the last answer
+	armed  bool        // there is a deadline; of the reader alone
+}
+
+// Read gives a connection that is silent in the midst of a call up as if it had
+// been closed.
+func (c *acceptedConn) Read(b []byte) (int, error) {
+	if err := c.arm(c.inCall.Load()); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(b)
+	c.inCall.Store(true)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = io.ErrUnexpectedEOF
+	case err != nil:
+		c.ended()
+	}
+	return n, err
+}
+
+func (c *acceptedConn) arm(wanted bool) error {
+	switch {
+	case wanted:
+		c.armed = true
+		return c.SetReadDeadline(time.Now().Add(silenceMax))
+	case c.armed:
+		c.armed = false
+		return c.SetReadDeadline(time.Time{})
+	}
+	return nil
+}
+
+func (c *acceptedConn) Write(b []byte) (int, error) {
+	c.inCall.Store(false)
+	return c.Conn.Write(b)
+}
+
+// dialledConn is one that this server has opened. What Raft's transport sets as a
+// deadline is for a whole call, which for a snapshot may be an hour.
+type dialledConn struct {
+	net.Conn
+	deadline time.Time // of the whole call; zero: none
+}
+
+func (c *dialledConn) SetDeadline(t time.Time) error {
+	c.deadline = t
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *dialledConn) Write(b []byte) (int, error) {
+	deadline := time.Now().Add(deafMax)
+	if !c.deadline.IsZero() && c.deadline.Before(deadline) {
+		deadline = c.deadline
+	}
+	if err := c.SetWriteDeadline(deadline); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
 }

@@ -15,14 +15,15 @@ import (
 // SetHeartbeatHandler does nothing, so that heartbeats take Raft's main loop.
 // The fast path raises the term on another goroutine while a leader's main
 // loop may be about to stamp an entry: a leader that was paused could write
-// entries under a term that is not its own, and replicas diverge (trap 1).
+// entries under a term that is not its own, and replicas diverge.
 //
 // What is dialled is a server, not only an address: every call's target is
 // "server|address", which also keys the connection pool and is what a vote is
 // stored as, so that two servers that follow each other at one address are
 // never taken for the same candidate.
 //
-// A peer that comes back is found at once: see AppendEntries.
+// A peer that comes back is found at once: see AppendEntries. A snapshot that this
+// server does not need any more is answered without Raft: see pass.
 //
 // And a server that is told never to lead asks nobody for a vote (abstention).
 //
@@ -31,8 +32,11 @@ import (
 type transport struct {
 	*raft.NetworkTransport
 	layer    *streamLayer
-	serves   atomic.Value // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
-	abstains *atomic.Bool // no vote is asked for
+	calls    chan raft.RPC // those of others, for Raft
+	applied  func() uint64 // how far the machine is
+	knows    atomic.Value  // func() raft.Configuration: the newest that this server has
+	serves   atomic.Value  // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
+	abstains *atomic.Bool  // no vote is asked for
 
 	mu        sync.Mutex
 	heard     map[raft.ServerAddress]chan struct{} // closed at the next heartbeat that is answered
@@ -47,13 +51,82 @@ type delivery struct {
 
 func newTransport(n *Node, logger raftLogger) *transport {
 	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
-	return &transport{layer: layer, abstains: &n.lead.abstention.withholds, heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{}, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream:          layer,
-		MaxPool:         connectionsPerPeer,
-		MaxRPCsInFlight: 1, // pipelining wedges a follower whose disk stalls (trap 5)
-		Timeout:         rpcTimeout,
-		Logger:          logger,
-	})}
+	t := &transport{
+		layer: layer, calls: make(chan raft.RPC), applied: n.worker.progress.index.Load, abstains: &n.lead.abstention.withholds,
+		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{},
+		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+			Stream:          layer,
+			MaxPool:         connectionsPerPeer,
+			MaxRPCsInFlight: 1, // pipelining wedges a follower whose disk stalls
+			Timeout:         rpcTimeout,
+			Logger:          logger,
+		}),
+	}
+	go t.pass()
+	return t
+}
+
+// Consumer implements raft.Transport.
+func (t *transport) Consumer() <-chan raft.RPC { return t.calls }
+
+// pass hands the calls of others over to Raft, but for snapshots that the machine
+// is at or past: one that was sent twice, or came late. Raft would go back to it and
+// remove from the log what has been acknowledged since. The leader is told the
+// truth, that this server has all that is in it. pass ends with the layer.
+func (t *transport) pass() {
+	for {
+		select {
+		case call := <-t.NetworkTransport.Consumer():
+			switch req := call.Command.(type) {
+			case *raft.InstallSnapshotRequest:
+				if req.LastLogIndex <= t.applied() {
+					go skip(call, req)
+					continue
+				}
+			case *raft.RequestVoteRequest:
+				req.ID = t.electable(req.ID)
+			case *raft.RequestPreVoteRequest:
+				req.ID = t.electable(req.ID)
+			}
+			select {
+			case t.calls <- call:
+			case <-t.layer.done:
+				return
+			}
+		case <-t.layer.done:
+			return
+		}
+	}
+}
+
+// skip takes a snapshot off its connection, which goes on behind it.
+func skip(call raft.RPC, req *raft.InstallSnapshotRequest) {
+	_, err := io.Copy(io.Discard, call.Reader)
+	call.Respond(&raft.InstallSnapshotResponse{Term: req.Term, Success: err == nil}, err)
+}
+
+// electable is the id by which Raft judges whether a candidate may be voted for. It
+// refuses one that its own newest configuration does not make a voter. But a server
+// that lags does not know whom a majority has made one since, and its vote may be
+// what such a candidate, whose log it needs, lacks: votes go by logs and terms alone
+// (Raft dissertation, 4.1). So Raft is shown a voter in the candidate's place;
+// whom it votes for, it takes from the address.
+func (t *transport) electable(candidate []byte) []byte {
+	knows, ok := t.knows.Load().(func() raft.Configuration)
+	if !ok {
+		return candidate
+	}
+	shown := candidate
+	for _, s := range knows().Servers {
+		switch {
+		case s.Suffrage != raft.Voter:
+		case string(s.ID) == string(candidate):
+			return candidate
+		default:
+			shown = []byte(s.ID)
+		}
+	}
+	return shown
 }
 
 // cut ends the transport and every connection, so that all who wait in a call return.

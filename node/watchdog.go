@@ -13,7 +13,7 @@ import (
 
 // watchdog looks after a leader under which nothing commits although something
 // waits. Heartbeats touch neither its disk nor its log, so the others follow it
-// for as long as that lasts (trap 7), and Raft's main loop, which could hand
+// for as long as that lasts, and Raft's main loop, which could hand
 // over, may be the very one that waits for the disk. So the transfer's last
 // message is sent to a follower past it: that one is elected as after any
 // transfer, if its log is no older than that of a majority.

@@ -2,7 +2,6 @@ package node
 
 import (
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,10 +109,9 @@ func (w *worker) apply(l *raft.Log) error {
 			w.node.session.resolve(&outcomes[i])
 		}
 	}
-	wasBehind := w.queue.behind()
-	w.queue.done(l)
+	drained := w.queue.done(l)
 	// A configuration is no entry of the committer's: it may be due for a digest.
-	w.node.committer.progressed(wasBehind && !w.queue.behind() || l.Type == raft.LogConfiguration)
+	w.node.committer.progressed(drained || l.Type == raft.LogConfiguration)
 	w.node.snapshots.progressed()
 	return nil
 }
@@ -148,11 +146,11 @@ func (w *worker) mark(m *marker) {
 // restore goes on with another machine. The entries between were never applied
 // here: this process's batches among them are answered from it.
 func (w *worker) restore(it *item) {
-	defer close(it.swapped)
-	if it.restore.Index() < w.progress.index.Load() {
-		w.node.log.Warn("a snapshot older than the machine is ignored", slog.Uint64("snapshot", it.restore.Index()))
+	if now := w.progress.index.Load(); it.restore.Index() <= now {
+		it.swapped <- fmt.Errorf("a snapshot at %d is nothing new to a machine at %d", it.restore.Index(), now)
 		return
 	}
+	defer func() { it.swapped <- nil }()
 	w.mu.Lock()
 	w.machine, w.configured = it.restore, 0
 	clock := w.publish()

@@ -36,11 +36,15 @@ func ParseLogStore(name string) (LogStore, error) {
 	return "", fmt.Errorf("log store %q is neither %q nor %q", name, Bolt, WAL)
 }
 
+// identityFile is what makes a directory a server's.
+const identityFile = "identity.json"
+
 // Options says which directory to open, and as whose.
 type Options struct {
 	Path     string
 	ID       string   // the operator's id: the directory must be its own
 	LogStore LogStore // "": what the directory records, DefaultLogStore for a new one
+	Existing bool     // refuse a directory that is no server's yet, and leave it as it is
 	// Verify reads a snapshot to its end and returns the index that it holds.
 	Verify func(io.Reader) (index uint64, err error)
 	Logger *slog.Logger
@@ -63,6 +67,11 @@ type Dir struct {
 // Open locks the directory, making it first if need be, and reads or mints its
 // identity. A directory in use, or another server's, is refused.
 func Open(o Options) (*Dir, error) {
+	if o.Existing {
+		if _, err := os.Stat(filepath.Join(o.Path, identityFile)); err != nil {
+			return nil, fmt.Errorf("%s is no node's data directory: %w", o.Path, err)
+		}
+	}
 	if err := makeDirectory(o.Path); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
@@ -81,7 +90,7 @@ func Open(o Options) (*Dir, error) {
 func (d *Dir) identify(o Options) error {
 	found := false
 	var err error
-	d.record, found, err = readIdentity(d.file("identity.json"))
+	d.record, found, err = readIdentity(d.file(identityFile))
 	switch {
 	case err != nil:
 		return err
@@ -104,7 +113,7 @@ func (d *Dir) identify(o Options) error {
 func (d *Dir) mint(o Options) error {
 	for _, name := range []string{"raft.db", "wal", "snapshots"} {
 		if _, err := os.Lstat(d.file(name)); !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("data directory %s holds %s and no identity.json: %s", d.path, name, adviceWipe)
+			return fmt.Errorf("data directory %s holds %s and no %s: %s", d.path, name, identityFile, adviceWipe)
 		}
 	}
 	kind := o.LogStore
@@ -125,7 +134,7 @@ func (d *Dir) save(r record) error {
 	if err != nil {
 		return fmt.Errorf("encode the identity: %w", err)
 	}
-	if err := writeAtomic(d.file("identity.json"), text); err != nil {
+	if err := writeAtomic(d.file(identityFile), text); err != nil {
 		return fmt.Errorf("store the identity: %w", err)
 	}
 	d.record = r

@@ -54,7 +54,7 @@ func (d *Dir) Stores() (node.Stores, error) {
 	if err != nil {
 		return node.Stores{}, err
 	}
-	return node.Stores{Logs: watched, Stable: stable, Snapshots: snapshots}, nil
+	return node.Stores{Logs: watched, Stable: &votes{StableStore: stable}, Snapshots: snapshots}, nil
 }
 
 // openRaftFiles opens raft.db and the log, which are the same with bolt.

@@ -215,6 +215,10 @@ func (o *Opened) GetLog(index uint64, log *raft.Log) error {
 	})
 }
 
+// IsMonotonic implements raft.MonotonicLogStore, as the real stores do: the log goes
+// when a snapshot is installed, and there are no gaps.
+func (o *Opened) IsMonotonic() bool { return true }
+
 // StoreLog implements raft.LogStore.
 func (o *Opened) StoreLog(log *raft.Log) error { return o.StoreLogs([]*raft.Log{log}) }
 
@@ -222,6 +226,9 @@ func (o *Opened) StoreLog(log *raft.Log) error { return o.StoreLogs([]*raft.Log{
 func (o *Opened) StoreLogs(logs []*raft.Log) error {
 	return o.write(func(d *Disk) error {
 		for _, l := range logs {
+			if d.last > 0 && l.Index > d.last+1 {
+				return fmt.Errorf("entry %d after %d leaves a gap", l.Index, d.last)
+			}
 			stored := *l
 			d.logs[l.Index] = &stored
 			if d.first == 0 {
@@ -236,6 +243,9 @@ func (o *Opened) StoreLogs(logs []*raft.Log) error {
 // DeleteRange implements raft.LogStore.
 func (o *Opened) DeleteRange(from, to uint64) error {
 	return o.write(func(d *Disk) error {
+		if d.last == 0 {
+			return nil // Raft empties an empty log too
+		}
 		for i := from; i <= to; i++ {
 			delete(d.logs, i)
 		}

@@ -29,6 +29,13 @@ func (c *Cluster) place(id string) place {
 // config is what a machine's server is told.
 func (c *Cluster) config(id string) server.Config {
 	p := c.place(id)
+	// One that starts with the first list finds its cluster through that; where none
+	// of the others on it is a member any more, its operator names members.
+	p.founder = p.founder && slices.ContainsFunc(c.IDs, func(other string) bool {
+		at := c.place(other)
+		return other != id && at.founder && at.in
+	})
+	p.joins = p.joins || !p.founder && c.place(id).founder
 	cfg := server.Config{
 		ID:         id,
 		ClientAddr: id + ":6379",
