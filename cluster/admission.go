@@ -79,7 +79,9 @@ func (s *Service) admitMember(ctx context.Context, now Configuration, itself mem
 			return admitAnswer{}, err
 		}
 	}
-	if seen := a.replicated.Boot(q.Server); q.Resumes && q.Boot <= seen {
+	// A process that runs has the boot number that it has registered, and one that
+	// comes back a higher one, whether a leader was there to be asked before or not.
+	if seen := a.replicated.Boot(q.Server); q.Boot < seen || q.Resumes && q.Boot == seen {
 		return admitAnswer{}, &Refused{outdatedText(q, seen)}
 	}
 	if moved {

@@ -13,12 +13,18 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
+// absence is how long a server has not answered, and why it is not removed for it.
+type absence struct {
+	look
+	kept string
+}
+
 // noteAbsent keeps since when servers have not answered. Every server does so,
 // so that a new leader need not begin from nothing.
 func (s *Service) noteAbsent(found map[string]Health) {
 	now := time.Now()
 	for server, h := range found {
-		if h.Reachable {
+		if runs(h.Err) {
 			delete(s.absent, server)
 			continue
 		}
@@ -36,6 +42,10 @@ func (s *Service) noteAbsent(found map[string]Health) {
 	}
 }
 
+// runs reports whether the answer to a question for its state shows that a server
+// runs: one that is starting does, and may take long to restore its data.
+func runs(err error) bool { return err == nil || errors.Is(err, ErrStarting) }
+
 // removeDead removes, as leader, one server that has been unreachable for longer
 // than the replicated setting allows, if the cluster loses nothing by it.
 func (s *Service) removeDead() {
@@ -45,8 +55,8 @@ func (s *Service) removeDead() {
 		return
 	}
 	for _, server := range slices.Sorted(maps.Keys(s.absent)) {
-		since := s.absent[server].since
-		if time.Since(since) < after {
+		gone := s.absent[server]
+		if time.Since(gone.since) < after {
 			continue
 		}
 		err := s.bury(server)
@@ -54,10 +64,14 @@ func (s *Service) removeDead() {
 		switch {
 		case err == nil:
 			s.logger.Warn("removed a server that had been unreachable for longer than remove-dead-after",
-				slog.String("server", server), slog.Duration("for", time.Since(since).Round(time.Second)))
+				slog.String("server", server), slog.Duration("for", time.Since(gone.since).Round(time.Second)))
 			return
 		case errors.As(err, &no):
-			s.logger.Info("a dead server is not removed by itself", slog.String("server", server), slog.String("why", no.Text))
+			if no.Text != gone.kept { // said once, not at every look
+				gone.kept = no.Text
+				s.absent[server] = gone
+				s.logger.Info("a dead server is not removed by itself", slog.String("server", server), slog.String("why", no.Text))
+			}
 		default:
 			s.logger.Warn("removing a dead server failed", slog.String("server", server), slog.Any("error", err))
 		}
@@ -94,7 +108,7 @@ func (s *Service) bury(server string) error {
 	if missing := s.missing(ctx, rest); len(missing) > 0 {
 		return &Refused{"not all other voters are well: " + strings.Join(missing, "; ")}
 	}
-	if _, err := s.Inspect(ctx, server); err == nil {
+	if _, err := s.Inspect(ctx, server); runs(err) {
 		return &Refused{"it answers again"}
 	}
 	return a.membership.Change(ctx, Change{Step: StepRemove, Server: *dead, From: now.Index})

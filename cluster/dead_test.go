@@ -96,3 +96,21 @@ func TestOnlyAnEvenNumberOfVotersLosesOneByItself(t *testing.T) {
 		}
 	}
 }
+
+// A server that restores a large snapshot at its start answers that it is starting.
+func TestAServerThatIsStartingIsNotDead(t *testing.T) {
+	inCluster(t, func(w *world) {
+		w.removesAfter(time.Minute)
+		w.add("n4", joining)
+		<-w.start("n4").done
+		w.crash("n4")
+		w.mu.Lock()
+		w.opens = make(chan struct{})
+		w.mu.Unlock()
+		w.start("n4")
+		time.Sleep(10 * time.Minute)
+		w.stays("n1 n2 n3 n4")
+		close(w.opens)
+		<-w.process("n4").done
+	})
+}

@@ -241,3 +241,32 @@ func TestAnOldCopyOfADirectoryIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// Where no leader answers at its start, an old copy runs until one does.
+func TestAnOldCopyThatStartsWithoutALeaderIsRefusedByTheNext(t *testing.T) {
+	inCluster(t, func(w *world) {
+		w.copyDisk("n3", "copy") // a backup
+		for range 2 {
+			w.crash("n3")
+			<-w.start("n3").done
+		}
+		for _, id := range []string{"n1", "n2", "n3"} {
+			w.crash(id)
+		}
+		w.addr["copy"] = "n3:1"
+		p := w.start("copy")
+		time.Sleep(time.Minute)
+		p.mu.Lock()
+		opened := p.opened
+		p.mu.Unlock()
+		if !opened {
+			t.Fatal("it waits for a leader, as no server does when a whole cluster starts")
+		}
+		w.start("n1")
+		w.start("n2")
+		<-p.done
+		if !errors.Is(p.err, ErrNoPlace) || !strings.Contains(p.err.Error(), "n3@3 comes with boot number 2, and the cluster has seen boot 3") {
+			t.Errorf("it ended with %v", p.err)
+		}
+	})
+}

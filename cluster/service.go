@@ -69,7 +69,7 @@ type entering struct {
 type changing struct {
 	admitted chan struct{} // one token: who holds it may change the configuration
 	caughtUp map[string]look
-	absent   map[string]look // servers that do not answer; of the goroutine that watches
+	absent   map[string]absence // servers that do not answer; of the goroutine that watches
 }
 
 // attached is the running member.
@@ -98,7 +98,7 @@ func Open(cfg Config) (*Service, error) {
 		opened:   make(chan struct{}),
 		handlers: make(chan struct{}, handlersMax),
 		entering: entering{binding: make(chan struct{}, 1), bound: make(chan struct{}, 1), doubted: make(chan struct{}, 1)},
-		changing: changing{admitted: make(chan struct{}, 1), caughtUp: map[string]look{}, absent: map[string]look{}},
+		changing: changing{admitted: make(chan struct{}, 1), caughtUp: map[string]look{}, absent: map[string]absence{}},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.endpoint = peer.Open(peer.Config{

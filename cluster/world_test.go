@@ -128,6 +128,7 @@ type world struct {
 	dials    map[string]int
 	onDial   func(id string, n int)
 
+	opens           chan struct{} // a member that starts waits for it to be closed; nil: it does not
 	removeDeadAfter time.Duration
 }
 
@@ -264,6 +265,12 @@ func (p *process) run(ctx context.Context) error {
 	if start.Action == Bootstrap {
 		p.world.bootstrap(start, p.disk)
 	}
+	p.world.mu.Lock()
+	opens := p.world.opens
+	p.world.mu.Unlock()
+	if opens != nil {
+		<-opens
+	}
 	p.mu.Lock()
 	p.opened = true
 	p.mu.Unlock()
@@ -272,7 +279,8 @@ func (p *process) run(ctx context.Context) error {
 	return p.service.Settle(ctx)
 }
 
-// register is what a process does first: it tells the log its boot.
+// register is what a process does first: it tells the log its boot, which refuses a
+// lower one than it has.
 func (w *world) register(cluster string, p *process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -280,7 +288,8 @@ func (w *world) register(cluster string, p *process) {
 		if g.boots == nil {
 			g.boots = map[string]uint64{}
 		}
-		g.boots[p.disk.Identity().Server] = p.service.cfg.Boot
+		server := p.disk.Identity().Server
+		g.boots[server] = max(g.boots[server], p.service.cfg.Boot)
 	}
 }
 
