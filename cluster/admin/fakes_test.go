@@ -44,7 +44,7 @@ const start = 1_700_000_000
 func newWorld(servers ...string) *world {
 	w := &world{
 		status: Status{State: "leader", Leading: true, Ready: true, Leader: servers[0] + "@1",
-			Term: 3, LastIndex: 43, Alarm: AlarmStatus{State: "none"}, CommitIndex: 42, AppliedIndex: 42},
+			Term: 3, LastIndex: 43, LastTerm: 3, Alarm: AlarmStatus{State: "none"}, CommitIndex: 42, AppliedIndex: 42},
 		stored: map[string]uint64{},
 		values: setting.NewValues(),
 		tuned:  map[string]string{},

@@ -207,6 +207,7 @@ func (a *Admin) raftFields(context.Context) fields {
 		{"raft_leader_addr", a.clientAddr(s.Leader)},
 		{"raft_last_contact_ms", strconv.FormatInt(max(-1, s.LastContact.Milliseconds()), 10)},
 		{"raft_last_log_index", strconv.FormatUint(s.LastIndex, 10)},
+		{"raft_last_log_term", strconv.FormatUint(s.LastTerm, 10)},
 		{"raft_commit_index", strconv.FormatUint(s.CommitIndex, 10)},
 		{"raft_applied_index", strconv.FormatUint(s.AppliedIndex, 10)},
 		{"raft_snapshot_index", strconv.FormatUint(s.Snapshot.Index, 10)},

@@ -34,6 +34,7 @@ func (a *Admin) raftStatusCommand(ctx context.Context, _ *command.Call) reply.Va
 		reply.Text("leader-address"), textOrNil(a.clientAddr(s.Leader)),
 		reply.Text("last-contact-ms"), lastContact(s),
 		reply.Text("last-log-index"), number(s.LastIndex),
+		reply.Text("last-log-term"), number(s.LastTerm),
 		reply.Text("commit-index"), number(s.CommitIndex),
 		reply.Text("applied-index"), number(s.AppliedIndex),
 		reply.Text("applied-hash"), reply.Text(fmt.Sprintf("%016x", s.Hash)),

@@ -95,6 +95,7 @@ type Status struct {
 	Leader       string // the server that leads, "" when none is known
 	Term         uint64
 	LastIndex    uint64 // of its log
+	LastTerm     uint64 // of the entry there
 	CommitIndex  uint64
 	AppliedIndex uint64        // of its machine
 	Hash         uint64        // of all that the machine has applied and answered up to AppliedIndex

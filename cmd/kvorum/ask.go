@@ -24,7 +24,7 @@ type askFlags struct {
 func (f *askFlags) register(cmd *cobra.Command) {
 	f.addrs = addresses{{"127.0.0.1", clientPortDefault}}
 	flags := cmd.PersistentFlags()
-	flags.Var(&f.addrs, "addr", "where clients connect to a node; of several, the first that answers is asked")
+	flags.Var(&f.addrs, "addr", "where clients connect to a node; of several, the first that is there is asked")
 	flags.StringVar(&f.password, "password", "", "the password of the nodes; better set as "+variable("password")+", since others can read a command line")
 	flags.BoolVar(&f.json, "json", false, "print JSON instead of a table")
 }
@@ -81,14 +81,17 @@ func (libraryLog) Printf(_ context.Context, format string, args ...any) {
 
 func (a *asked) close() { a.conn.Close() }
 
-// open connects to the first node that answers.
+// open connects to the first node that answers and has entered its cluster.
 func (f *askFlags) open(ctx context.Context) (*asked, error) {
 	var failures []string
 	for _, addr := range f.addrs {
 		a := f.dial(addr.String())
-		err := a.conn.Ping(ctx).Err()
-		if err == nil || answered(err) {
-			return a, nil // what it answers, the question itself will show
+		err := a.conn.Do(ctx, "cluster", "myid").Err()
+		switch {
+		case answered(err) && strings.HasPrefix(err.Error(), "LOADING "):
+			err = errors.New("it is starting or waits for others")
+		case err == nil || answered(err):
+			return a, nil // what else it answers, the question itself will show
 		}
 		a.close()
 		failures = append(failures, fmt.Sprintf("%s (%v)", a.addr, plainly(err)))

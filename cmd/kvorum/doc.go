@@ -1,5 +1,6 @@
 // Command kvorum is the one binary: a node (serve), a whole cluster on this
-// machine (local), a probe (health) and its version.
+// machine (local), what an operator asks a running cluster (health, status,
+// members), the way out when a majority is lost (recover), and its version.
 //
 // What it promises to scripts: every flag can also be set by an environment
 // variable KVORUM_<FLAG> (a flag wins); what is wrong is named together with

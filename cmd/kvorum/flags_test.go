@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 )
 
 // runWith runs the program with these arguments and returns what it said.
@@ -86,7 +88,7 @@ func TestEveryFlagOfServeHasItsVariable(t *testing.T) {
 	values := map[string]string{
 		"id": "n2", "listen": "127.0.0.1:7001", "advertise": "kv.example:7001", "peer-listen": "127.0.0.1:7002",
 		"peer-advertise": "b:2", "http": "none", "data": "/somewhere", "cluster": "n1=a:1,n2=b:2", "join": "a:1,b:2", "await": "true", "nonvoter": "true", "requirepass": "secret",
-		"log-store": "bolt", "follower": "redirect", "write-timeout": "3s", "debug-commands": "true",
+		"log-store": "bolt", "follower": "redirect", "write-timeout": "3s", "stale-read-max": "7s", "never-lead": "true", "debug-commands": "true",
 		"log-format": "json", "log-level": "warn",
 	}
 	for name, value := range values {
@@ -99,6 +101,11 @@ func TestEveryFlagOfServeHasItsVariable(t *testing.T) {
 	if err := fromEnvironment(cmd.Flags()); err != nil {
 		t.Fatal(err)
 	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if _, ok := values[f.Name]; !ok && !f.Hidden && f.Name != "help" {
+			t.Errorf("--%s is not tried here", f.Name)
+		}
+	})
 	values["write-timeout"] = "4s" // a flag wins
 	for name, want := range values {
 		if got := cmd.Flags().Lookup(name).Value.String(); got != want {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os/exec"
 	"regexp"
 	"strings"
 	"syscall"
@@ -61,6 +62,28 @@ func TestWhatCannotBeAskedIsExplained(t *testing.T) {
 		if _, err := kvorum(t, args...); err == nil {
 			t.Errorf("%v was taken", args)
 		}
+	}
+}
+
+// A node that has not entered its cluster yet does not stand for those that have.
+func TestAStartingNodeIsPassedOver(t *testing.T) {
+	r := startLocal(t, t.TempDir(), freePorts(t, 3))
+	r.awaitAllReady()
+	port := freePorts(t, 1)
+	waits := exec.Command(kvorumBinary(t), "serve", "--id", "n4", "--listen", loopback(port), "--data", t.TempDir(), "--await")
+	if err := waits.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { waits.Process.Kill(); waits.Wait() })
+	eventually(t, 20*time.Second, func() error {
+		_, err := kvorum(t, "status", "--addr", loopback(port))
+		if err == nil || !strings.Contains(err.Error(), loopback(port)+" (it is starting or waits for others)") {
+			return fmt.Errorf("a node that waits said %v", err)
+		}
+		return nil
+	})
+	if out, err := kvorum(t, "status", "--addr", loopback(port)+","+r.addr(1)); err != nil || !strings.Contains(out, "as n2 knows it") {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 
@@ -163,13 +186,25 @@ func TestStatusAndMembersShowAWholeCluster(t *testing.T) {
 	})
 	r.signal((leader+2)%3, syscall.SIGKILL)
 	eventually(t, 20*time.Second, func() error {
-		_, err := kvorum(t, "status", "--addr", r.addr(leader))
+		out, err := kvorum(t, "status", "--addr", r.addr(leader))
 		var own *failure
-		if !errors.As(err, &own) || own.code != exitNoLeader {
-			return fmt.Errorf("without a majority: %v", err)
+		if !errors.As(err, &own) || own.code != exitNoLeader || !strings.Contains(out, fmt.Sprintf("n%d: of those that answer, it has the latest log", leader+1)) {
+			return fmt.Errorf("without a majority: %v\n%s", err, out)
 		}
 		return nil
 	})
+}
+
+// A longer log may be an older one: its end was never committed.
+func TestTheLatestLogIsThatOfTheLaterTerm(t *testing.T) {
+	node := func(term, index uint64) *foundNode {
+		return &foundNode{own: &nodeStatus{LastTerm: term, LastIndex: index}}
+	}
+	long, late, later := node(3, 120), node(4, 109), node(4, 110)
+	c := clusterStatus{Nodes: []*foundNode{{}, long, late, later, {}}}
+	if got := c.latest(); got != later {
+		t.Errorf("it is the one of term %d, index %d", got.own.LastTerm, got.own.LastIndex)
+	}
 }
 
 // A node that has been removed, or has not been numbered yet, refuses HELLO:

@@ -20,6 +20,7 @@ type nodeStatus struct {
 	Leader         *string        `json:"leader"`
 	LastContactMS  *int64         `json:"last-contact-ms"`
 	LastIndex      uint64         `json:"last-log-index"`
+	LastTerm       uint64         `json:"last-log-term"`
 	CommitIndex    uint64         `json:"commit-index"`
 	AppliedIndex   uint64         `json:"applied-index"`
 	SnapshotIndex  uint64         `json:"snapshot-index"`

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -30,11 +31,12 @@ func recoverCommand() *cobra.Command {
 		Use:   "recover --id ID --from OLD-DIR --data NEW-DIR --peer-advertise host:port --accept-loss",
 		Short: "Make a new cluster from one surviving node, when a majority is lost for good",
 		Long: "Make a new cluster from one surviving node, when a majority of the disks is lost for good.\n\n" +
-			"The node must not run. Its directory is only read; what it holds goes into a new directory, as a cluster of one\n" +
+			"The node must not run. Its directory keeps what it holds; a copy of that goes into a new directory, as a cluster of one\n" +
 			"with a name of its own, so that the lost nodes, should they come back, cannot mix with it. Serve the new directory,\n" +
 			"then let empty nodes join it.\n\n" +
 			"Acknowledged writes that never reached this node are lost. As long as a majority can come back, bring it back instead;\n" +
-			"of several survivors take the one with the highest last-log-index.",
+			"of several survivors take the one with the highest last-log-term, and of those that are equal in this the one with the\n" +
+			"highest last-log-index (kvorum status names it).",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return recoverCluster(&flags, cmd.OutOrStdout()) },
 	}
@@ -72,16 +74,21 @@ func (f *recoverFlags) check() error {
 	return nil
 }
 
-func recoverCluster(f *recoverFlags, stdout io.Writer) error {
+func recoverCluster(f *recoverFlags, stdout io.Writer) (err error) {
 	if err := f.check(); err != nil {
 		return err
 	}
-	old, err := openStores(f.from, f.id)
+	old, err := openStores(f.from, f.id, true)
 	if err != nil {
 		return fmt.Errorf("open --from: %w", err)
 	}
 	defer old.dir.Close()
-	made, err := openStores(f.data, f.id)
+	defer func() {
+		if err != nil { // so that the same command works once its cause is mended
+			err = errors.Join(err, emptied(f.data))
+		}
+	}()
+	made, err := openStores(f.data, f.id, false)
 	if err != nil {
 		return fmt.Errorf("make --data: %w", err)
 	}
@@ -107,8 +114,22 @@ type opened struct {
 	stores node.Stores
 }
 
-func openStores(path string, id identifier) (opened, error) {
-	dir, err := store.Open(store.Options{Path: path, ID: string(id), Verify: fsm.Verify, Logger: slog.New(slog.DiscardHandler)})
+// emptied removes what a recovery that failed has left in the new directory,
+// which may be a mount and stays.
+func emptied(path string) error {
+	found, err := os.ReadDir(path)
+	if err != nil {
+		return nil // it was never made
+	}
+	var errs []error
+	for _, one := range found {
+		errs = append(errs, os.RemoveAll(filepath.Join(path, one.Name())))
+	}
+	return errors.Join(errs...)
+}
+
+func openStores(path string, id identifier, existing bool) (opened, error) {
+	dir, err := store.Open(store.Options{Path: path, ID: string(id), Existing: existing, Verify: fsm.Verify, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return opened{}, err
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -10,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/kvorum/kvorum/node/store"
 )
 
 func TestALoneSurvivorBecomesAClusterOfItsOwn(t *testing.T) {
@@ -54,6 +58,35 @@ func TestALoneSurvivorBecomesAClusterOfItsOwn(t *testing.T) {
 	for i := range 500 {
 		if got, err := client.Get(t.Context(), fmt.Sprint("key", i)).Int(); got != i || err != nil {
 			t.Fatalf("key%d: %d, %v", i, got, err)
+		}
+	}
+}
+
+// What was refused can be asked again, as it should have been asked at first.
+func TestARecoveryThatFailsLeavesNothing(t *testing.T) {
+	above := t.TempDir()
+	old := filepath.Join(above, "data")
+	d, err := store.Open(store.Options{Path: old, ID: "n2", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	made := filepath.Join(t.TempDir(), "recovered")
+	for _, try := range []struct{ from, want string }{
+		{above, "is no node's data directory"},
+		{old, "holds no entry"},
+		{old, "holds no entry"},
+	} {
+		_, err := runWith(t, "recover", "--id", "n2", "--from", try.from, "--data", made, "--peer-advertise", "n2:16379", "--accept-loss")
+		if err == nil || !strings.Contains(err.Error(), try.want) {
+			t.Errorf("from %s: %v", try.from, err)
+		}
+	}
+	for dir, want := range map[string]int{above: 1, made: 0} {
+		if found, _ := os.ReadDir(dir); len(found) != want {
+			t.Errorf("%s holds %v", dir, found)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -151,6 +152,17 @@ func (c *clusterStatus) print(out io.Writer) error {
 	return nil
 }
 
+// latest is the node whose log Raft holds for the latest (Raft paper, 5.4.1) of
+// those that answer, nil for none: the one to recover a lost cluster from.
+func (c *clusterStatus) latest() (latest *foundNode) {
+	for _, n := range c.Nodes {
+		if n.own != nil && (latest == nil || cmp.Or(cmp.Compare(n.own.LastTerm, latest.own.LastTerm), cmp.Compare(n.own.LastIndex, latest.own.LastIndex)) > 0) {
+			latest = n
+		}
+	}
+	return latest
+}
+
 func (c *clusterStatus) row(n *foundNode) []string {
 	m := &n.Known
 	state, ready, figures, snapshot, installs := "?", "?", []string{"?", "?", "?", "?"}, "?", "?"
@@ -196,6 +208,9 @@ func (c *clusterStatus) remarks() []string {
 		}
 		if n.own.InstalledAgain > 0 {
 			say(n, "has received snapshots again and again (%d times soon after another): it does not catch up by the log; look at its disk and its network", n.own.InstalledAgain)
+		}
+		if c.Leader == "" && n == c.latest() {
+			say(n, "of those that answer, it has the latest log: it ends with entry %d, of term %d", n.own.LastIndex, n.own.LastTerm)
 		}
 		if skew := n.Known.ClockSkewMS; skew != nil && (*skew > skewRemarkMS || *skew < -skewRemarkMS) {
 			say(n, "its clock differs by %s from that of %s; let both follow a time server", milliseconds(skew), c.asked.name(c.asked.ID))

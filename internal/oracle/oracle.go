@@ -64,6 +64,21 @@ func Start(t testing.TB, o Options) *Server {
 	}
 }
 
+// Tool returns the path of one of Redis's programs for clients; false where it is
+// not installed, which fails the test if KVORUM_REQUIRE_REDIS is set.
+func Tool(t testing.TB, name string) (path string, ok bool) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path, true
+	}
+	if os.Getenv("KVORUM_REQUIRE_REDIS") != "" {
+		t.Fatalf("KVORUM_REQUIRE_REDIS is set: %v", err)
+	}
+	t.Logf("skipped: what needs %s, which is not installed", name)
+	return "", false
+}
+
 // find returns the path of a redis-server of the right version.
 func find() (string, error) {
 	program, err := exec.LookPath("redis-server")

@@ -30,7 +30,7 @@ func (a administered) Status() admin.Status {
 	status := admin.Status{
 		State: stateName(s.State), Leading: a.IsLeader(), Ready: a.server.Ready() == nil,
 		Leader: s.Leader, Term: s.Term,
-		LastIndex: s.LastIndex, CommitIndex: s.CommitIndex, LastContact: -1, Panics: a.Panics(),
+		LastIndex: s.LastIndex, LastTerm: s.LastTerm, CommitIndex: s.CommitIndex, LastContact: -1, Panics: a.Panics(),
 		Snapshot: admin.SnapshotStatus{
 			Index: s.Snapshots.Index, TakenAt: s.Snapshots.TakenAt, Running: s.Snapshots.Running,
 			Failed: s.Snapshots.Failing, LastTook: s.Snapshots.LastTook, Taken: s.Snapshots.Taken,
