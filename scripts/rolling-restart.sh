@@ -5,8 +5,11 @@
 # is back, caught up, and a voter. The leader comes last.
 #
 #   scripts/rolling-restart.sh [DIR]         the nodes of "kvorum local --restart --dir DIR" (default: kvorum-data)
-#   scripts/rolling-restart.sh --compose     the services n1, n2, n3 of docker-compose.yml in this folder; one whose
+#   scripts/rolling-restart.sh --compose     the nodes among the services of docker-compose.yml in this folder; one whose
 #                                            image was built anew before comes back with that: a rolling upgrade
+#
+# A voter that is not among them is named, and nothing is restarted: the cluster could lose its majority. What is
+# no member any more is left alone.
 #
 # COMPOSE_PROJECT_NAME and COMPOSE_FILE are heeded, as by Compose itself.
 # STOP_WITHIN (30) and BACK_WITHIN (120) bound, in seconds, how long one node may
@@ -16,10 +19,10 @@ set -euo pipefail
 
 stop_within="${STOP_WITHIN:-30}"
 back_within="${BACK_WITHIN:-120}"
-began="${EPOCHREALTIME/./}"
+began="${EPOCHREALTIME/[.,]/}"
 
 # since MICROSECONDS: the time since then, for people.
-since() { local d=$((${EPOCHREALTIME/./} - $1)); printf '%d.%d s' $((d / 1000000)) $((d / 100000 % 10)); }
+since() { local d=$((${EPOCHREALTIME/[.,]/} - $1)); printf '%d.%d s' $((d / 1000000)) $((d / 100000 % 10)); }
 say() { printf '%-10s %s\n' "$(since "$began")" "$1"; }
 fail() { printf '%s\n' "rolling-restart: $1" >&2; exit 1; }
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; }
@@ -43,6 +46,11 @@ http_port() { echo $((first_port + ${1#n} - 1 + 2000)); }
 ask() {
   timeout 3 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" && printf "GET %s HTTP/1.0\r\n\r\n" "$2" >&3 && cat <&3' - \
     "$(http_port "$1")" "$2" 2>/dev/null | tr -d '\r' | sed -n '1s/^HTTP[^ ]* \([0-9]*\).*/\1/p; 1,/^$/!p'
+}
+
+# local_members NODE: what members it knows, as "n1 true" for a voter and "n1 false" for another.
+local_members() {
+  ask "$1" /status | grep -o '"server":"[^"]*","voter":[a-z]*' | sed 's/^"server":"\([^@"]*\).*:/\1 /'
 }
 
 local_process() { cat "$dir/$1/pid" 2>/dev/null || true; }
@@ -87,6 +95,10 @@ compose() { "${compose_command[@]}" "$@"; }
 declare -A containers
 find_container() { containers[$1]="$(compose ps -q "$1" 2>/dev/null || true)"; }
 
+compose_members() {
+  docker exec "${containers[$1]}" /kvorum members list 2>/dev/null | awk 'NR > 1 { print $1, ($2 == "nonvoter" ? "false" : "true") }'
+}
+
 compose_process() { echo "${containers[$1]}"; }
 
 compose_ready() {
@@ -112,12 +124,37 @@ compose_nodes() {
   else
     fail 'neither "docker compose" nor "docker-compose" is there'
   fi
-  nodes=(n1 n2 n3)
-  local node
-  for node in "${nodes[@]}"; do find_container "$node"; done
+  nodes=()
+  local service
+  for service in $(compose ps --services 2>/dev/null); do
+    find_container "$service"
+    [[ "$(docker inspect -f '{{.Config.Entrypoint}}' "${containers[$service]}" 2>/dev/null)" != '[/kvorum]' ]] || nodes+=("$service")
+  done
+  ((${#nodes[@]})) || fail 'no node runs here (is this the folder of docker-compose.yml, and COMPOSE_PROJECT_NAME as it was for "up"?)'
 }
 
 # --- the roll ----------------------------------------------------------------------
+
+# only_members: leaves those of the nodes that are members, and refuses to go on
+# if a voter is missing among them.
+only_members() {
+  local node id voter known='' members=()
+  for node in "${nodes[@]}"; do
+    known="$("${kind}_members" "$node")" && [[ -n "$known" ]] && break
+  done
+  [[ -n "$known" ]] || fail "nothing is restarted: none of ${nodes[*]} says who the members are"
+  while read -r id voter; do
+    if [[ " ${nodes[*]} " == *" $id "* ]]; then
+      members+=("$id")
+    elif [[ "$voter" == true ]]; then
+      fail "nothing is restarted: $id is a voter, and not among the nodes that are restarted here (${nodes[*]}); restart all by hand, one after the other"
+    fi
+  done <<<"$known"
+  for node in "${nodes[@]}"; do
+    [[ " ${members[*]} " == *" $node "* ]] || say "$node is no member of the cluster, and is left alone"
+  done
+  nodes=("${members[@]}")
+}
 
 all_ready() {
   local node
@@ -133,7 +170,7 @@ one() {
   within "$back_within" all_ready || fail "$node is not restarted: $waits_for is not ready: $reason"
   process="$("${kind}_process" "$node")"
   [[ -n "$process" ]] || fail "$node does not run"
-  began_here="${EPOCHREALTIME/./}"
+  began_here="${EPOCHREALTIME/[.,]/}"
   say "$node: asked to stop"
   "${kind}_stop" "$node" || fail "$node could not be asked to stop"
   within "$stop_within" "${kind}_gone" "$node" "$process" ||
@@ -156,6 +193,7 @@ case "${1:-}" in
 esac
 reason='' answer='' waits_for=''
 "${kind}_nodes" "$@"
+only_members
 
 all_ready || fail "nothing is restarted: $waits_for is not ready: $reason"
 leader=''

@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/kvorum/kvorum/fsm/reply"
@@ -66,7 +68,7 @@ func (l *load) write(w *writer) {
 	for !l.stopped.Load() {
 		began := time.Now()
 		answer, err := w.client.Do("INCR", w.key)
-		if l.rolling && err != nil {
+		if l.rolling && ended(err) {
 			l.turn(&w.client)
 			w.away = time.Now()
 			continue
@@ -88,6 +90,17 @@ func (l *load) write(w *writer) {
 		w.goHome()
 		l.tally.wrote(w.node, time.Since(began))
 	}
+}
+
+// ended reports whether an error says that the connection has ended or could not
+// be made. A time-out is another matter.
+func ended(err error) bool {
+	for _, end := range []error{client.ErrNotSent, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return false
 }
 
 // turn has a client whose connection has ended go on through the next node. The
@@ -132,7 +145,7 @@ func (l *load) read(n *node) {
 		w := l.writers[rand.IntN(len(l.writers))]
 		floor := w.acked.Load()
 		answer, err := c.Do("GET", w.key)
-		if l.rolling && err != nil {
+		if l.rolling && ended(err) {
 			l.turn(&c)
 			continue
 		}
