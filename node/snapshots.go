@@ -16,6 +16,7 @@ type snapshotter struct {
 	wake chan struct{}
 
 	entries, bytes atomic.Uint64 // the worker's counts at the last snapshot
+	size           atomic.Uint64 // bytes of the newest one, as far as is known
 	taken, failed  atomic.Uint64
 	lastSeconds    atomic.Int64 // Unix time of the last one taken
 	lastTook       atomic.Int64 // how long that took, ns
@@ -37,9 +38,20 @@ func (s *snapshotter) progressed() {
 	}
 }
 
+// due says that there have been enough entries. What a restart has to read and apply
+// again is the more, the longer a snapshot is put off; so a small one is not put off
+// for as many entries as a large one.
 func (s *snapshotter) due() bool {
 	w, policy := s.node.worker, &s.node.cfg.Policy
-	return w.applied.Load()-s.entries.Load() >= policy.Entries || w.appliedBytes.Load()-s.bytes.Load() >= policy.LogBytes
+	enough := min(policy.Entries, snapshotEntriesMin+s.size.Load()/snapshotBytesPerEntry)
+	return w.applied.Load()-s.entries.Load() >= enough || w.appliedBytes.Load()-s.bytes.Load() >= policy.LogBytes
+}
+
+// measure finds out how large the newest snapshot is, whoever has taken it.
+func (s *snapshotter) measure() {
+	if kept, err := s.node.cfg.Stores.Snapshots.List(); err == nil && len(kept) > 0 {
+		s.size.Store(uint64(kept[0].Size))
+	}
 }
 
 // captured takes note of how long a capture has held the machine.
@@ -52,6 +64,7 @@ func (s *snapshotter) run() {
 		case <-s.node.stop:
 			return
 		}
+		s.measure()
 		if !s.due() {
 			continue
 		}

@@ -39,8 +39,8 @@ const (
 	settingsEvery = time.Second
 
 	// gatePatience is how long after its start a node has clients wait until it
-	// serves, before it answers LOADING: less than clients wait for any answer.
-	gatePatience = 2 * time.Second
+	// serves, before it answers LOADING: as long as they wait for any other answer.
+	gatePatience = 5 * time.Second
 	// registrationLook is how often those who wait for their client id look
 	// whether this process is registered.
 	registrationLook = 10 * time.Millisecond
