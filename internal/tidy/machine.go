@@ -9,7 +9,7 @@ import (
 // machineImports are packages of the standard library that the replicated
 // machine may not import at all (and nothing below them).
 var machineImports = []string{
-	"crypto/rand", "expvar", "log", "math/rand", "net", "os", "plugin", "runtime", "syscall", "testing",
+	"crypto/rand", "expvar", "hash/maphash", "log", "math/rand", "net", "os", "plugin", "runtime", "syscall", "testing",
 }
 
 // machineClock are the names of package time that read or wait for a clock.
@@ -50,6 +50,7 @@ func checkMachine(f *file) []Finding {
 			return ""
 		})...)
 	}
+	findings = append(findings, checkMapIterators(f)...)
 	return append(findings, f.uses(f.syntax, "math/rand/v2", func(name string) string {
 		if !slices.Contains(machineRandom, name) {
 			return "draw from the entry's seed (command.Context.Rand)"

@@ -41,3 +41,37 @@ func checkMapOrder(f *file, t *typed) []Finding {
 	})
 	return findings
 }
+
+// checkMapIterators finds iterators over Go maps that are not sorted at once.
+func checkMapIterators(f *file) []Finding {
+	maps, slices := f.importName("maps"), f.importName("slices")
+	if maps == "" {
+		return nil
+	}
+	sorted := map[ast.Node]bool{}
+	var findings []Finding
+	ast.Inspect(f.syntax, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		if pkg, name := selected(call.Fun); pkg == slices && strings.HasPrefix(name, "Sorted") && len(call.Args) > 0 {
+			sorted[call.Args[0]] = true
+		}
+		if pkg, name := selected(call.Fun); pkg == maps && (name == "Keys" || name == "Values" || name == "All") && !sorted[call] {
+			findings = append(findings, Finding{f.at(call.Pos()), "maps." + name + " has another order on every node", "put slices.Sorted around it"})
+		}
+		return true
+	})
+	return findings
+}
+
+// selected splits a selector on a package's name.
+func selected(e ast.Expr) (pkg, name string) {
+	if s, ok := e.(*ast.SelectorExpr); ok {
+		if x, ok := s.X.(*ast.Ident); ok {
+			return x.Name, s.Sel.Name
+		}
+	}
+	return "", ""
+}

@@ -47,10 +47,8 @@ type session struct {
 
 // shown is what CLIENT LIST and the sweep see of a client while it runs.
 type shown struct {
-	mu        sync.Mutex // guards the names
-	name      string
-	library   string
-	libraryAt string // its version
+	mu   sync.Mutex // guards the name
+	name string
 
 	db, proto   atomic.Int32
 	noEvict     atomic.Bool

@@ -140,24 +140,16 @@ func printable(text []byte) bool {
 	return true
 }
 
-// clientSetinfoCommand is of Redis 7.2: its clients send it when they connect.
+// clientSetinfoCommand is of Redis 7.2: its clients send it when they connect. It is
+// checked and not kept: CLIENT LIST is as in Redis 7.0.
 func (c *client) clientSetinfoCommand(args [][]byte) reply.Value {
-	var field *string
-	switch {
-	case is(args[2], "LIB-NAME"):
-		field = &c.shown.library
-	case is(args[2], "LIB-VER"):
-		field = &c.shown.libraryAt
-	default:
+	if !is(args[2], "LIB-NAME") && !is(args[2], "LIB-VER") {
 		return reply.Err("ERR Unrecognized option '" + string(args[2]) + "'")
 	}
 	if !printable(args[3]) {
 		option := strings.ToLower(string(args[2]))
 		return reply.Err("ERR " + option + " cannot contain spaces, newlines or special characters.")
 	}
-	c.shown.mu.Lock()
-	*field = string(args[3])
-	c.shown.mu.Unlock()
 	return reply.OK
 }
 
