@@ -20,7 +20,7 @@ import (
 
 // join fills the cluster and lets a fourth node join it while writes go on at
 // a steady rate: how long until it votes, and what writes wait for meanwhile.
-func join(ctx context.Context, c *cluster, keys int) error {
+func join(ctx context.Context, c *cluster, keys int, polite bool) error {
 	leader, err := c.leader(ctx)
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func join(ctx context.Context, c *cluster, keys int) error {
 	if err != nil {
 		return err
 	}
-	joiner, err := c.startJoiner()
+	joiner, err := c.startJoiner(polite)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ type joiner struct {
 	admin   client.Conn
 }
 
-func (c *cluster) startJoiner() (*joiner, error) {
+func (c *cluster) startJoiner(polite bool) (*joiner, error) {
 	host, port, err := net.SplitHostPort(c.nodes[0].addr)
 	if err != nil {
 		return nil, fmt.Errorf("the address of %s: %w", c.nodes[0].id, err)
@@ -142,6 +142,13 @@ func (c *cluster) startJoiner() (*joiner, error) {
 	j.process.Stderr = os.Stderr
 	if err := j.process.Start(); err != nil {
 		return nil, fmt.Errorf("start the fourth node: %w", err)
+	}
+	if polite {
+		// A joiner has a machine of its own, as a rule: here it takes the processor
+		// time that the others leave.
+		if err := syscall.Setpriority(syscall.PRIO_PROCESS, j.process.Process.Pid, niceness); err != nil {
+			return nil, fmt.Errorf("lower the fourth node's priority: %w", err)
+		}
 	}
 	return j, nil
 }

@@ -43,6 +43,8 @@ const (
 	// joinWritesPerSecond go on while a node joins, from joinWriters connections.
 	joinWritesPerSecond = 5000
 	joinWriters         = 25
+	// niceness of a polite joiner.
+	niceness = 19
 
 	idleFor     = 20 * time.Second
 	idleSamples = 1000

@@ -28,6 +28,7 @@ func run(ctx context.Context) error {
 	rolling := flag.Int("rolling", 0, "rolling restarts of all nodes, one after the other")
 	measureIdle := flag.Bool("idle", false, "measure an idle cluster")
 	keys := flag.Int("snapshot", 0, "fill in this many keys, and measure writes beside a snapshot")
+	polite := flag.Bool("polite", false, "with -join: the fourth node takes only the processor time that the others leave")
 	joinKeys := flag.Int("join", 0, "fill in this many keys, and let a fourth node join beside 5,000 writes a second")
 	clients := flag.Int("clients", 2, "writers for each node")
 	port := flag.Int("port", 17379, "the first node's client port")
@@ -56,7 +57,7 @@ func run(ctx context.Context) error {
 	}
 	defer c.stop()
 
-	if err := measure(ctx, c, figures{*measureIdle, *keys, *joinKeys}); err != nil {
+	if err := measure(ctx, c, figures{*measureIdle, *keys, *joinKeys, *polite}); err != nil {
 		return err
 	}
 	kept := true
@@ -87,6 +88,7 @@ type figures struct {
 	idle         bool
 	snapshotKeys int // 0: no snapshot
 	joinKeys     int // 0: no joining node
+	polite       bool
 }
 
 func measure(ctx context.Context, c *cluster, what figures) error {
@@ -101,7 +103,7 @@ func measure(ctx context.Context, c *cluster, what figures) error {
 		}
 	}
 	if what.joinKeys > 0 {
-		if err := join(ctx, c, what.joinKeys); err != nil {
+		if err := join(ctx, c, what.joinKeys, what.polite); err != nil {
 			return err
 		}
 	}
