@@ -375,6 +375,7 @@ func TestOneLookDeposesNobody(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
 		term := leader.CurrentTerm()
+		synctest.Wait() // the committer is done with the last entry
 		long := time.Now().Add(-stallElections * time.Second)
 		leader.committer.since.Store(&long)
 		w := newWatchdog(leader)
@@ -404,6 +405,7 @@ func TestAStalledFollowerIsToldToStandOnce(t *testing.T) {
 		l.want(write(leader, "set", "k", "v"), reply.OK) // by the other two
 		w := newWatchdog(leader)
 		look := func() (took time.Duration) {
+			synctest.Wait() // the committer is done with the last entry
 			begun := time.Now()
 			long := begun.Add(-stallElections * time.Second)
 			leader.committer.since.Store(&long)

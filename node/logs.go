@@ -39,14 +39,18 @@ func (g *guardedLogs) IsMonotonic() bool {
 // GetLog also answers for the entry at which the newest snapshot ends: the log may
 // begin behind it. Only its term is true. Raft asks no more of an entry that is
 // before one that it looks for, and never sends this one, since the one before it
-// is not there.
+// is not there: the log is empty, or begins right behind it.
 func (g *guardedLogs) GetLog(index uint64, log *raft.Log) error {
 	err := g.LogStore.GetLog(index, log)
 	if !errors.Is(err, raft.ErrLogNotFound) || index <= 1 {
 		return err
 	}
-	kept, listing := g.snapshots.List()
-	if listing != nil || len(kept) == 0 || kept[0].Index != index {
+	first, failed := g.FirstIndex()
+	if failed != nil || first != 0 && first != index+1 {
+		return err
+	}
+	kept, failed := g.snapshots.List()
+	if failed != nil || len(kept) == 0 || kept[0].Index != index {
 		return err
 	}
 	*log = raft.Log{Index: index, Term: kept[0].Term, Type: raft.LogNoop}

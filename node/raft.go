@@ -35,6 +35,7 @@ func (n *Node) openRaft() error {
 	}
 	n.transport.serves.Store(n.serves)
 	n.transport.knows.Store(n.configuration)
+	n.transport.term.Store(n.raft.CurrentTerm)
 	return nil
 }
 

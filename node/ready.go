@@ -34,6 +34,8 @@ func (n *Node) becomeReady() {
 	for {
 		if _, err := n.reads.confirm(context.Background(), time.Now().Add(time.Hour)); err == nil {
 			n.ready.caughtUp.Store(true)
+			signal(n.session.wake) // to register
+			n.committer.kick()
 			n.log.Info("caught up", slog.Uint64("index", n.worker.progress.index.Load()))
 			return
 		}

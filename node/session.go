@@ -201,7 +201,9 @@ func (s *session) unqueued(calls, bytes int) {
 // when there is nothing, or no room for it.
 func (s *session) pack(room int) *batch {
 	if !s.registered {
-		if len(s.unresolved) > 0 || s.over {
+		// Not before this node has caught up: whatever the machine says of this boot
+		// until then is another process's, that has used its number.
+		if len(s.unresolved) > 0 || s.over || !s.node.ready.caughtUp.Load() {
 			return nil
 		}
 		return s.seal(entry.Batch{Kind: entry.Register, ClientAddr: s.node.cfg.ClientAddr}, &batch{})

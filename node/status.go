@@ -48,7 +48,7 @@ func (n *Node) Status() Status {
 		Leader:       n.Leader(),
 		Term:         n.raft.CurrentTerm(),
 		LastIndex:    n.raft.LastIndex(),
-		LastTerm:     figure(told["last_log_term"]),
+		LastTerm:     lastTerm(told),
 		CommitIndex:  n.raft.CommitIndex(),
 		AppliedIndex: n.AppliedIndex(),
 		LastContact:  n.raft.LastContact(),
@@ -71,6 +71,15 @@ func (n *Node) Status() Status {
 		status.Snapshots.TakenAt = time.Unix(at, 0)
 	}
 	return status
+}
+
+// lastTerm is the term of the last entry, which is the newest snapshot's while
+// nothing follows that.
+func lastTerm(told map[string]string) uint64 {
+	if figure(told["last_log_index"]) < figure(told["last_snapshot_index"]) {
+		return figure(told["last_snapshot_term"])
+	}
+	return figure(told["last_log_term"])
 }
 
 // figure is one of those that Raft tells only as text, 0 for none.

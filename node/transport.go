@@ -34,6 +34,7 @@ type transport struct {
 	layer    *streamLayer
 	calls    chan raft.RPC // those of others, for Raft
 	applied  func() uint64 // how far the machine is
+	term     atomic.Value  // func() uint64: the current one
 	knows    atomic.Value  // func() raft.Configuration: the newest that this server has
 	serves   atomic.Value  // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
 	abstains *atomic.Bool  // no vote is asked for
@@ -79,7 +80,7 @@ func (t *transport) pass() {
 		case call := <-t.NetworkTransport.Consumer():
 			switch req := call.Command.(type) {
 			case *raft.InstallSnapshotRequest:
-				if req.LastLogIndex <= t.applied() {
+				if req.LastLogIndex <= t.applied() && t.current(req.Term) {
 					go skip(call, req)
 					continue
 				}
@@ -97,6 +98,13 @@ func (t *transport) pass() {
 			return
 		}
 	}
+}
+
+// current reports whether a term is no older than Raft's: what a deposed leader
+// sends, Raft answers with its own.
+func (t *transport) current(term uint64) bool {
+	now, ok := t.term.Load().(func() uint64)
+	return ok && term >= now()
 }
 
 // skip takes a snapshot off its connection, which goes on behind it.

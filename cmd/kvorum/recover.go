@@ -83,16 +83,16 @@ func recoverCluster(f *recoverFlags, stdout io.Writer) (err error) {
 		return fmt.Errorf("open --from: %w", err)
 	}
 	defer old.dir.Close()
-	defer func() {
-		if err != nil { // so that the same command works once its cause is mended
-			err = errors.Join(err, emptied(f.data))
-		}
-	}()
 	made, err := openStores(f.data, f.id, false)
 	if err != nil {
 		return fmt.Errorf("make --data: %w", err)
 	}
-	defer made.dir.Close()
+	defer func() {
+		if err != nil { // so that the same command works once its cause is mended
+			err = errors.Join(err, emptied(f.data))
+		}
+		made.dir.Close() // last: until then it is locked
+	}()
 	self := member.Server{ID: made.dir.Identity().Server, PeerAddr: f.peerAdvertise.String()}
 	r, err := node.Recover(old.stores, made.stores, self)
 	if err != nil {

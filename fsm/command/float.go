@@ -180,7 +180,11 @@ func (n *numeral) round(f *big.Float) bool {
 	default:
 		f.SetRat(new(big.Rat).SetFrac(mantissa, power10(-n.exp)))
 	}
-	exp := f.MantExp(nil)
+	fraction := new(big.Float)
+	exp := f.MantExp(fraction)
+	if exp == longDoubleExpMin-1 { // less than the smallest value, and more than half of it is that value
+		return fraction.Abs(fraction).Cmp(big.NewFloat(0.5)) > 0
+	}
 	return exp <= longDoubleExpMax && exp >= longDoubleExpMin
 }
 
