@@ -57,6 +57,8 @@ func (g *guardedLogs) GetLog(index uint64, log *raft.Log) error {
 	return nil
 }
 
+func (g *guardedLogs) holds(index uint64) bool { return g.GetLog(index, new(raft.Log)) == nil }
+
 func (g *guardedLogs) StoreLog(log *raft.Log) error { return g.StoreLogs([]*raft.Log{log}) }
 
 func (g *guardedLogs) StoreLogs(logs []*raft.Log) error {

@@ -32,12 +32,13 @@ import (
 type transport struct {
 	*raft.NetworkTransport
 	layer    *streamLayer
-	calls    chan raft.RPC // those of others, for Raft
-	applied  func() uint64 // how far the machine is
-	term     atomic.Value  // func() uint64: the current one
-	knows    atomic.Value  // func() raft.Configuration: the newest that this server has
-	serves   atomic.Value  // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
-	abstains *atomic.Bool  // no vote is asked for
+	calls    chan raft.RPC           // those of others, for Raft
+	applied  func() uint64           // how far the machine is
+	holds    func(index uint64) bool // the log knows an entry's term: what follows it will be taken
+	term     atomic.Value            // func() uint64: the current one
+	knows    atomic.Value            // func() raft.Configuration: the newest that this server has
+	serves   atomic.Value            // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
+	abstains *atomic.Bool            // no vote is asked for
 
 	mu        sync.Mutex
 	heard     map[raft.ServerAddress]chan struct{} // closed at the next heartbeat that is answered
@@ -53,7 +54,7 @@ type delivery struct {
 func newTransport(n *Node, logger raftLogger) *transport {
 	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
 	t := &transport{
-		layer: layer, calls: make(chan raft.RPC), applied: n.worker.progress.index.Load, abstains: &n.lead.abstention.withholds,
+		layer: layer, calls: make(chan raft.RPC), applied: n.worker.progress.index.Load, holds: n.logs.holds, abstains: &n.lead.abstention.withholds,
 		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{},
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream:          layer,
@@ -80,7 +81,7 @@ func (t *transport) pass() {
 		case call := <-t.NetworkTransport.Consumer():
 			switch req := call.Command.(type) {
 			case *raft.InstallSnapshotRequest:
-				if req.LastLogIndex <= t.applied() && t.current(req.Term) {
+				if req.LastLogIndex <= t.applied() && t.current(req.Term) && t.holds(req.LastLogIndex) {
 					go skip(call, req)
 					continue
 				}
