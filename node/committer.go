@@ -188,7 +188,7 @@ func (c *committer) propose() bool {
 	data := make([]byte, 0, entry.EntryBytes(len(c.load.batches), c.load.bytes))
 	data, err := entry.AppendEntry(data, entry.Head{StampMS: c.node.stamps.next(), Seed: rand.Uint64(), Digest: c.asking.digest}, c.load.batches)
 	if err != nil {
-		c.node.fail(fmt.Errorf("make an entry of batches that were gathered to fit: %w", err))
+		c.node.Leave(fmt.Errorf("make an entry of batches that were gathered to fit: %w", err))
 		return false
 	}
 	c.opened = true

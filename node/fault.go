@@ -13,6 +13,7 @@ const (
 	faultRaftsIndex        = false
 	faultHeartbeatFastPath = false
 	faultStrangersVote     = false
+	faultNoSealCheck       = false
 )
 
 func (t *transport) belongsTo(*Node) {}

@@ -19,6 +19,7 @@ var (
 	faultRaftsIndex        bool // reads wait for Raft's applied index instead of the machine's
 	faultHeartbeatFastPath bool // heartbeats are handled beside Raft's main loop
 	faultStrangersVote     bool // a vote of a server that has been removed counts as a voter's
+	faultNoSealCheck       bool // what a disk returns is believed
 )
 
 // everybody is every transport of this process, and its node.
@@ -68,6 +69,7 @@ const (
 	RaftsIndex        Fault = "wait for Raft's index instead of the machine's"
 	HeartbeatFastPath Fault = "the fast heartbeat path"
 	StrangersVote     Fault = "count a removed server's vote"
+	NoSealCheck       Fault = "believe what a disk returns"
 )
 
 // Plant switches on exactly the named faults.
@@ -79,6 +81,7 @@ func Plant(faults ...Fault) {
 		RaftsIndex:        &faultRaftsIndex,
 		HeartbeatFastPath: &faultHeartbeatFastPath,
 		StrangersVote:     &faultStrangersVote,
+		NoSealCheck:       &faultNoSealCheck,
 	}
 	for _, on := range at {
 		*on = false

@@ -133,6 +133,12 @@ const (
 	// stallMax is how long one write to the log may take before a leader gives
 	// up its process: heartbeats do not touch the disk, so nobody else would notice.
 	stallMax = 10 * time.Second
+	// leaveWithin is how long a leader that cannot go on looks for an heir before it
+	// cuts its connections.
+	leaveWithin = 200 * time.Millisecond
+	// boundsLooks is how often an entry is looked for that is not there although the
+	// log reaches before and behind it: a head may be deleted meanwhile.
+	boundsLooks = 3
 	// stopGrace is how long a stop may take after its time is over: it takes
 	// milliseconds, unless the disk does not answer.
 	stopGrace = 2 * time.Second

@@ -20,12 +20,20 @@ var errUnplugged = errors.New("the log store is unplugged: the node is stopping"
 // since their answer was lost, would be refused for ever, and the leader would
 // install the same snapshot once more.
 //
+// What is stored is sealed, and what is read is checked (readLog). A node that reads
+// damage, or that cannot read or write its log, leaves: Raft would repeat a read for
+// a follower for ever, panic over one for its machine, and stand for election again
+// after a write that has failed.
+//
 // Unplugging makes a leader step down at its next entry, which answers every
 // future that Raft holds: Raft's Shutdown would leave some of them unanswered
 // for ever.
 type guardedLogs struct {
 	raft.LogStore
 	snapshots raft.SnapshotStore
+	stores    Stores // for reading
+	departure *departure
+	leave     func(error) // the node's; returns when it has left
 	unplugged atomic.Bool
 	writing   atomic.Pointer[time.Time] // when the write under way began
 }
@@ -36,12 +44,40 @@ func (g *guardedLogs) IsMonotonic() bool {
 	return ok && m.IsMonotonic()
 }
 
-// GetLog also answers for the entry at which the newest snapshot ends: the log may
+// GetLog reads an entry for Raft. Once the node has left, it returns one that does
+// nothing instead of an error, over which Raft would panic: nothing is applied,
+// stored or sent any more.
+func (g *guardedLogs) GetLog(index uint64, log *raft.Log) error {
+	err := g.getLog(index, log)
+	if err == nil || errors.Is(err, raft.ErrLogNotFound) {
+		return err
+	}
+	g.leave(err)
+	*log = raft.Log{Index: index, Type: raft.LogNoop}
+	return nil
+}
+
+// FirstIndex is the first entry's, 0 for none.
+func (g *guardedLogs) FirstIndex() (uint64, error) { return g.bound(g.LogStore.FirstIndex) }
+
+// LastIndex is the last entry's, 0 for none.
+func (g *guardedLogs) LastIndex() (uint64, error) { return g.bound(g.LogStore.LastIndex) }
+
+func (g *guardedLogs) bound(of func() (uint64, error)) (uint64, error) {
+	index, err := of()
+	if err != nil {
+		err = g.stores.describe(0, "", err)
+		g.leave(err)
+	}
+	return index, err
+}
+
+// getLog also answers for the entry at which the newest snapshot ends: the log may
 // begin behind it. Only its term is true. Raft asks no more of an entry that is
 // before one that it looks for, and never sends this one, since the one before it
 // is not there: the log is empty, or begins right behind it.
-func (g *guardedLogs) GetLog(index uint64, log *raft.Log) error {
-	err := g.LogStore.GetLog(index, log)
+func (g *guardedLogs) getLog(index uint64, log *raft.Log) error {
+	err := g.stores.readLog(index, log)
 	if !errors.Is(err, raft.ErrLogNotFound) || index <= 1 {
 		return err
 	}
@@ -57,18 +93,32 @@ func (g *guardedLogs) GetLog(index uint64, log *raft.Log) error {
 	return nil
 }
 
-func (g *guardedLogs) holds(index uint64) bool { return g.GetLog(index, new(raft.Log)) == nil }
+func (g *guardedLogs) holds(index uint64) bool {
+	return g.GetLog(index, new(raft.Log)) == nil && !g.departure.begun.Load()
+}
 
 func (g *guardedLogs) StoreLog(log *raft.Log) error { return g.StoreLogs([]*raft.Log{log}) }
 
+// StoreLogs seals entries and stores them. What was damaged before is refused, and is
+// not this disk's fault.
 func (g *guardedLogs) StoreLogs(logs []*raft.Log) error {
-	if g.unplugged.Load() {
+	switch {
+	case g.departure.begun.Load():
+		return errLeft
+	case g.unplugged.Load():
 		return errUnplugged
+	}
+	if err := sealAll(logs); err != nil {
+		return err
 	}
 	begun := time.Now()
 	g.writing.Store(&begun)
 	defer g.writing.Store(nil)
-	return g.LogStore.StoreLogs(logs)
+	if err := g.LogStore.StoreLogs(logs); err != nil {
+		g.leave(fmt.Errorf("the log cannot be written: %w: make sure that there is space and that the disk is well, then start this server again", err))
+		return err
+	}
+	return nil
 }
 
 // wholeDeleter is a log store that may delete a head of any length at little
@@ -82,6 +132,17 @@ type wholeDeleter interface{ DeletesWhole() bool }
 // A log that goes altogether goes at once: after a kill half-way, what is left
 // could begin behind the snapshot that was installed in its place.
 func (g *guardedLogs) DeleteRange(from, to uint64) error {
+	if g.departure.begun.Load() {
+		return errLeft // what Raft has read since may not have been what is stored
+	}
+	err := g.deleteRange(from, to)
+	if err != nil && !errors.Is(err, errUnplugged) {
+		g.leave(fmt.Errorf("entries %d to %d of the log cannot be removed: %w: make sure that there is space and that the disk is well, then start this server again", from, to, err))
+	}
+	return err
+}
+
+func (g *guardedLogs) deleteRange(from, to uint64) error {
 	first, err := g.FirstIndex()
 	if err != nil {
 		return fmt.Errorf("read the log's first index: %w", err)

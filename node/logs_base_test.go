@@ -35,7 +35,7 @@ func TestTheLogKnowsTheTermThatTheNewestSnapshotEndsWith(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		g := &guardedLogs{LogStore: logs, snapshots: snapshots}
+		g := &guardedLogs{LogStore: logs, snapshots: snapshots, stores: Stores{Logs: logs}}
 		var found raft.Log
 		if err := g.GetLog(100, &found); (err == nil) != c.knows || c.knows && found.Term != 7 {
 			t.Errorf("%s: entry 100 is of term %d, %v", c.name, found.Term, err)

@@ -22,6 +22,13 @@ type Stores struct {
 	Logs      raft.LogStore
 	Stable    raft.StableStore
 	Snapshots raft.SnapshotStore
+	// SealedFrom is the first index from which every entry must carry a seal; 0: none
+	// must, since the first release may have stored it.
+	SealedFrom uint64
+	// Describe makes an error of what is wrong with an entry that was read, or with the
+	// log as a whole (index 0): it names the file and the remedy. What says what is
+	// wrong where the store has returned no error. It may be nil.
+	Describe func(index uint64, what string, err error) error
 }
 
 // Streams carries Raft's own connections; the target of a dial is a server and
@@ -70,6 +77,7 @@ type Node struct {
 	raft      *raft.Raft
 	transport *transport
 	logs      *guardedLogs
+	stable    *guardedStable
 	stamps    *stamps
 	worker    *worker
 	session   *session
@@ -88,10 +96,11 @@ type Node struct {
 
 // lifetime is how a node runs and ends.
 type lifetime struct {
-	stop    chan struct{} // closed when everything has to end
-	ending  ending
-	running sync.WaitGroup
-	failure failure
+	stop      chan struct{} // closed when everything has to end
+	ending    ending
+	running   sync.WaitGroup
+	failure   failure
+	departure departure
 }
 
 // leadership is what this node does about who leads, beside Raft.
@@ -108,7 +117,7 @@ type ending struct {
 	err  error         // set before over is closed
 }
 
-// failure is the broken invariant, if any, that has stopped the node.
+// failure is what has stopped the node, if anything has.
 type failure struct {
 	once   sync.Once
 	failed chan struct{}
@@ -126,9 +135,11 @@ func Open(cfg Config) (*Node, error) {
 		cfg:      cfg,
 		log:      cfg.Logger,
 		stamps:   &stamps{clock: cfg.Clock},
-		logs:     &guardedLogs{LogStore: cfg.Stores.Logs, snapshots: cfg.Stores.Snapshots},
+		logs:     &guardedLogs{LogStore: cfg.Stores.Logs, snapshots: cfg.Stores.Snapshots, stores: cfg.Stores},
 		lifetime: lifetime{stop: make(chan struct{}), failure: failure{failed: make(chan struct{})}},
 	}
+	n.logs.departure, n.logs.leave = &n.departure, n.Leave
+	n.stable = &guardedStable{StableStore: cfg.Stores.Stable, departure: &n.departure, leave: n.Leave}
 	n.panics.log = n.log
 	n.ending.over = make(chan struct{})
 	n.lead.transfers.slot = make(chan struct{}, 1)
@@ -212,7 +223,8 @@ func (n *Node) IsLeader() bool {
 	return ok && n.worker.progress.term.Load() == term
 }
 
-// Failed is closed when a broken invariant has stopped the node; Err says which.
+// Failed is closed when the node cannot go on, be it for a broken invariant or for
+// its disk; Err says why.
 func (n *Node) Failed() <-chan struct{} { return n.failure.failed }
 
 // Err is nil until Failed is closed.
@@ -225,15 +237,20 @@ func (n *Node) Err() error {
 	}
 }
 
-// fail records a broken invariant. The machine stays as it is from then on;
-// whoever waits on Failed has to end the process, which may take a while: Raft's
-// connections end now, so that the others do not follow this node meanwhile.
+// fail ends a node whose main loop is stuck; Leave is for all others. Whoever waits
+// on Failed has to end the process, which may take a while: Raft's connections end
+// now, so that the others do not follow this node meanwhile.
 func (n *Node) fail(err error) {
+	n.transport.cut()
+	n.record(err, "this node has stopped")
+}
+
+// record says why the node has failed; the first reason stays.
+func (n *Node) record(err error, what string) {
 	n.failure.once.Do(func() {
 		n.failure.err = err
 		close(n.failure.failed)
-		n.transport.cut()
-		n.log.Error("the node has stopped: a broken invariant", slog.Any("error", err))
+		n.log.Error(what, slog.Any("error", err))
 	})
 }
 

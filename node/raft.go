@@ -28,10 +28,16 @@ func (n *Node) openRaft() error {
 			return fmt.Errorf("bootstrap: %w", err)
 		}
 	}
-	n.raft, err = raft.NewRaft(conf, n.worker.adapter(), logs, stores.Stable, stores.Snapshots, n.transport)
+	n.raft, err = raft.NewRaft(conf, n.worker.adapter(), logs, n.stable, stores.Snapshots, n.transport)
 	if err != nil {
 		n.transport.cut()
 		return fmt.Errorf("start raft: %w", err)
+	}
+	n.departure.opened.Store(true)
+	if n.departure.begun.Load() { // over what NewRaft has read or stored
+		n.Leave(nil) // it is done when this returns
+		_ = n.raft.Shutdown().Error()
+		return fmt.Errorf("start raft: %w", n.Err())
 	}
 	n.transport.serves.Store(n.serves)
 	n.transport.knows.Store(n.configuration)
@@ -58,7 +64,7 @@ func (n *Node) serves(server raft.ServerID, addr raft.ServerAddress, term uint64
 func (n *Node) bootstrap(conf *raft.Config, logs raft.LogStore) error {
 	stores := n.cfg.Stores
 	begin := func() error {
-		return raft.BootstrapCluster(conf, logs, stores.Stable, stores.Snapshots, n.transport, raftServers(n.cfg.Formation.Servers))
+		return raft.BootstrapCluster(conf, logs, n.stable, stores.Snapshots, n.transport, raftServers(n.cfg.Formation.Servers))
 	}
 	err := begin()
 	if !errors.Is(err, raft.ErrCantBootstrap) {
@@ -80,7 +86,7 @@ func (n *Node) bootstrap(conf *raft.Config, logs raft.LogStore) error {
 	if term != 1 || voted != 0 {
 		return fmt.Errorf("the log is empty, but the server has been in term %d and voted in term %d: its log has vanished", term, voted)
 	}
-	if err := stores.Stable.SetUint64([]byte("CurrentTerm"), 0); err != nil {
+	if err := n.stable.SetUint64([]byte("CurrentTerm"), 0); err != nil {
 		return fmt.Errorf("undo an interrupted bootstrap: %w", err)
 	}
 	return begin()

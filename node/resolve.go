@@ -16,7 +16,7 @@ func (s *session) resolve(out *fsm.Outcome) {
 	b, err := s.take(out)
 	s.mu.Unlock()
 	if err != nil {
-		s.node.fail(err)
+		s.node.Leave(err)
 		s.shut(err) // what the machine tells from now on may not be of these batches
 	}
 	if b == nil {

@@ -32,6 +32,7 @@ import (
 type transport struct {
 	*raft.NetworkTransport
 	layer    *streamLayer
+	logger   raftLogger
 	calls    chan raft.RPC           // those of others, for Raft
 	applied  func() uint64           // how far the machine is
 	holds    func(index uint64) bool // the log knows an entry's term: what follows it will be taken
@@ -49,12 +50,26 @@ type transport struct {
 type delivery struct {
 	calls uint64
 	last  time.Time
+	term  uint64 // of the newest call that has succeeded
+	index uint64 // to which the follower has stored, as far as it has confirmed in that term
+}
+
+// after is what is known once one more call has been answered.
+func (d delivery) after(req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) delivery {
+	d.calls, d.last = d.calls+1, time.Now()
+	if resp.Success {
+		if d.term != req.Term {
+			d.term, d.index = req.Term, 0
+		}
+		d.index = max(d.index, req.PrevLogEntry+uint64(len(req.Entries)))
+	}
+	return d
 }
 
 func newTransport(n *Node, logger raftLogger) *transport {
 	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
 	t := &transport{
-		layer: layer, calls: make(chan raft.RPC), applied: n.worker.progress.index.Load, holds: n.logs.holds, abstains: &n.lead.abstention.withholds,
+		layer: layer, logger: logger, calls: make(chan raft.RPC), applied: n.worker.progress.index.Load, holds: n.logs.holds, abstains: &n.lead.abstention.withholds,
 		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{},
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream:          layer,
@@ -79,6 +94,9 @@ func (t *transport) pass() {
 	for {
 		select {
 		case call := <-t.NetworkTransport.Consumer():
+			if t.refuses(call) {
+				continue
+			}
 			switch req := call.Command.(type) {
 			case *raft.InstallSnapshotRequest:
 				if req.LastLogIndex <= t.applied() && t.current(req.Term) && t.holds(req.LastLogIndex) {
@@ -167,7 +185,7 @@ func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req
 	}
 	if err == nil {
 		t.mu.Lock()
-		t.delivered[id] = delivery{calls: t.delivered[id].calls + 1, last: time.Now()}
+		t.delivered[id] = t.delivered[id].after(req, resp)
 		t.mu.Unlock()
 	}
 	return err

@@ -53,10 +53,7 @@ func (w *worker) run() {
 				for j := i; j < len(items); j++ {
 					items[j].drop()
 				}
-				w.queue.close()
-				w.node.fail(err)
-				w.node.session.shut(err)
-				w.node.reads.shut()
+				w.node.Leave(err)
 				return
 			}
 		}

@@ -1,0 +1,152 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+)
+
+// departure is the end of a node that cannot go on: see Leave.
+type departure struct {
+	once sync.Once
+	// begun: nothing is stored any more, so that this server confirms nothing and
+	// votes for nobody. gone: its connections are cut, so that nothing that Raft is
+	// told from here on reaches anybody.
+	begun, gone atomic.Bool
+	opened      atomic.Bool // Raft runs
+}
+
+// Leave ends a node that cannot read or write what Raft keeps, or whose machine
+// cannot go on. It leaves Raft first: nothing is stored or applied any more, the
+// best heir is told to stand for election, the connections are cut. Then those who
+// wait here are answered, and whoever waits on Failed has to end the process.
+//
+// Raft's main loop cannot hand over, since it may be the caller. The others have a
+// leader again as soon as the heir has its votes, and not once this process has ended.
+//
+// Leave returns when all of that is done, whoever has begun it.
+func (n *Node) Leave(err error) {
+	n.departure.once.Do(func() {
+		stopping := n.logs.unplugged.Load()
+		n.departure.begun.Store(true)
+		n.worker.queue.close()
+		if !stopping && n.departure.opened.Load() {
+			n.bequeath()
+		}
+		n.transport.cut()
+		n.departure.gone.Store(true)
+		if stopping {
+			return // a process that ends finds no fault with its disk
+		}
+		n.record(err, "this node cannot go on: it has left the cluster's Raft and ends")
+		n.session.shut(err)
+		n.reads.shut()
+	})
+}
+
+// bequeath has the follower that surely holds every committed entry stand for
+// election, if this node leads. It takes leaveWithin at most.
+func (n *Node) bequeath() {
+	if _, leads := n.leads(); !leads {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
+	defer cancel()
+	told := make(chan raft.Server, 1)
+	n.running.Go(func() {
+		for _, heir := range n.heirsByLog() {
+			never, err := n.cfg.Peers.NeverLeads(ctx, string(heir.ID))
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil || never || n.timeoutNow(heir) != nil {
+				continue
+			}
+			told <- heir
+			return
+		}
+	})
+	select {
+	case heir := <-told:
+		n.log.Warn("leadership is left to another", slog.String("to", string(heir.ID)))
+	case <-ctx.Done():
+		n.log.Warn("no other server has answered that it takes the leadership", slog.Duration("within", leaveWithin))
+	}
+}
+
+// heirsByLog are the other voters, the one first that has stored most of what this
+// leader has sent in its term: it holds every committed entry, and no other voter
+// refuses it for its log.
+func (n *Node) heirsByLog() []raft.Server {
+	heirs, term := n.heirs(), n.raft.CurrentTerm()
+	stored := func(s raft.Server) uint64 {
+		if d := n.transport.deliveries(s.ID); d.term == term {
+			return d.index
+		}
+		return 0
+	}
+	slices.SortStableFunc(heirs, func(a, b raft.Server) int { return cmp.Compare(stored(b), stored(a)) })
+	return heirs
+}
+
+// errLeft is what Raft is told once the node has left.
+var errLeft = errors.New("this node has left the cluster's Raft")
+
+// guardedStable is Raft's term and vote. A node that cannot store them leaves.
+type guardedStable struct {
+	raft.StableStore
+	departure *departure
+	leave     func(error)
+}
+
+func (g *guardedStable) Set(key, value []byte) error {
+	return g.write(key, func() error { return g.StableStore.Set(key, value) })
+}
+
+// SetUint64 stores a number. Raft panics when it cannot store a term, so once the
+// node has left it is told that it could: a vote in that term it cannot store.
+func (g *guardedStable) SetUint64(key []byte, value uint64) error {
+	err := g.write(key, func() error { return g.StableStore.SetUint64(key, value) })
+	if err != nil && g.departure.gone.Load() && string(key) == "CurrentTerm" {
+		return nil
+	}
+	return err
+}
+
+func (g *guardedStable) write(key []byte, store func() error) error {
+	if g.departure.begun.Load() {
+		g.leave(errLeft) // returns when it is gone
+		return errLeft
+	}
+	err := store()
+	if err != nil {
+		g.leave(fmt.Errorf("the server's term or vote (%s) cannot be stored: %w: make sure that there is space and that the disk is well, then start this server again", key, err))
+	}
+	return err
+}
+
+func (g *guardedStable) Get(key []byte) ([]byte, error) {
+	value, err := g.StableStore.Get(key)
+	return value, g.read(key, err)
+}
+
+func (g *guardedStable) GetUint64(key []byte) (uint64, error) {
+	value, err := g.StableStore.GetUint64(key)
+	return value, g.read(key, err)
+}
+
+// read passes on what a read has returned; Raft knows by this text that there is
+// no value.
+func (g *guardedStable) read(key []byte, err error) error {
+	if err != nil && err.Error() != "not found" {
+		g.leave(fmt.Errorf("the server's term or vote (%s) cannot be read: %w: make sure that the disk is well, then start this server again; if it cannot be read then either, %s", key, err, adviceEmpty))
+	}
+	return err
+}
