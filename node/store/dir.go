@@ -52,10 +52,11 @@ type Options struct {
 
 // Dir is a data directory, locked by this process.
 type Dir struct {
-	path   string
-	lock   *lockFile
-	verify func(io.Reader) (uint64, error)
-	log    *slog.Logger
+	path     string
+	existing bool // it is left as it is
+	lock     *lockFile
+	verify   func(io.Reader) (uint64, error)
+	log      *slog.Logger
 
 	failure *failure
 
@@ -79,7 +80,7 @@ func Open(o Options) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{path: o.Path, lock: lock, verify: o.Verify, log: o.Logger, failure: newFailure(o.Path)}
+	d := &Dir{path: o.Path, existing: o.Existing, lock: lock, verify: o.Verify, log: o.Logger, failure: newFailure(o.Path)}
 	if err := d.identify(o); err != nil {
 		lock.release()
 		return nil, err

@@ -30,9 +30,12 @@ type record struct {
 	Stores   bool       `json:"stores"`            // Raft's files have been made and must be there
 	Cluster  string     `json:"cluster,omitempty"` // "" until promised or joined
 	Promise  *formation `json:"promise,omitempty"`
-	Seeds    []string   `json:"seeds,omitempty"`    // of the cluster that it joined
-	Settled  bool       `json:"settled,omitempty"`  // it asks for no vote by itself
-	Diverged string     `json:"diverged,omitempty"` // how it has diverged from the others: it must not be opened again
+	Seeds    []string   `json:"seeds,omitempty"`   // of the cluster that it joined
+	Settled  bool       `json:"settled,omitempty"` // it asks for no vote by itself
+	// SealedFrom is the first index from which every entry of the log carries a seal, 0:
+	// none need. The first release drops it.
+	SealedFrom uint64 `json:"sealed_from,omitempty"`
+	Diverged   string `json:"diverged,omitempty"` // how it has diverged from the others: it must not be opened again
 }
 
 type formation struct {

@@ -54,7 +54,11 @@ func (d *Dir) Stores() (node.Stores, error) {
 	if err != nil {
 		return node.Stores{}, err
 	}
-	return node.Stores{Logs: watched, Stable: &votes{StableStore: stable}, Snapshots: snapshots}, nil
+	sealedFrom, err := d.sealFrom(logs)
+	if err != nil {
+		return node.Stores{}, err
+	}
+	return node.Stores{Logs: watched, Stable: &votes{StableStore: stable}, Snapshots: snapshots, SealedFrom: sealedFrom, Describe: d.describe}, nil
 }
 
 // openRaftFiles opens raft.db and the log, which are the same with bolt.
