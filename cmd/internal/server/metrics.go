@@ -94,6 +94,7 @@ func (m *seatedNode) raftFigures() []figure {
 		{"kvorum_raft_applied_index", "Index of the machine.", false, float64(s.AppliedIndex)},
 		{"kvorum_applied_entries_total", "Entries that this process has applied.", true, float64(s.Applied)},
 		{"kvorum_applied_bytes_total", "Bytes of the entries that this process has applied.", true, float64(s.AppliedBytes)},
+		{"kvorum_failed", "1 while a node ends that cannot go on: /readyz and its log say why.", false, truth(m.node.Err() != nil)},
 		{"kvorum_diverged", "1 when a majority of the nodes has other data than this one, which serves no clients.", false, truth(s.Alarm.Diverged)},
 		{"kvorum_split", "1 when the nodes have different data and no majority agrees: nothing is read or written.", false, truth(s.Alarm.Split)},
 		{"kvorum_digest_captured_index", "The newest index at which the nodes' machines are compared.", false, float64(s.Alarm.Captured)},

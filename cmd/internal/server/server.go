@@ -248,6 +248,8 @@ var (
 func (s *Server) Ready() error {
 	m := s.member.Load()
 	switch {
+	case m != nil && m.node.Err() != nil: // also while it ends
+		return m.node.Err()
 	case s.ending.begun.Load():
 		return errStopping
 	case m == nil:

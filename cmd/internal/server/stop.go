@@ -162,10 +162,15 @@ func (s *Server) watch(n *node.Node) {
 	for {
 		select {
 		case <-diskFailed:
+			n.Leave(disk.Err()) // Raft first: the others elect while clients are answered here
 			s.fail(disk.Err())
 			return
 		case <-n.Failed():
-			s.fail(n.Err())
+			err := n.Err()
+			if fails && disk.Err() != nil {
+				err = disk.Err() // it knows more
+			}
+			s.fail(err)
 			return
 		case <-s.ctx.Done():
 			return

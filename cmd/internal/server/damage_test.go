@@ -1,0 +1,142 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm"
+	"github.com/kvorum/kvorum/node/store"
+)
+
+// flip changes one byte of a text in every file of a directory that holds it.
+func flip(t *testing.T, dir, text string) {
+	t.Helper()
+	found := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		for from := 0; ; found++ {
+			i := bytes.Index(content[from:], []byte(text))
+			if i < 0 {
+				return nil
+			}
+			from += i + 1
+			if _, err := file.WriteAt([]byte{text[1] ^ 4}, int64(from)); err != nil {
+				return err
+			}
+		}
+	})
+	if err != nil || found == 0 {
+		t.Fatalf("%q was found %d times: %v", text, found, err)
+	}
+}
+
+// A bit flips in the leader's log, with either log store, while a follower is away
+// that needs that entry. The leader hands over and ends, naming file, entry and
+// remedy; its clients' writes are all there, the others serve on, and once its
+// directory has been emptied it is back.
+func TestAFlippedBitInTheLeadersLogIsNotSent(t *testing.T) {
+	for kind, file := range map[store.LogStore]string{store.WAL: "/wal/0", store.Bolt: "/raft.db"} {
+		t.Run(string(kind), func(t *testing.T) {
+			c := newCluster(t, 3)
+			for _, m := range c.members {
+				dir, err := store.Open(store.Options{Path: filepath.Join(c.dir, m.ID), ID: m.ID, LogStore: kind, Verify: fsm.Verify, Logger: slog.New(slog.DiscardHandler)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				dir.Close()
+			}
+			c.startAll()
+			leader, lagging := c.leader()
+			if err := c.servers[lagging].Close(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			delete(c.servers, lagging)
+			writer := c.dial(leader)
+			const values = 200 // more than the log's cache holds
+			for i := range values {
+				if got := writer.do(t, fmt.Sprintf("SET k%d <value%d>", i, i)); got != "+OK" {
+					t.Fatal(got)
+				}
+			}
+			flip(t, filepath.Join(c.dir, leader), "<value37>")
+
+			other := ""
+			for id := range c.servers {
+				if id != leader {
+					other = id
+				}
+			}
+			stop, longest := make(chan struct{}), time.Duration(0)
+			client := c.dial(other)
+			var writing sync.WaitGroup
+			writing.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					case <-time.After(time.Millisecond):
+					}
+					begun := time.Now()
+					if got := client.do(t, "SET k v"); got != "+OK" {
+						t.Errorf("SET through another: %s", got)
+					}
+					longest = max(longest, time.Since(begun))
+				}
+			})
+			c.start(lagging)
+			err := c.servers[leader].Wait()
+			delete(c.servers, leader)
+			if err == nil {
+				t.Fatal("it ended without an error")
+			}
+			for _, words := range []string{c.dir + "/" + leader + file, "entry ", "checksum", "empty the directory"} {
+				if !strings.Contains(err.Error(), words) {
+					t.Errorf("it does not say %q: %v", words, err)
+				}
+			}
+			c.awaitReady()
+			close(stop)
+			writing.Wait()
+			t.Logf("the longest write through another took %v; the leader: %v", longest, err)
+			if longest > 700*time.Millisecond { // a heartbeat time-out is a second
+				t.Errorf("a write through another took %v", longest)
+			}
+			for _, id := range []string{other, lagging} {
+				reader := c.dial(id)
+				for i := range values {
+					if got := reader.do(t, fmt.Sprintf("GET k%d", i)); got != fmt.Sprintf("%q", fmt.Sprintf("<value%d>", i)) {
+						t.Errorf("%s: k%d is %s", id, i, got)
+					}
+				}
+			}
+			if _, err := c.open(leader, leader); err == nil || !strings.Contains(err.Error(), "empty the directory") {
+				t.Errorf("the damaged directory was opened again: %v", err)
+			}
+			if err := os.RemoveAll(filepath.Join(c.dir, leader)); err != nil {
+				t.Fatal(err)
+			}
+			c.start(leader)
+			c.awaitReady()
+		})
+	}
+}
