@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
@@ -15,7 +14,8 @@ import (
 
 // departure is the end of a node that cannot go on: see Leave.
 type departure struct {
-	once sync.Once
+	claimed atomic.Bool   // somebody leaves; all others wait for over, and for no lock
+	over    chan struct{} // closed when the node has left
 	// begun: nothing is stored any more, so that this server confirms nothing and
 	// votes for nobody. gone: its connections are cut, so that nothing that Raft is
 	// told from here on reaches anybody.
@@ -33,22 +33,25 @@ type departure struct {
 //
 // Leave returns when all of that is done, whoever has begun it.
 func (n *Node) Leave(err error) {
-	n.departure.once.Do(func() {
-		stopping := n.logs.unplugged.Load()
-		n.departure.begun.Store(true)
-		n.worker.queue.close()
-		if !stopping && n.departure.opened.Load() {
-			n.bequeath()
-		}
-		n.transport.cut()
-		n.departure.gone.Store(true)
-		if stopping {
-			return // a process that ends finds no fault with its disk
-		}
-		n.record(err, "this node cannot go on: it has left the cluster's Raft and ends")
-		n.session.shut(err)
-		n.reads.shut()
-	})
+	if !n.departure.claimed.CompareAndSwap(false, true) {
+		<-n.departure.over
+		return
+	}
+	defer close(n.departure.over)
+	stopping := n.logs.unplugged.Load()
+	n.departure.begun.Store(true)
+	n.worker.queue.close()
+	if !stopping && n.departure.opened.Load() {
+		n.bequeath()
+	}
+	n.transport.cut()
+	n.departure.gone.Store(true)
+	if stopping {
+		return // a process that ends finds no fault with its disk
+	}
+	n.record(err, "this node cannot go on: it has left the cluster's Raft and ends")
+	n.session.shut(err)
+	n.reads.shut()
 }
 
 // bequeath has the follower that surely holds every committed entry stand for

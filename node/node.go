@@ -142,6 +142,7 @@ func Open(cfg Config) (*Node, error) {
 	n.stable = &guardedStable{StableStore: cfg.Stores.Stable, departure: &n.departure, leave: n.Leave}
 	n.panics.log = n.log
 	n.ending.over = make(chan struct{})
+	n.departure.over = make(chan struct{})
 	n.lead.transfers.slot = make(chan struct{}, 1)
 	n.lead.failover = newFailover(n)
 	n.lead.abstention = newAbstention(n)

@@ -53,6 +53,7 @@ type machine struct {
 	process *process
 	place   place
 	ended   error // why the last process ended by itself, nil if it did not
+	mayEnd  int   // faults under way that make a process end by itself
 }
 
 // process is one run of a server.
@@ -134,10 +135,27 @@ func (c *Cluster) watch(id string, p *process) {
 	}
 	m.process, m.ended = nil, err
 	c.installed[id] += p.installed()
-	if m.place.in {
+	p.end()
+	if m.place.in && m.mayEnd == 0 {
 		c.wrong = append(c.wrong, fmt.Sprintf("%s, which belongs to the cluster, ended by itself: %v", id, err))
 	}
 }
+
+// expectEnd says that a server's process may end by itself, until the function that
+// it returns is called.
+func (c *Cluster) expectEnd(id string) (over func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.machine[id].mayEnd++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.machine[id].mayEnd--
+	}
+}
+
+// ended reports whether a server's last process has ended.
+func (c *Cluster) ended(id string) bool { return c.running(c.machine[id]) == nil }
 
 // Wrong is the first promise that was seen broken.
 func (c *Cluster) Wrong() error {

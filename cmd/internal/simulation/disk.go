@@ -30,6 +30,7 @@ type Disk struct {
 	condemned string // why no server may be started on it again
 	opened    uint64 // counts openings: the current one is the only writer
 	slow      func() time.Duration
+	flaws     flaws
 	logs      map[uint64]*raft.Log
 	first     uint64
 	last      uint64
@@ -102,8 +103,9 @@ func (d *Disk) Open() *Opened {
 // Opened is a disk as one process sees it: it implements server.Disk and all
 // of Raft's stores.
 type Opened struct {
-	disk   *Disk
-	number uint64
+	disk     *Disk
+	number   uint64
+	voteTerm uint64 // of the vote that is about to be stored; of Raft's main loop
 }
 
 // write runs f on the disk, after the delay of a slow one, unless the process
@@ -185,7 +187,7 @@ func (o *Opened) RaiseBoot() (boot uint64, err error) {
 
 // Stores implements server.Disk.
 func (o *Opened) Stores() (node.Stores, error) {
-	return node.Stores{Logs: o, Stable: o, Snapshots: snapshots{o}}, nil
+	return node.Stores{Logs: o, Stable: o, Snapshots: snapshots{o}, SealedFrom: 1}, nil
 }
 
 // Close implements server.Disk.
@@ -211,7 +213,7 @@ func (o *Opened) GetLog(index uint64, log *raft.Log) error {
 			return raft.ErrLogNotFound
 		}
 		*log = *stored
-		return nil
+		return d.flaws.read(log)
 	})
 }
 
@@ -225,6 +227,10 @@ func (o *Opened) StoreLog(log *raft.Log) error { return o.StoreLogs([]*raft.Log{
 // StoreLogs implements raft.LogStore.
 func (o *Opened) StoreLogs(logs []*raft.Log) error {
 	return o.write(func(d *Disk) error {
+		failed := d.flaws.fails(stepLog)
+		if failed != nil && !d.flaws.storesAnyway {
+			return failed
+		}
 		for _, l := range logs {
 			if d.last > 0 && l.Index > d.last+1 {
 				return fmt.Errorf("entry %d after %d leaves a gap", l.Index, d.last)
@@ -236,7 +242,7 @@ func (o *Opened) StoreLogs(logs []*raft.Log) error {
 			}
 			d.last = max(d.last, l.Index)
 		}
-		return nil
+		return failed
 	})
 }
 
@@ -265,19 +271,26 @@ func (o *Opened) DeleteRange(from, to uint64) error {
 // errNoValue is the text by which Raft knows that a key was never set.
 var errNoValue = errors.New("not found")
 
-// Set implements raft.StableStore.
+// Set implements raft.StableStore. As in the real store, a vote is stored when its
+// candidate comes, and its term last.
 func (o *Opened) Set(key, value []byte) error {
-	return o.remember(func(d *Disk) { d.values[string(key)] = bytes.Clone(value) })
+	err := o.remember(string(key), func(d *Disk) { d.values[string(key)] = bytes.Clone(value) })
+	if err != nil || string(key) != stepVoteCandidate {
+		return err
+	}
+	return o.remember(stepVoteTerm, func(d *Disk) { d.numbers[stepVoteTerm] = o.voteTerm })
 }
 
-// remember stores a term or a vote. Raft panics when it cannot; a process that
-// has ended is told that it could, since nobody hears it any more.
-func (o *Opened) remember(f func(*Disk)) error {
-	err := o.write(func(d *Disk) error { f(d); return nil })
-	if errors.Is(err, errDiskLost) {
+// remember stores a term or a vote.
+func (o *Opened) remember(key string, f func(*Disk)) error {
+	return o.write(func(d *Disk) error {
+		if err := d.flaws.fails(key); err != nil {
+			return err
+		}
+		f(d)
+		d.flaws.stored(d, key)
 		return nil
-	}
-	return err
+	})
 }
 
 // Get implements raft.StableStore.
@@ -295,7 +308,11 @@ func (o *Opened) Get(key []byte) (value []byte, err error) {
 
 // SetUint64 implements raft.StableStore.
 func (o *Opened) SetUint64(key []byte, n uint64) error {
-	return o.remember(func(d *Disk) { d.numbers[string(key)] = n })
+	if string(key) == stepVoteTerm {
+		o.voteTerm = n
+		return nil
+	}
+	return o.remember(string(key), func(d *Disk) { d.numbers[string(key)] = n })
 }
 
 // GetUint64 implements raft.StableStore.
@@ -377,6 +394,7 @@ func (s *sink) Close() error {
 		if extra := len(d.snapshots) - snapshotsKept; extra > 0 {
 			d.snapshots = slices.Clone(d.snapshots[extra:])
 		}
+		d.flaws.stored(d, stepSnapshot)
 		return nil
 	})
 }

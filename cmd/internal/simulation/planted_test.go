@@ -64,6 +64,8 @@ var (
 	wipedOnes = where{Scenario: Scenario{Size: 3, Script: []string{"wipe beside a laggard", "wipe beside a laggard"}}}
 	// The founder comes back without its disk.
 	wipedFounders = where{Scenario: Scenario{Size: 3, Script: []string{"wipe", "wipe", "wipe"}}}
+	// One server's log is damaged, again and again.
+	damagedOnes = where{Scenario: Scenario{Size: 3, Script: []string{"damage an entry", "damage an entry", "damage an entry"}}}
 	// Entries wait for their machines.
 	slowMachines = where{slow: 20 * time.Millisecond}
 )
@@ -81,6 +83,7 @@ var plantedFaults = []planted{
 	{"the fast heartbeat path", inNode(node.HeartbeatFastPath), 1000, wakingWriter, ""},
 	{"count a removed server's vote", inNode(node.StrangersVote), 20, removedOnes, "panic: log not found"},
 	{"vote under the old name of a wiped server", func() { keepNames = true }, 20, wipedOnes, ""},
+	{"believe what a disk returns", inNode(node.NoSealCheck), 20, damagedOnes, ""},
 	{"a founder that waits for no promises", func() { cluster.PlantHastyFounder(true) }, 10, wipedFounders, ""},
 }
 

@@ -137,6 +137,8 @@ func (s Scenario) script(rng *rand.Rand) (names []string) {
 		case s.Guests > 0:
 			draw(Changes)
 			draw(Faults)
+		case rng.IntN(3) == 0:
+			draw(DiskFaults)
 		default:
 			draw(Faults)
 		}
@@ -145,7 +147,7 @@ func (s Scenario) script(rng *rand.Rand) (names []string) {
 }
 
 func kindOf(name string) Fault {
-	kinds := slices.Concat(Faults, Changes)
+	kinds := slices.Concat(Faults, Changes, DiskFaults)
 	return kinds[slices.IndexFunc(kinds, func(f Fault) bool { return f.Name == name })]
 }
 
@@ -193,6 +195,7 @@ func settle(c *Cluster) error {
 	c.Network.HealAll()
 	for _, id := range c.IDs {
 		c.disk(id).Slow(nil)
+		c.disk(id).Mend()
 		if err := c.Start(id); err != nil {
 			return err
 		}

@@ -79,7 +79,7 @@ func TestNoFaultBreaksAPromise(t *testing.T) {
 	if *seeds < 100 {
 		return // too few for every kind to have had its turn
 	}
-	s.wantStruck(t, Faults)
+	s.wantStruck(t, slices.Concat(Faults, DiskFaults))
 	if s.installed == 0 {
 		t.Error("no server restored a snapshot that a leader sent")
 	}
