@@ -324,6 +324,9 @@ func TestALeaderThatCannotWriteIsReplacedAtOnce(t *testing.T) {
 							t.Fatal("it leads again")
 						}
 					}
+					if r := read(leader, "get", "n"); !r.IsError() {
+						t.Errorf("it answers a read: %q", r.Bytes)
+					}
 					acked, unknown, waits := finish()
 					t.Logf("acknowledged %d, unknown %d, longest waits %v (%s led)", acked, unknown, waits, id)
 					for server, wait := range waits {
@@ -454,6 +457,25 @@ func TestWhatArrivesDamagedIsTheSendersFault(t *testing.T) {
 	})
 }
 
+// A leader whose memory has damaged an entry, which followers refuse, leaves too.
+func TestAnEntryThatIsDamagedInMemoryIsNotSentForEver(t *testing.T) {
+	flawedLab(t, 3, func(t *testing.T, l *lab, _ map[string]*flaws) {
+		leader, lagging := l.leader(), l.followers()[0].cfg.Session.Server
+		l.crash(lagging)
+		l.want(write(leader, "incr", "n"), reply.Int(1))
+		var e raft.Log
+		if err := l.disks[leader.cfg.Session.Server].logs.GetLog(leader.AppliedIndex(), &e); err != nil {
+			t.Fatal(err)
+		}
+		e.Data[len(e.Data)/2] ^= 1 // the cache and this store share it
+		l.start(lagging)
+		l.failedWith(leader, fmt.Sprintf("entry %d", e.Index), "memory")
+		l.crash(leader.cfg.Session.Server)
+		l.want(read(l.leader(), "get", "n"), reply.Text("1"))
+		l.agree()
+	})
+}
+
 // unsealing is a log store as the first release has it: it keeps no seals.
 type unsealing struct{ *slowLogs }
 
@@ -520,11 +542,11 @@ func TestAHeadThatIsRemovedMeanwhileIsNoDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, index := range []uint64{0, 1, 50, 101} {
-		if err := stores.readLog(index, new(raft.Log)); err != raft.ErrLogNotFound {
+		if err := stores.ReadLog(index, new(raft.Log)); err != raft.ErrLogNotFound {
 			t.Errorf("entry %d: %v", index, err)
 		}
 	}
-	if err := stores.readLog(51, new(raft.Log)); err != nil {
+	if err := stores.ReadLog(51, new(raft.Log)); err != nil {
 		t.Error(err)
 	}
 }

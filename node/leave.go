@@ -64,6 +64,7 @@ func (n *Node) bequeath() {
 	defer cancel()
 	told := make(chan raft.Server, 1)
 	n.running.Go(func() {
+		defer close(told)
 		for _, heir := range n.heirsByLog() {
 			never, err := n.cfg.Peers.NeverLeads(ctx, string(heir.ID))
 			if ctx.Err() != nil {
@@ -77,11 +78,14 @@ func (n *Node) bequeath() {
 		}
 	})
 	select {
-	case heir := <-told:
-		n.log.Warn("leadership is left to another", slog.String("to", string(heir.ID)))
+	case heir, ok := <-told:
+		if ok {
+			n.log.Warn("leadership is left to another", slog.String("to", string(heir.ID)))
+			return
+		}
 	case <-ctx.Done():
-		n.log.Warn("no other server has answered that it takes the leadership", slog.Duration("within", leaveWithin))
 	}
+	n.log.Warn("no other voter could be told to take the leadership")
 }
 
 // heirsByLog are the other voters, the one first that has stored most of what this

@@ -20,7 +20,7 @@ var errUnplugged = errors.New("the log store is unplugged: the node is stopping"
 // since their answer was lost, would be refused for ever, and the leader would
 // install the same snapshot once more.
 //
-// What is stored is sealed, and what is read is checked (readLog). A node that reads
+// What is stored is sealed, and what is read is checked (ReadLog). A node that reads
 // damage, or that cannot read or write its log, leaves: Raft would repeat a read for
 // a follower for ever, panic over one for its machine, and stand for election again
 // after a write that has failed.
@@ -77,7 +77,7 @@ func (g *guardedLogs) bound(of func() (uint64, error)) (uint64, error) {
 // before one that it looks for, and never sends this one, since the one before it
 // is not there: the log is empty, or begins right behind it.
 func (g *guardedLogs) getLog(index uint64, log *raft.Log) error {
-	err := g.stores.readLog(index, log)
+	err := g.stores.ReadLog(index, log)
 	if !errors.Is(err, raft.ErrLogNotFound) || index <= 1 {
 		return err
 	}

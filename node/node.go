@@ -218,10 +218,11 @@ func (n *Node) View(f func(*fsm.Machine)) { n.worker.view(f) }
 // Leader returns the server that this node believes leads, "" for none.
 func (n *Node) Leader() string { return n.watch.current() }
 
-// IsLeader reports whether this node leads and has applied an entry of its term.
+// IsLeader reports whether this node leads, has applied an entry of its term, and is
+// not about to leave.
 func (n *Node) IsLeader() bool {
 	term, ok := n.leads()
-	return ok && n.worker.progress.term.Load() == term
+	return ok && !n.departure.begun.Load() && n.worker.progress.term.Load() == term
 }
 
 // Failed is closed when the node cannot go on, be it for a broken invariant or for

@@ -66,7 +66,7 @@ func replay(from Stores) (*fsm.Machine, position, error) {
 	}
 	for index := last.Index + 1; index <= end; index++ {
 		var l raft.Log
-		if err := from.readLog(index, &l); err != nil {
+		if err := from.ReadLog(index, &l); err != nil {
 			return nil, last, fmt.Errorf("read entry %d: %w", index, err)
 		}
 		switch l.Type {

@@ -11,10 +11,10 @@ import (
 	"github.com/kvorum/kvorum/node/seal"
 )
 
-// readLog reads an entry and believes nothing: the entry must be the one that was
+// ReadLog reads an entry and believes nothing: the entry must be the one that was
 // asked for, its seal must fit, and from SealedFrom on it must have one. An entry
 // that is not there is raft.ErrLogNotFound only where the log does not reach.
-func (s Stores) readLog(index uint64, l *raft.Log) error {
+func (s Stores) ReadLog(index uint64, l *raft.Log) error {
 	err := s.decode(index, l)
 	for range boundsLooks {
 		if !errors.Is(err, raft.ErrLogNotFound) {
@@ -152,4 +152,18 @@ func checkSent(l *raft.Log, index uint64) error {
 		return seal.Check(l, index)
 	}
 	return checkUnsealed(l, index)
+}
+
+// damagedHere looks at entries that could not be delivered: a follower refuses what is
+// damaged. If they are, they were read well and have been damaged since, in memory;
+// sent again they would be refused for ever, so the node leaves.
+func (t *transport) damagedHere(req *raft.AppendEntriesRequest) bool {
+	for i, l := range req.Entries {
+		index := req.PrevLogEntry + 1 + uint64(i)
+		if err := checkSent(l, index); err != nil && !faultNoSealCheck {
+			t.leave(fmt.Errorf("entry %d is damaged in this server's memory: %w: make sure that its memory is well, then start this server again", index, err))
+			return true
+		}
+	}
+	return false
 }

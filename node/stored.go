@@ -40,7 +40,7 @@ func ReadStored(stores Stores) (Stored, error) {
 	}
 	for index := max(first, 1); index <= last; index++ {
 		var entry raft.Log
-		if err := stores.readLog(index, &entry); err != nil {
+		if err := stores.ReadLog(index, &entry); err != nil {
 			return stored, fmt.Errorf("read entry %d: %w", index, err)
 		}
 		if entry.Type == raft.LogConfiguration {

@@ -33,6 +33,7 @@ type transport struct {
 	*raft.NetworkTransport
 	layer    *streamLayer
 	logger   raftLogger
+	leave    func(error)             // the node's
 	calls    chan raft.RPC           // those of others, for Raft
 	applied  func() uint64           // how far the machine is
 	holds    func(index uint64) bool // the log knows an entry's term: what follows it will be taken
@@ -69,7 +70,7 @@ func (d delivery) after(req *raft.AppendEntriesRequest, resp *raft.AppendEntries
 func newTransport(n *Node, logger raftLogger) *transport {
 	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
 	t := &transport{
-		layer: layer, logger: logger, calls: make(chan raft.RPC), applied: n.worker.progress.index.Load, holds: n.logs.holds, abstains: &n.lead.abstention.withholds,
+		layer: layer, logger: logger, leave: n.Leave, calls: make(chan raft.RPC), applied: n.worker.progress.index.Load, holds: n.logs.holds, abstains: &n.lead.abstention.withholds,
 		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{},
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream:          layer,
@@ -180,7 +181,7 @@ func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req
 		}
 		return err
 	}
-	for err != nil && t.awaitHeartbeat(id, addr, req.Term) {
+	for err != nil && !t.damagedHere(req) && t.awaitHeartbeat(id, addr, req.Term) {
 		err = t.NetworkTransport.AppendEntries(id, to, req, resp)
 	}
 	if err == nil {
