@@ -223,6 +223,13 @@ func TestWhatAFollowerReadsDamagedIsNotApplied(t *testing.T) {
 				if at := n.AppliedIndex(); at >= index {
 					t.Errorf("it has applied entries to %d", at)
 				}
+				last, _ := l.disks[f].logs.LastIndex() // Raft compares terms with what it has read, and removes what differs
+				if n.logs.DeleteRange(index, last) == nil || n.logs.StoreLog(&raft.Log{Index: last + 1}) == nil {
+					t.Error("it changes its log after it has left")
+				}
+				if now, _ := l.disks[f].logs.LastIndex(); now != last {
+					t.Errorf("its log ended at %d and ends at %d", last, now)
+				}
 				l.crash(f)
 				l.want(write(leader, "incr", "n"), reply.Int(3*logCacheEntries+1))
 			})
