@@ -10,10 +10,16 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/cmd/internal/server"
 	"github.com/kvorum/kvorum/fsm"
+	"github.com/kvorum/kvorum/node"
 	"github.com/kvorum/kvorum/node/store"
 )
 
@@ -138,5 +144,110 @@ func TestAFlippedBitInTheLeadersLogIsNotSent(t *testing.T) {
 			c.start(leader)
 			c.awaitReady()
 		})
+	}
+}
+
+// unsyncedDisk is a data directory whose log cannot be written once fail has been called.
+type unsyncedDisk struct {
+	*store.Dir
+	failing *atomic.Bool
+}
+
+// Stores implements server.Disk.
+func (d unsyncedDisk) Stores() (node.Stores, error) {
+	stores, err := d.Dir.Stores()
+	stores.Logs = unsyncedLogs{stores.Logs.(monotonicLogs), d.failing}
+	return stores, err
+}
+
+type monotonicLogs interface {
+	raft.LogStore
+	raft.MonotonicLogStore
+}
+
+type unsyncedLogs struct {
+	monotonicLogs
+	failing *atomic.Bool
+}
+
+func (l unsyncedLogs) StoreLog(e *raft.Log) error { return l.StoreLogs([]*raft.Log{e}) }
+
+func (l unsyncedLogs) StoreLogs(logs []*raft.Log) error {
+	if l.failing.Load() {
+		return syscall.EIO
+	}
+	return l.monotonicLogs.StoreLogs(logs)
+}
+
+// A leader whose sync fails leaves Raft before it does anything else: the clients of
+// the others wait for no time-out, and /readyz says why while it ends.
+func TestALeaderWhoseSyncFailsIsReplacedAtOnce(t *testing.T) {
+	c := newCluster(t, 3)
+	failing := map[string]*atomic.Bool{}
+	c.wrap = func(id string, dir *store.Dir) server.Disk {
+		failing[id] = new(atomic.Bool)
+		return unsyncedDisk{dir, failing[id]}
+	}
+	c.startAll()
+	leader, _ := c.leader()
+	var longest atomic.Int64
+	var acked atomic.Uint64
+	stop := make(chan struct{})
+	var writing sync.WaitGroup
+	for id := range c.servers {
+		if id == leader {
+			continue
+		}
+		for range 4 {
+			client := c.dial(id)
+			writing.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					begun := time.Now()
+					if got := client.do(t, "INCR n"); strings.HasPrefix(got, "-") {
+						t.Errorf("INCR: %s", got)
+						return
+					}
+					acked.Add(1)
+					for took := int64(time.Since(begun)); ; {
+						if was := longest.Load(); took <= was || longest.CompareAndSwap(was, took) {
+							break
+						}
+					}
+				}
+			})
+		}
+	}
+	c.eventually("they write", func() error {
+		if acked.Load() < 50 {
+			return fmt.Errorf("%d writes", acked.Load())
+		}
+		return nil
+	})
+	begun := time.Now()
+	failing[leader].Store(true)
+	err := c.servers[leader].Wait()
+	t.Logf("it ended after %v: %v", time.Since(begun), err)
+	if err == nil || !strings.Contains(err.Error(), "input/output error") {
+		t.Errorf("it ended with %v", err)
+	}
+	if ready := c.servers[leader].Ready(); ready == nil || !strings.Contains(ready.Error(), "input/output error") {
+		t.Errorf("it says that it is %v", ready)
+	}
+	delete(c.servers, leader)
+	close(stop)
+	writing.Wait()
+	took := time.Duration(longest.Load())
+	t.Logf("the longest write through another took %v of %d", took, acked.Load())
+	if took > 700*time.Millisecond { // a heartbeat time-out is a second
+		t.Errorf("a write through another took %v", took)
+	}
+	_, other := c.leader()
+	if got := c.dial(other).do(t, "GET n"); got != fmt.Sprintf("%q", fmt.Sprint(acked.Load())) {
+		t.Errorf("%d were acknowledged: %s", acked.Load(), got)
 	}
 }
