@@ -22,6 +22,10 @@
 // Whether all nodes hold the same: digests.go (entries ask), captures.go (what this
 // machine was there), alarm.go (what follows if the others' were different).
 //
+// What the disk says: sealed.go (an entry is sealed when it is stored and checked when it
+// is read or received), logs.go (the log as Raft gets it), leave.go (a node that cannot
+// read or write it, or go on, leaves Raft first).
+//
 // Besides: clock.go (stamps), snapshots.go, membership.go, ready.go, status.go. limits.go holds every bound, errors.go what
 // clients are told, fault.go the faults that the checkers must find.
 //

@@ -19,4 +19,7 @@
 //     without its log, a log without the snapshot that it continues, a damaged
 //     snapshot beyond all that is left, another log store than the recorded one
 //     are refused, because votes cast from such a state lose committed writes.
+//  5. Every entry that this release stores carries a seal (node/seal); identity.json
+//     says from which index on (sealed_from), and a DamageError says which file holds
+//     one that does not fit.
 package store

@@ -33,6 +33,33 @@ func (d *Dir) sealFrom(logs raft.LogStore) (uint64, error) {
 	return next.SealedFrom, nil
 }
 
+// checkedLog is the log as it is read while the directory is opened: damage is an error
+// that names the file, and no panic. Seals are checked when all of
+// the log is read, next.
+type checkedLog struct {
+	raft.LogStore
+	describe func(index uint64, what string, err error) error
+}
+
+// GetLog reads an entry.
+func (c checkedLog) GetLog(index uint64, l *raft.Log) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = c.describe(index, fmt.Sprintf("it cannot be decoded: %v", cause), nil)
+		}
+	}()
+	err = c.LogStore.GetLog(index, l)
+	switch {
+	case errors.Is(err, raft.ErrLogNotFound):
+		return err
+	case err != nil:
+		return c.describe(index, "", err)
+	case l.Index != index:
+		return c.describe(index, fmt.Sprintf("it says that it is entry %d", l.Index), nil)
+	}
+	return nil
+}
+
 // describe is node.Stores.Describe: what is wrong with an entry, in which file, and
 // what to do. A disk that fails may be well again; what it has returned and cannot be
 // read is damage.

@@ -121,6 +121,21 @@ func TestAFlippedBitOfARecordIsRefusedWithItsFile(t *testing.T) {
 	}
 }
 
+// The entry behind the newest snapshot is read before anything else, and is refused
+// as any other.
+func TestADamagedFirstEntryIsDamageToo(t *testing.T) {
+	o := options(filepath.Join(t.TempDir(), "d"), "n1", store.Bolt)
+	dir, stores := openStores(t, o)
+	storeSealed(t, stores, 1, 20)
+	closeDir(t, dir)
+	xor(t, placesOf(t, o.Path, 1), layouts[store.Bolt]["index"], 2)
+	err := refused(o)
+	wantRefusal(t, err, filepath.Join(o.Path, "raft.db"), "entry 1", "empty the directory")
+	if !errors.As(err, new(*store.DamageError)) {
+		t.Errorf("%v is no DamageError", err)
+	}
+}
+
 // What a disk or a process that ends cannot read may be well: it is no damage.
 func TestADiskThatFailsIsNotCalledDamaged(t *testing.T) {
 	dir, stores := openStores(t, options(filepath.Join(t.TempDir(), "d"), "n1", store.WAL))

@@ -46,7 +46,7 @@ func (d *Dir) Stores() (node.Stores, error) {
 	if err != nil {
 		return node.Stores{}, err
 	}
-	if err := reconcile(stable, logs, snapshots); err != nil {
+	if err := reconcile(stable, checkedLog{logs, d.describe}, snapshots); err != nil {
 		return node.Stores{}, fmt.Errorf("data directory %s: %w", d.path, err)
 	}
 	watched := &contiguousLog{LogStore: logs, stable: stable, failed: d.failure.record, whole: d.record.LogStore == WAL}
