@@ -126,7 +126,7 @@ func Open(cfg Config) (*Node, error) {
 		cfg:      cfg,
 		log:      cfg.Logger,
 		stamps:   &stamps{clock: cfg.Clock},
-		logs:     &guardedLogs{LogStore: cfg.Stores.Logs, snapshots: cfg.Stores.Snapshots},
+		logs:     &guardedLogs{LogStore: cfg.Stores.Logs},
 		lifetime: lifetime{stop: make(chan struct{}), failure: failure{failed: make(chan struct{})}},
 	}
 	n.panics.log = n.log
