@@ -145,7 +145,7 @@ func (s Scenario) script(rng *rand.Rand) (names []string) {
 }
 
 func kindOf(name string) Fault {
-	kinds := slices.Concat(Faults, Changes)
+	kinds := slices.Concat(Faults, Changes, Scripted)
 	return kinds[slices.IndexFunc(kinds, func(f Fault) bool { return f.Name == name })]
 }
 
