@@ -3,12 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kvorum/kvorum/node/store"
 )
 
 func (r *localRun) data(node int) string {
@@ -110,5 +113,51 @@ func TestDamagedNodesFoundNoEmptyCluster(t *testing.T) {
 		if text, err := os.ReadFile(filepath.Join(r.data(node), "identity.json")); err != nil || strings.Contains(string(text), `"promise"`) {
 			t.Errorf("n%d: %s, %v", node+1, text, err)
 		}
+	}
+}
+
+// Damage that shows only while the node runs is treated as damage at its start, once.
+func TestANodeIsRebuiltOnceForDamageAndForNothingElse(t *testing.T) {
+	damage := fmt.Errorf("read entry 7: %w", &store.DamageError{File: "wal/1.wal", Offset: 96, Index: 7, What: "its checksum does not fit"})
+	for _, c := range []struct {
+		name    string
+		leave   bool
+		errs    []error // of each run
+		runs    int
+		rebuilt bool
+		ends    error
+	}{
+		{"nothing is wrong", true, []error{nil}, 1, false, nil},
+		{"another error", true, []error{syscall.ENOSPC}, 1, false, syscall.ENOSPC},
+		{"damage, and then nothing", true, []error{damage, nil}, 2, true, nil},
+		{"damage twice", true, []error{damage, damage}, 2, true, damage},
+		{"damage without leave", false, []error{damage}, 1, false, damage},
+	} {
+		f := serveFlags{id: "n1", data: filepath.Join(t.TempDir(), "data")}
+		f.rebuildDamaged = c.leave
+		logger := slog.New(slog.DiscardHandler)
+		dir, err := store.Open(f.storeOptions(logger))
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := dir.Identity().Server
+		if err := dir.Close(); err != nil {
+			t.Fatal(err)
+		}
+		runs := 0
+		err = f.runRebuilding(t.Context(), func() error {
+			runs++
+			return c.errs[runs-1]
+		}, logger)
+		if !errors.Is(err, c.ends) || runs != c.runs {
+			t.Errorf("%s: %d runs, %v", c.name, runs, err)
+		}
+		if dir, err = store.Open(f.storeOptions(logger)); err != nil {
+			t.Fatal(err)
+		}
+		if rebuilt := dir.Identity().Server != before; rebuilt != c.rebuilt {
+			t.Errorf("%s: rebuilt %v", c.name, rebuilt)
+		}
+		dir.Close()
 	}
 }

@@ -138,8 +138,11 @@ func (r *rebuilding) choose() error {
 	if len(r.older) > 0 && !r.old.Settled {
 		return fmt.Errorf("data directory %s has been rebuilt before, and its server has not become a complete member since: what was damaged first is in %s, and is not replaced; if nothing in it is needed any more, remove it", r.path, r.older[0])
 	}
-	if r.aside == "" {
-		r.aside = filepath.Join(r.path, asidePrefix+time.Now().UTC().Format(asideTime))
+	for when := time.Now().UTC(); r.aside == ""; when = when.Add(time.Second) {
+		name := filepath.Join(r.path, asidePrefix+when.Format(asideTime))
+		if !slices.Contains(r.older, name) {
+			r.aside = name
+		}
 	}
 	return makeDirectory(r.aside)
 }
