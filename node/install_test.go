@@ -275,11 +275,11 @@ func (c tail) believe(t *testing.T, l *lab) {
 	p.wantClaim("before", position{meta.Index + c.ends, own})
 
 	p.term = n.CurrentTerm() + 5
-	d.snapshots.full = syscall.ENOSPC
+	d.snapshots.atClose = syscall.ENOSPC
 	if err := p.install(meta, content); err == nil {
 		t.Error("a snapshot was installed that could not be stored")
 	}
-	d.snapshots.full = nil
+	d.snapshots.atClose = nil
 	before := position{meta.Index - 1, own}
 	p.wantClaim("after a snapshot that could not be stored", before)
 	l.crash(away)
