@@ -17,7 +17,7 @@ const DeleteEntries = deleteEntries
 // RaftLogs is a log store as Raft gets it, with the entry at which Raft's newest
 // snapshot ends.
 func RaftLogs(logs raft.LogStore, index, term *uint64, broken func(error)) *raftLogs {
-	cache, err := raft.NewLogCache(16, &guardedLogs{LogStore: logs})
+	cache, err := raft.NewLogCache(16, GuardLogs(logs))
 	if err != nil {
 		panic(err)
 	}

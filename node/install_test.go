@@ -40,7 +40,7 @@ func (d *disk) forge(t *testing.T, from, to, term uint64) {
 		}
 	}
 	for index := from; index <= to; index++ {
-		if err := d.logs.StoreLog(&raft.Log{Index: index, Term: term, Type: raft.LogNoop}); err != nil {
+		if err := GuardLogs(d.logs).StoreLog(&raft.Log{Index: index, Term: term, Type: raft.LogNoop}); err != nil {
 			t.Fatal(err)
 		}
 	}
