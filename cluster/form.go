@@ -54,8 +54,9 @@ type Start struct {
 //	6 cluster, no F    none          any        asks the leader until its own addition is committed; only then
 //	                                            opens its Raft lane: Join
 //	7 cluster, no F    some          any        Resume
-//	8 nothing          –             a joiner   (told to join, or to wait until it is invited) asks at the
-//	                                            addresses that it was given until a leader would have it: to 6
+//	8 nothing          –             a joiner   (told to join, or to wait until it is invited, or rebuilt in the
+//	                                            place of a damaged server) asks at the addresses that it
+//	                                            knows until a leader would have it: to 6
 //
 // With some state, it asks first whether it still has its place (resume).
 //
@@ -172,13 +173,13 @@ func (s *Service) freshStep(ctx context.Context, r *report) (outcome, error) {
 
 // joinStep is one round of state 8.
 func (s *Service) joinStep(ctx context.Context, r *report) (outcome, error) {
-	if len(s.seeds()) == 0 {
+	if len(s.whomToAsk("")) == 0 {
 		r.say("waiting to be invited", []string{fmt.Sprintf("an invitation: on a member, RAFT ADD %s", s.cfg.Advertise)})
 		return waiting, nil
 	}
 	cluster, err := s.knock(ctx)
 	if err != nil {
-		r.say("joining waits", []string{"the leader: " + err.Error()})
+		r.say("joining waits", append(s.rebuiltOthers(ctx), "the leader: "+err.Error()))
 		return waiting, nil
 	}
 	return stepped, s.bindTo(cluster)

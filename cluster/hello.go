@@ -24,6 +24,10 @@ func (h handler) answerHello(from string, payload []byte) ([]byte, error) {
 		identity := h.cfg.Vault.Identity()
 		answer = helloAnswer{
 			Server: identity.Server, List: h.list, Cluster: identity.Cluster, Promise: identity.Promise, Begun: h.begun(), Process: h.process,
+			Rebuilt: identity.Rebuilt && !h.begun(),
+		}
+		if identity.Rebuilt && identity.Cluster == "" {
+			answer.List = nil // as one that joins: no founder counts on it, of the first release either
 		}
 		return nil
 	})
@@ -47,6 +51,9 @@ func (h handler) answerPromise(from string, payload []byte) error {
 	}
 	return h.bind(func() error {
 		identity := h.cfg.Vault.Identity()
+		if identity.Rebuilt {
+			return &Refused{rebuiltText(h.server)}
+		}
 		if identity.Promise == nil && identity.Cluster != "" {
 			return &Refused{fmt.Sprintf("%s belongs to cluster %s", h.server, identity.Cluster)}
 		}

@@ -107,7 +107,9 @@ func (h handler) answerInvite(from string, payload []byte) ([]byte, error) {
 }
 
 // joins reports whether this server joins a running cluster and never founds one.
-func (s *Service) joins() bool { return s.cfg.Await || len(s.cfg.Join) > 0 }
+func (s *Service) joins() bool {
+	return s.cfg.Await || len(s.cfg.Join) > 0 || s.cfg.Vault.Identity().Rebuilt
+}
 
 // seeds are the addresses at which a cluster to join may be found.
 func (s *Service) seeds() []string {

@@ -31,7 +31,7 @@ func (s *Service) join(ctx context.Context, cluster string) error {
 		case err == nil:
 			err = errors.New("not added yet")
 		}
-		r.say("joining waits", []string{err.Error()})
+		r.say("joining waits", append(s.rebuiltOthers(ctx), err.Error()))
 		if !s.pauseOr(ctx, surveyEvery, s.bound) { // an invitation may bring better addresses
 			return s.whyEnded(ctx)
 		}

@@ -86,6 +86,8 @@ func (s *Service) obstacle(v view) string {
 	switch {
 	case v.err != nil:
 		return fmt.Sprintf("%s at %s: %v", v.listed.ID, v.listed.PeerAddr, v.err)
+	case v.answer.Rebuilt && v.answer.Cluster == "":
+		return rebuiltText(v.answer.Server)
 	case v.answer.Cluster == "" && len(v.answer.List) == 0:
 		return fmt.Sprintf("%s at %s was started to join a running cluster: start it with --cluster, as the others", v.answer.Server, v.listed.PeerAddr)
 	case v.answer.Cluster == "" && !slices.Equal(s.list, list(v.answer.List)):

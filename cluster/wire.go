@@ -126,8 +126,9 @@ type helloAnswer struct {
 	List    []Listed          `json:"list"`
 	Cluster string            `json:"cluster,omitempty"` // "": fresh
 	Promise *member.Formation `json:"promise,omitempty"`
-	Begun   bool              `json:"begun,omitempty"` // it knows a configuration: its cluster exists
-	Process string            `json:"process"`         // tells apart two processes of one server
+	Begun   bool              `json:"begun,omitempty"`   // it knows a configuration: its cluster exists
+	Process string            `json:"process"`           // tells apart two processes of one server
+	Rebuilt bool              `json:"rebuilt,omitempty"` // in the place of a damaged server, and not in a cluster yet
 }
 
 // admitQuestion asks the leader for a place in the cluster.

@@ -63,9 +63,7 @@ func (a *adapter) Snapshot() (raft.FSMSnapshot, error) {
 }
 
 // Restore reads the snapshot whole, then passes it through the queue, and
-// returns when the worker goes on from it. One that the machine is at or past is an
-// error: Raft would go back to it, and remove from the log what has been
-// acknowledged since.
+// returns when the worker goes on from it.
 func (a *adapter) Restore(source io.ReadCloser) error {
 	machine, err := fsm.Restore(bufio.NewReaderSize(source, persistBuffer))
 	if err != nil {

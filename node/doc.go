@@ -9,9 +9,10 @@
 //
 // A write: session.go (a line of calls, packed into numbered batches), sender.go
 // (to the leader, again after any doubt), committer.go (the leader's entries),
-// raft.go and transport.go (how Raft runs), adapter.go and queue.go (Raft hands
-// over and goes on), worker.go (the machine), resolve.go (the outcome, from
-// this node's own machine), notice.go (the followers' news of it).
+// raft.go and transport.go (how Raft runs), install.go (what it believes of its log),
+// adapter.go and queue.go (Raft hands over and goes on), worker.go (the machine),
+// resolve.go (the outcome, from this node's own machine), notice.go (the followers'
+// news of it).
 //
 // A read: reads.go (who waits), round.go (the confirmation), progress.go (until
 // the machine is there).

@@ -1,12 +1,32 @@
 package node
 
-import "github.com/hashicorp/raft"
+import (
+	"fmt"
 
-// GuardLogs is a log store as Raft gets it.
+	"github.com/hashicorp/raft"
+)
+
+// GuardLogs is a log store as Raft's cache gets it.
 func GuardLogs(logs raft.LogStore) raft.LogStore {
-	return &guardedLogs{LogStore: logs, snapshots: raft.NewInmemSnapshotStore(), stores: Stores{Logs: logs, SealedFrom: 1},
-		departure: &departure{}, leave: func(error) {}}
+	return &guardedLogs{LogStore: logs, stores: Stores{Logs: logs, SealedFrom: 1}, departure: &departure{}, leave: func(error) {}}
 }
 
 // DeleteEntries is the size of a piece.
 const DeleteEntries = deleteEntries
+
+// RaftLogs is a log store as Raft gets it, with the entry at which Raft's newest
+// snapshot ends.
+func RaftLogs(logs raft.LogStore, index, term *uint64, broken func(error)) *raftLogs {
+	cache, err := raft.NewLogCache(16, GuardLogs(logs))
+	if err != nil {
+		panic(err)
+	}
+	l := &raftLogs{LogStore: cache, broken: broken}
+	l.stats.Store(func() map[string]string {
+		return map[string]string{"last_snapshot_index": fmt.Sprint(*index), "last_snapshot_term": fmt.Sprint(*term)}
+	})
+	return l
+}
+
+// Mark makes a mark for an entry's place.
+func (l *raftLogs) Mark(index, term uint64) *raft.Log { return l.marks(position{index, term}) }

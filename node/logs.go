@@ -11,14 +11,8 @@ import (
 
 var errUnplugged = errors.New("the log store is unplugged: the node is stopping")
 
-// guardedLogs is the log store as Raft gets it: it knows how long a write has
-// been under way, can be unplugged, and knows the term of the entry that the newest
-// snapshot ends with.
-//
-// A snapshot that is installed empties the log. Raft then finds that entry's term
-// only while nothing follows it: the first entries behind the snapshot, sent again
-// since their answer was lost, would be refused for ever, and the leader would
-// install the same snapshot once more.
+// guardedLogs is the log store below Raft's cache: it knows how long a write has
+// been under way, and can be unplugged. Above the cache are raftLogs.
 //
 // What is stored is sealed, and what is read is checked (ReadLog). A node that reads
 // damage, or that cannot read or write its log, leaves: Raft would repeat a read for
@@ -30,7 +24,6 @@ var errUnplugged = errors.New("the log store is unplugged: the node is stopping"
 // for ever.
 type guardedLogs struct {
 	raft.LogStore
-	snapshots raft.SnapshotStore
 	stores    Stores // for reading
 	departure *departure
 	leave     func(error) // the node's; returns when it has left
@@ -48,7 +41,7 @@ func (g *guardedLogs) IsMonotonic() bool {
 // nothing instead of an error, over which Raft would panic: nothing is applied,
 // stored or sent any more.
 func (g *guardedLogs) GetLog(index uint64, log *raft.Log) error {
-	err := g.getLog(index, log)
+	err := g.stores.ReadLog(index, log)
 	if err == nil || errors.Is(err, raft.ErrLogNotFound) {
 		return err
 	}
@@ -70,31 +63,6 @@ func (g *guardedLogs) bound(of func() (uint64, error)) (uint64, error) {
 		g.leave(err)
 	}
 	return index, err
-}
-
-// getLog also answers for the entry at which the newest snapshot ends: the log may
-// begin behind it. Only its term is true. Raft asks no more of an entry that is
-// before one that it looks for, and never sends this one, since the one before it
-// is not there: the log is empty, or begins right behind it.
-func (g *guardedLogs) getLog(index uint64, log *raft.Log) error {
-	err := g.stores.ReadLog(index, log)
-	if !errors.Is(err, raft.ErrLogNotFound) || index <= 1 {
-		return err
-	}
-	first, failed := g.FirstIndex()
-	if failed != nil || first != 0 && first != index+1 {
-		return err
-	}
-	kept, failed := g.snapshots.List()
-	if failed != nil || len(kept) == 0 || kept[0].Index != index {
-		return err
-	}
-	*log = raft.Log{Index: index, Term: kept[0].Term, Type: raft.LogNoop}
-	return nil
-}
-
-func (g *guardedLogs) holds(index uint64) bool {
-	return g.GetLog(index, new(raft.Log)) == nil && !g.departure.begun.Load()
 }
 
 func (g *guardedLogs) StoreLog(log *raft.Log) error { return g.StoreLogs([]*raft.Log{log}) }

@@ -1,6 +1,8 @@
 package node_test
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"testing"
@@ -97,5 +99,48 @@ func TestAWholeLogIsDeletedAtOnce(t *testing.T) {
 		if last, err := guarded.LastIndex(); len(watched.seen) != 1 || last != 0 || err != nil {
 			t.Errorf("%s: deleted %v, the log ends at %d (%v)", kind, watched.seen, last, err)
 		}
+	}
+}
+
+// Both log stores, below Raft's cache, do what an install over a conflicting tail
+// asks of them: a suffix goes, a mark is not stored and tells where the log ends, the
+// rest goes, and the log goes on behind the snapshot.
+func TestBothLogStoresEndWhereAMarkSays(t *testing.T) {
+	for _, kind := range []store.LogStore{store.Bolt, store.WAL} {
+		for _, place := range []uint64{1, 6, 10, 11, 15} { // the first entry, others, and behind the last
+			t.Run(fmt.Sprintf("%s, at %d", kind, place), func(t *testing.T) {
+				watched, _ := openLog(t, kind, 10)
+				var index, term uint64
+				l := node.RaftLogs(watched, &index, &term, func(err error) { t.Error(err) })
+				if place <= 10 {
+					must(t, l.DeleteRange(place, 10))
+				}
+				mark := l.Mark(place, 2)
+				must(t, l.StoreLogs([]*raft.Log{mark}))
+				ends := min(place-1, 10)
+				if last, err := l.LastIndex(); last != ends || err != nil || mark.Index != ends || mark.Term != min(ends, 1) {
+					t.Fatalf("the log ends at %d (%v), the mark says %d of term %d", last, err, mark.Index, mark.Term)
+				}
+				var found raft.Log
+				if err := l.GetLog(place, &found); !errors.Is(err, raft.ErrLogNotFound) {
+					t.Errorf("entry %d: %v, %v", place, found, err)
+				}
+				index, term = place, 2 // the snapshot is installed
+				if ends > 0 {
+					must(t, l.DeleteRange(1, ends))
+				}
+				must(t, l.StoreLogs([]*raft.Log{{Index: place + 1, Term: 3}}))
+				if err := l.GetLog(place, &found); place > 1 && (err != nil || found.Term != 2) {
+					t.Errorf("the snapshot's last entry: %v, %v", found, err)
+				}
+			})
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -135,7 +135,7 @@ func Open(cfg Config) (*Node, error) {
 		cfg:      cfg,
 		log:      cfg.Logger,
 		stamps:   &stamps{clock: cfg.Clock},
-		logs:     &guardedLogs{LogStore: cfg.Stores.Logs, snapshots: cfg.Stores.Snapshots, stores: cfg.Stores},
+		logs:     &guardedLogs{LogStore: cfg.Stores.Logs, stores: cfg.Stores},
 		lifetime: lifetime{stop: make(chan struct{}), failure: failure{failed: make(chan struct{})}},
 	}
 	n.logs.departure, n.logs.leave = &n.departure, n.Leave

@@ -15,11 +15,12 @@ import (
 // node is the founder of a cluster that has not begun.
 func (n *Node) openRaft() error {
 	conf := n.raftConfig()
-	logs, err := raft.NewLogCache(logCacheEntries, n.logs)
+	cache, err := raft.NewLogCache(logCacheEntries, n.logs)
 	if err != nil {
 		return fmt.Errorf("wrap the log store: %w", err)
 	}
 	stores := n.cfg.Stores
+	logs := &raftLogs{LogStore: cache, broken: n.failLog}
 	n.transport = newTransport(n, conf.Logger)
 	n.transport.belongsTo(n)
 	if n.cfg.Formation != nil {
@@ -33,16 +34,22 @@ func (n *Node) openRaft() error {
 		n.transport.cut()
 		return fmt.Errorf("start raft: %w", err)
 	}
+	logs.stats.Store(n.raft.Stats)
 	n.departure.opened.Store(true)
 	if n.departure.begun.Load() { // over what NewRaft has read or stored
 		n.Leave(nil) // it is done when this returns
 		_ = n.raft.Shutdown().Error()
 		return fmt.Errorf("start raft: %w", n.Err())
 	}
-	n.transport.serves.Store(n.serves)
-	n.transport.knows.Store(n.configuration)
-	n.transport.term.Store(n.raft.CurrentTerm)
+	n.transport.begin(n, logs)
 	return nil
+}
+
+// failLog ends the node over its log, unless the log has been unplugged.
+func (n *Node) failLog(err error) {
+	if !n.logs.unplugged.Load() {
+		n.Leave(err)
+	}
 }
 
 // serves reports whether this node leads in term and a server at addr is its follower.

@@ -13,10 +13,12 @@ import (
 // memorySnapshots keeps snapshots in memory; Raft's own in-memory store keeps
 // one, and hands it out before it is whole.
 type memorySnapshots struct {
-	mu    sync.Mutex
-	count int
-	kept  map[string]*memorySnapshot
-	onNew func() // called by Create
+	mu      sync.Mutex
+	count   int
+	kept    map[string]*memorySnapshot
+	onNew   func() // called by Create
+	onOpen  func() // called by Open
+	atClose error  // what the end of a snapshot fails with
 }
 
 type memorySnapshot struct {
@@ -53,6 +55,9 @@ func (m *memorySnapshots) List() ([]*raft.SnapshotMeta, error) {
 }
 
 func (m *memorySnapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
+	if m.onOpen != nil {
+		m.onOpen()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.kept[id]
@@ -68,6 +73,9 @@ func (s *memorySnapshot) Cancel() error { return nil }
 func (s *memorySnapshot) Close() error {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
+	if s.store.atClose != nil {
+		return s.store.atClose
+	}
 	s.meta.Size = int64(s.Len())
 	s.store.kept[s.meta.ID] = s
 	return nil

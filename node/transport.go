@@ -22,8 +22,8 @@ import (
 // stored as, so that two servers that follow each other at one address are
 // never taken for the same candidate.
 //
-// A peer that comes back is found at once: see AppendEntries. A snapshot that this
-// server does not need any more is answered without Raft: see pass.
+// A peer that comes back is found at once: see AppendEntries. A snapshot is installed
+// only where Raft can go on from it: see install.
 //
 // And a server that is told never to lead asks nobody for a vote (abstention).
 //
@@ -33,14 +33,16 @@ type transport struct {
 	*raft.NetworkTransport
 	layer    *streamLayer
 	logger   raftLogger
-	leave    func(error)             // the node's
-	calls    chan raft.RPC           // those of others, for Raft
-	applied  func() uint64           // how far the machine is
-	holds    func(index uint64) bool // the log knows an entry's term: what follows it will be taken
-	term     atomic.Value            // func() uint64: the current one
-	knows    atomic.Value            // func() raft.Configuration: the newest that this server has
-	serves   atomic.Value            // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
-	abstains *atomic.Bool            // no vote is asked for
+	leave    func(error)   // the node's
+	calls    chan raft.RPC // those of others, for Raft
+	serves   atomic.Value  // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
+	abstains *atomic.Bool  // no vote is asked for
+
+	// Of pass, which runs when Raft does.
+	logs      *raftLogs
+	term      func() uint64             // the current one
+	committed func() uint64             // up to where this server knows that entries are
+	knows     func() raft.Configuration // the newest that this server has
 
 	mu        sync.Mutex
 	heard     map[raft.ServerAddress]chan struct{} // closed at the next heartbeat that is answered
@@ -70,7 +72,7 @@ func (d delivery) after(req *raft.AppendEntriesRequest, resp *raft.AppendEntries
 func newTransport(n *Node, logger raftLogger) *transport {
 	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
 	t := &transport{
-		layer: layer, logger: logger, leave: n.Leave, calls: make(chan raft.RPC), applied: n.worker.progress.index.Load, holds: n.logs.holds, abstains: &n.lead.abstention.withholds,
+		layer: layer, logger: logger, leave: n.Leave, calls: make(chan raft.RPC), abstains: &n.lead.abstention.withholds,
 		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{},
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream:          layer,
@@ -80,17 +82,22 @@ func newTransport(n *Node, logger raftLogger) *transport {
 			Logger:          logger,
 		}),
 	}
-	go t.pass()
 	return t
+}
+
+// begin has calls passed to Raft, which runs.
+func (t *transport) begin(n *Node, logs *raftLogs) {
+	t.serves.Store(n.serves)
+	t.logs, t.term, t.knows = logs, n.raft.CurrentTerm, n.configuration
+	t.committed = func() uint64 { return max(n.raft.CommitIndex(), n.worker.progress.index.Load()) }
+	go t.pass()
 }
 
 // Consumer implements raft.Transport.
 func (t *transport) Consumer() <-chan raft.RPC { return t.calls }
 
-// pass hands the calls of others over to Raft, but for snapshots that the machine
-// is at or past: one that was sent twice, or came late. Raft would go back to it and
-// remove from the log what has been acknowledged since. The leader is told the
-// truth, that this server has all that is in it. pass ends with the layer.
+// pass hands the calls of others over to Raft, but for snapshots that it is not to
+// install. pass ends with the layer.
 func (t *transport) pass() {
 	for {
 		select {
@@ -100,8 +107,7 @@ func (t *transport) pass() {
 			}
 			switch req := call.Command.(type) {
 			case *raft.InstallSnapshotRequest:
-				if req.LastLogIndex <= t.applied() && t.current(req.Term) && t.holds(req.LastLogIndex) {
-					go skip(call, req)
+				if !t.install(call, req) {
 					continue
 				}
 			case *raft.RequestVoteRequest:
@@ -120,19 +126,6 @@ func (t *transport) pass() {
 	}
 }
 
-// current reports whether a term is no older than Raft's: what a deposed leader
-// sends, Raft answers with its own.
-func (t *transport) current(term uint64) bool {
-	now, ok := t.term.Load().(func() uint64)
-	return ok && term >= now()
-}
-
-// skip takes a snapshot off its connection, which goes on behind it.
-func skip(call raft.RPC, req *raft.InstallSnapshotRequest) {
-	_, err := io.Copy(io.Discard, call.Reader)
-	call.Respond(&raft.InstallSnapshotResponse{Term: req.Term, Success: err == nil}, err)
-}
-
 // electable is the id by which Raft judges whether a candidate may be voted for. It
 // refuses one that its own newest configuration does not make a voter. But a server
 // that lags does not know whom a majority has made one since, and its vote may be
@@ -140,12 +133,8 @@ func skip(call raft.RPC, req *raft.InstallSnapshotRequest) {
 // (Raft dissertation, 4.1). So Raft is shown a voter in the candidate's place;
 // whom it votes for, it takes from the address.
 func (t *transport) electable(candidate []byte) []byte {
-	knows, ok := t.knows.Load().(func() raft.Configuration)
-	if !ok {
-		return candidate
-	}
 	shown := candidate
-	for _, s := range knows().Servers {
+	for _, s := range t.knows().Servers {
 		switch {
 		case s.Suffrage != raft.Voter:
 		case string(s.ID) == string(candidate):

@@ -141,7 +141,9 @@ func (w *worker) mark(m *marker) {
 }
 
 // restore goes on with another machine. The entries between were never applied
-// here: this process's batches among them are answered from it.
+// here: this process's batches among them are answered from it. The transport lets no
+// snapshot through that the machine is at or past (transport.install); if one came
+// all the same, Raft must not take it.
 func (w *worker) restore(it *item) {
 	if now := w.progress.index.Load(); it.restore.Index() <= now {
 		it.swapped <- fmt.Errorf("a snapshot at %d is nothing new to a machine at %d", it.restore.Index(), now)

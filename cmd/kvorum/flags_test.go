@@ -88,7 +88,7 @@ func TestEveryFlagOfServeHasItsVariable(t *testing.T) {
 	values := map[string]string{
 		"id": "n2", "listen": "127.0.0.1:7001", "advertise": "kv.example:7001", "peer-listen": "127.0.0.1:7002",
 		"peer-advertise": "b:2", "http": "none", "data": "/somewhere", "cluster": "n1=a:1,n2=b:2", "join": "a:1,b:2", "await": "true", "nonvoter": "true", "requirepass": "secret",
-		"log-store": "bolt", "follower": "redirect", "write-timeout": "3s", "stale-read-max": "7s", "never-lead": "true", "debug-commands": "true",
+		"log-store": "bolt", "rebuild-damaged": "true", "follower": "redirect", "write-timeout": "3s", "stale-read-max": "7s", "never-lead": "true", "debug-commands": "true",
 		"log-format": "json", "log-level": "warn",
 	}
 	for name, value := range values {

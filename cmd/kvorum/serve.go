@@ -52,18 +52,17 @@ func serve(ctx context.Context, flags *serveFlags, stderr io.Writer) error {
 	if flags.parentPipe > 0 {
 		watchParent(flags.parentPipe, cancel)
 	}
-	disk, err := store.Open(store.Options{
-		Path:     flags.data,
-		ID:       string(flags.id),
-		LogStore: store.LogStore(flags.logStore.value),
-		Verify:   fsm.Verify,
-		Logger:   logger,
-	})
+	return flags.runRebuilding(ctx, func() error { return flags.run(ctx, logger, level) }, logger)
+}
+
+// run runs a node on its directory as it is.
+func (f *serveFlags) run(ctx context.Context, logger *slog.Logger, level *slog.LevelVar) error {
+	disk, err := store.Open(f.storeOptions(logger))
 	if err != nil {
 		return fmt.Errorf("open --data: %w", err)
 	}
-	warnUnresolved(ctx, flags.cluster, logger)
-	config := flags.config(logger)
+	warnUnresolved(ctx, f.cluster, logger)
+	config := f.config(logger)
 	// Go has raised the soft limit to the hard one (package syscall, at start).
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
@@ -71,11 +70,21 @@ func serve(ctx context.Context, flags *serveFlags, stderr io.Writer) error {
 	}
 	config.Descriptors = files.Cur
 	config.LogStore, config.LogLevel = string(disk.LogStore()), level
-	node, err := server.Open(config, flags.environment(disk))
+	node, err := server.Open(config, f.environment(disk))
 	if err != nil {
 		return err
 	}
 	return untilStopped(ctx, node, logger)
+}
+
+func (f *serveFlags) storeOptions(logger *slog.Logger) store.Options {
+	return store.Options{
+		Path:     f.data,
+		ID:       string(f.id),
+		LogStore: store.LogStore(f.logStore.value),
+		Verify:   fsm.Verify,
+		Logger:   logger,
+	}
 }
 
 // untilStopped waits for the end of ctx or of the node, and closes the node.

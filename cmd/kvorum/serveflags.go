@@ -38,6 +38,7 @@ type serveFlags struct {
 type joining struct {
 	join            seeds
 	await, nonvoter bool
+	rebuildDamaged  bool // join as a new server if the data directory is damaged
 }
 
 func (f *serveFlags) register(flags *pflag.FlagSet) {
@@ -58,6 +59,7 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	flags.Var(&f.join, "join", "join a running cluster through any of its members, at their peer addresses; a node that has joined needs it no more")
 	flags.BoolVar(&f.await, "await", false, "join a running cluster when one of its members invites this node (kvorum members add)")
 	flags.BoolVar(&f.nonvoter, "nonvoter", false, "with --join or --await: stay a read replica, which counts for no majority, until it is promoted")
+	flags.BoolVar(&f.rebuildDamaged, "rebuild-damaged", false, "if the data directory is damaged, set its content aside and join the cluster again as a new server")
 	flags.StringVar(&f.requirePass, "requirepass", "", "the password that clients must give; better set as "+variable("requirepass")+", since others can read a command line")
 	flags.Var(&f.logStore, "log-store", fmt.Sprintf("what keeps the log (default: what the directory records, %s for a new one)", store.DefaultLogStore))
 	flags.Var(&f.follower, "follower", "what a node does with commands while another leads: answer them through the leader, or redirect clients to it with MOVED")

@@ -49,4 +49,7 @@ type Identity struct {
 	// Settled: it never asks by itself to be made a voter (again). It has been
 	// one, or joined to be none.
 	Settled bool
+	// Rebuilt: its directory is in the place of one that was damaged. It only joins
+	// the cluster, and neither founds one nor promises itself to one.
+	Rebuilt bool
 }

@@ -114,8 +114,8 @@ func (s *snapshotStore) checkDamaged(reach uint64) error {
 	}
 	for _, name := range damaged {
 		if name.index > reach {
-			return fmt.Errorf("snapshot %s is damaged (it is kept as %s): it held the entries to %d, which this server may have confirmed, and what is left holds those to %d: %s",
-				name.id, s.aside(name.id), name.index, reach, adviceEmpty)
+			return &DamageError{File: s.aside(name.id), Offset: -1, Index: name.index,
+				What: fmt.Sprintf("snapshot %s is damaged: it held the entries to %d, which this server may have confirmed, and what is left holds those to %d", name.id, name.index, reach)}
 		}
 	}
 	return nil

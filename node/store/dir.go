@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -114,17 +115,17 @@ func (d *Dir) identify(o Options) error {
 func (d *Dir) mint(o Options) error {
 	for _, name := range []string{"raft.db", "wal", "snapshots"} {
 		if _, err := os.Lstat(d.file(name)); !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("data directory %s holds %s and no %s: %s", d.path, name, identityFile, adviceWipe)
+			return &DamageError{File: d.file(name), Offset: -1, What: "there is no " + identityFile + " beside it"}
 		}
 	}
-	kind := o.LogStore
-	if kind == "" {
-		kind = DefaultLogStore
-	}
+	return d.save(mintRecord(o.ID, cmp.Or(o.LogStore, DefaultLogStore)))
+}
+
+// mintRecord makes a new server's record.
+func mintRecord(id string, kind LogStore) record {
 	incarnation := make([]byte, incarnationBytes)
 	rand.Read(incarnation)
-	minted := record{Server: member.ServerID(o.ID, hex.EncodeToString(incarnation)), LogStore: kind}
-	return d.save(minted)
+	return record{Server: member.ServerID(id, hex.EncodeToString(incarnation)), LogStore: kind}
 }
 
 func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
@@ -147,7 +148,7 @@ func (d *Dir) Identity() member.Identity {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return member.Identity{Server: d.record.Server, Cluster: d.record.Cluster, Promise: d.record.Promise.member(),
-		Seeds: slices.Clone(d.record.Seeds), Settled: d.record.Settled}
+		Seeds: slices.Clone(d.record.Seeds), Settled: d.record.Settled, Rebuilt: d.record.Rebuilt}
 }
 
 // LogStore says what keeps the directory's log.

@@ -15,6 +15,8 @@ import (
 // identityVersion is the layout that this package writes; it reads no other.
 const identityVersion = 1
 
+var errIdentityVersion = fmt.Errorf("this binary reads version %d", identityVersion)
+
 // envelope is the file: a checksum over the compact form of its body.
 type envelope struct {
 	Version  int             `json:"version"`
@@ -36,6 +38,7 @@ type record struct {
 	// none need. The first release drops it.
 	SealedFrom uint64 `json:"sealed_from,omitempty"`
 	Diverged   string `json:"diverged,omitempty"` // how it has diverged from the others: it must not be opened again
+	Rebuilt    bool   `json:"rebuilt,omitempty"`  // in the place of a damaged server: it only joins
 }
 
 type formation struct {
@@ -99,8 +102,11 @@ func decodeIdentity(text []byte) (record, error) {
 	if err := json.Unmarshal(text, &e); err != nil {
 		return record{}, fmt.Errorf("not readable: %w", err)
 	}
+	if e.Version > identityVersion {
+		return record{}, fmt.Errorf("version %d: %w", e.Version, errIdentityVersion)
+	}
 	if e.Version != identityVersion {
-		return record{}, fmt.Errorf("version %d, and this binary reads version %d", e.Version, identityVersion)
+		return record{}, fmt.Errorf("version %d", e.Version)
 	}
 	var body bytes.Buffer
 	if err := json.Compact(&body, e.Body); err != nil {
@@ -132,8 +138,11 @@ func readIdentity(path string) (record, bool, error) {
 		return record{}, false, err
 	}
 	r, err := decodeIdentity(text)
+	if errors.Is(err, errIdentityVersion) {
+		return record{}, false, fmt.Errorf("identity file %s: %w: start the binary that has written it", path, err)
+	}
 	if err != nil {
-		return record{}, false, fmt.Errorf("identity file %s is damaged (%w): %s", path, err, adviceWipe)
+		return record{}, false, &DamageError{File: path, Offset: -1, What: "the identity is damaged", Err: err}
 	}
 	return r, true, nil
 }

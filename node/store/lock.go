@@ -12,13 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// lockName is the file that is locked.
+const lockName = "lock"
+
 // lockFile holds the directory for this process. The kernel releases it with
 // the process, however it ends; the file itself stays, so that two processes
 // can never hold locks on two files of that name.
 type lockFile struct{ file *os.File }
 
 func lockDirectory(dir string) (*lockFile, error) {
-	path := filepath.Join(dir, "lock")
+	path := filepath.Join(dir, lockName)
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of the data directory: %w", err)

@@ -126,8 +126,12 @@ func (d *Dir) checkRaftFiles() error {
 		names = append(names, filepath.Join("wal", metadb.FileName))
 	}
 	for _, name := range names {
-		if _, err := os.Stat(d.file(name)); err != nil {
-			return fmt.Errorf("data directory %s: %s, in which votes or entries were stored, is not there (%w): %s", d.path, name, err, adviceWipe)
+		_, err := os.Stat(d.file(name))
+		if errors.Is(err, os.ErrNotExist) {
+			return &DamageError{File: d.file(name), Offset: -1, What: "votes or entries were stored in it, and it is not there", Err: err}
+		}
+		if err != nil {
+			return fmt.Errorf("look for %s: %w", name, err)
 		}
 	}
 	return nil
@@ -143,9 +147,9 @@ func (d *Dir) label(file raft.StableStore) error {
 	case string(owner) == d.record.Server:
 		return nil
 	case len(owner) > 0:
-		return fmt.Errorf("data directory %s holds Raft's files of %s, and belongs to %s: %s", d.path, owner, d.record.Server, adviceWipe)
+		return fmt.Errorf("data directory %s holds Raft's files of %s, and belongs to %s: %s", d.path, owner, d.record.Server, adviceEmpty)
 	case d.record.Stores:
-		return fmt.Errorf("data directory %s: Raft's files have vanished and were made anew: %s", d.path, adviceWipe)
+		return &DamageError{File: d.path, Offset: -1, What: "Raft's files have vanished and were made anew"}
 	}
 	if err := file.Set(keyOwner, []byte(d.record.Server)); err != nil {
 		return fmt.Errorf("label Raft's files: %w", err)

@@ -147,7 +147,7 @@ func (s Scenario) script(rng *rand.Rand) (names []string) {
 }
 
 func kindOf(name string) Fault {
-	kinds := slices.Concat(Faults, Changes, DiskFaults)
+	kinds := slices.Concat(Faults, Changes, DiskFaults, Scripted)
 	return kinds[slices.IndexFunc(kinds, func(f Fault) bool { return f.Name == name })]
 }
 

@@ -1,0 +1,70 @@
+package simulation
+
+import (
+	"errors"
+
+	"github.com/hashicorp/raft"
+)
+
+// Scripted are kinds that only a script names.
+var Scripted = []Fault{
+	{Name: "install over a tail", strike: (*faults).installOverTail, alone: true},
+}
+
+// installOverTail has a leader that was cut off come back with entries that nobody
+// else has, up to where the others' snapshot ends or beyond. Our leaders have one
+// entry in flight, so the tail is made on the disk while the server is down, in
+// the term in which it has led and nobody else can have.
+func (f *faults) installOverTail() bool {
+	id := f.cluster.Leader()
+	if id == "" {
+		return false
+	}
+	f.cluster.Crash(id)
+	f.hold()
+	var ends uint64
+	for _, other := range f.others(id) {
+		if n := f.cluster.Node(other); n != nil {
+			_ = n.Snapshot() // an error means that there was nothing new
+		}
+		ends = max(ends, f.cluster.disk(other).snapshotEnd())
+	}
+	forged := f.cluster.disk(id).forgeTail(ends + f.rng.Uint64N(4))
+	for range f.rng.IntN(3) { // others lead, in later terms than the snapshot's
+		f.transfer()
+	}
+	before := f.cluster.Installed(id)
+	f.start(id)
+	return f.cluster.Await("install a snapshot over a tail", installWithin, func() error {
+		if f.cluster.Installed(id) == before {
+			return errors.New("none was restored")
+		}
+		return nil
+	}) == nil && forged
+}
+
+// snapshotEnd is the entry at which the newest snapshot ends, 0 for none.
+func (d *Disk) snapshotEnd() (index uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.snapshots {
+		index = max(index, s.meta.Index)
+	}
+	return index
+}
+
+// forgeTail appends entries of the last one's term, to an index; it returns false if
+// the log reaches that already.
+func (d *Disk) forgeTail(to uint64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	last := d.logs[d.last]
+	if last == nil || d.last >= to {
+		return false
+	}
+	for d.last < to {
+		d.last++
+		d.logs[d.last] = &raft.Log{Index: d.last, Term: last.Term, Type: raft.LogNoop}
+	}
+	return true
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/kvorum/kvorum/node/store"
+)
+
+// runRebuilding runs a node, and if its directory is found to be damaged, at its
+// start or while it runs, once more as a new server in the old one's place. Without
+// the operator's leave, it says how that is done by hand: it is safe only as long as
+// a majority of the other servers is intact, which this one cannot know.
+func (f *serveFlags) runRebuilding(ctx context.Context, run func() error, logger *slog.Logger) error {
+	err := run()
+	switch {
+	case !store.Rebuildable(err):
+		return err
+	case !f.rebuildDamaged:
+		return fmt.Errorf("%w. While a majority of the other servers is well, two commands bring this one back: mv %s %s.damaged; then the same as before, with --cluster or --join (or start with --rebuild-damaged, which does both by itself)", err, f.data, f.data)
+	case ctx.Err() != nil:
+		return err
+	}
+	logger.Error("the data directory is damaged: its content is set aside, and this node joins its cluster as a new server", slog.Any("error", err))
+	aside, failed := store.Rebuild(f.storeOptions(logger), err, f.nonvoter)
+	if failed != nil {
+		return errors.Join(err, fmt.Errorf("rebuild --data: %w", failed))
+	}
+	logger.Warn("the damaged content is kept until somebody removes it", slog.String("in", aside))
+	return run()
+}

@@ -1,0 +1,216 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+)
+
+// raftLogs is the log as Raft sees it, above the cache. It keeps one promise:
+//
+//	What Raft believes to be its last entry, index and term, is the last entry of
+//	the log, or that at which the newest snapshot ends if nothing follows that.
+//
+// Raft keeps the last entry in memory, and does not look at it again when it
+// installs a snapshot, which empties the log. If that entry is the snapshot's last
+// or follows it, Raft goes on with an entry that is gone: it refuses what the leader
+// sends next, for ever, judges candidates by it, and claims it when it asks for
+// votes. Only a log that conflicts with the snapshot comes to that: this server led,
+// was cut off, and nobody has what it wrote then.
+//
+// So a snapshot is handed to Raft only after Raft itself has cleared such entries
+// away, as it does when a leader sends another entry for a place: see
+// transport.install. The entry that it is shown for that, a mark, holds nothing. It
+// is never stored: Raft is told, in it, where the log ends without the cleared
+// entries, and takes that for the last entry.
+//
+// A suffix that was cleared and could not be replaced leaves Raft with an entry that
+// is gone, too: then the node ends.
+//
+// raftLogs also knows the term of the entry at which the newest snapshot ends, where
+// the log begins right behind it or is empty.
+type raftLogs struct {
+	raft.LogStore
+	stats   atomic.Value // func() map[string]string: what Raft tells of itself, once it runs
+	broken  func(error)  // the promise cannot be kept; called on Raft's goroutines
+	mark    atomic.Pointer[raft.Log]
+	cleared atomic.Bool // a suffix that Raft still takes for its log's end
+}
+
+// IsMonotonic says whether entries must follow each other without gaps.
+func (l *raftLogs) IsMonotonic() bool {
+	m, ok := l.LogStore.(raft.MonotonicLogStore)
+	return ok && m.IsMonotonic()
+}
+
+// GetLog also answers for the entry at which the newest snapshot ends: the log may
+// begin behind it. Only its term is true. Raft asks no more of an entry that is
+// before one that it looks for, and never sends this one, since the one before it
+// is not there: the log is empty, or begins right behind it.
+func (l *raftLogs) GetLog(index uint64, log *raft.Log) error {
+	err := l.LogStore.GetLog(index, log)
+	if !errors.Is(err, raft.ErrLogNotFound) || index <= 1 {
+		return err
+	}
+	first, failed := l.FirstIndex()
+	if failed != nil || first != 0 && first != index+1 {
+		return err
+	}
+	if base := l.base(); base.Index == index {
+		*log = raft.Log{Index: index, Term: base.Term, Type: raft.LogNoop}
+		return nil
+	}
+	return err
+}
+
+// base is the entry at which Raft's newest snapshot ends, zero if there is none. It
+// comes from Raft and not from the disk, where a snapshot may be that could not be
+// restored.
+func (l *raftLogs) base() position {
+	stats, ok := l.stats.Load().(func() map[string]string)
+	if !ok {
+		return position{}
+	}
+	told := stats()
+	return position{figure(told["last_snapshot_index"]), figure(told["last_snapshot_term"])}
+}
+
+// end is the last entry.
+func (l *raftLogs) end() (position, error) {
+	last, err := l.LastIndex()
+	if err != nil {
+		return position{}, fmt.Errorf("read the log's last index: %w", err)
+	}
+	if base := l.base(); last <= base.Index {
+		return base, nil
+	}
+	var entry raft.Log
+	if err := l.LogStore.GetLog(last, &entry); err != nil {
+		return position{}, fmt.Errorf("read entry %d of the log: %w", last, err)
+	}
+	return position{last, entry.Term}, nil
+}
+
+// holds reports whether the log has, or continues, an entry.
+func (l *raftLogs) holds(p position) bool {
+	var entry raft.Log
+	return l.GetLog(p.Index, &entry) == nil && entry.Term == p.Term
+}
+
+// marks makes the mark for an entry's place. There is one at a time.
+func (l *raftLogs) marks(p position) *raft.Log {
+	mark := &raft.Log{Index: p.Index, Term: p.Term, Type: raft.LogNoop}
+	l.mark.Store(mark)
+	return mark
+}
+
+// StoreLog stores one entry.
+func (l *raftLogs) StoreLog(log *raft.Log) error { return l.StoreLogs([]*raft.Log{log}) }
+
+// StoreLogs stores entries, or takes a mark: Raft reads its last entry from what it
+// has stored, so the mark becomes the entry at which the log ends.
+func (l *raftLogs) StoreLogs(logs []*raft.Log) error {
+	var err error
+	if mark := l.mark.Load(); len(logs) == 1 && logs[0] == mark {
+		var end position
+		end, err = l.end()
+		*mark = raft.Log{Index: end.Index, Term: end.Term, Type: raft.LogNoop}
+	} else {
+		err = l.LogStore.StoreLogs(logs)
+	}
+	if cleared := l.cleared.Swap(false); cleared && err != nil {
+		l.broken(fmt.Errorf("entries that conflicted with the leader's were cleared from the log's end, and nothing could be stored in their place: %w", err))
+	}
+	return err
+}
+
+// DeleteRange deletes a head or a suffix.
+func (l *raftLogs) DeleteRange(from, to uint64) error {
+	last, err := l.LastIndex()
+	if err != nil {
+		return fmt.Errorf("read the log's last index: %w", err)
+	}
+	err = l.LogStore.DeleteRange(from, to)
+	if to < last { // a head: nothing that Raft believes in
+		return err
+	}
+	if err != nil {
+		l.broken(fmt.Errorf("the log's entries from %d to %d could not be deleted: %w", from, to, err))
+		return err
+	}
+	l.cleared.Store(to > l.base().Index)
+	return nil
+}
+
+// errNotNewer is what a leader is told whose snapshot ends before what this server
+// has, or in another entry than this server has there.
+var errNotNewer = errors.New("the snapshot is not newer than what this server has, and does not continue in its log")
+
+// install decides what becomes of a snapshot that another server sends, and reports
+// whether Raft is to install it. Two are not: one whose last entry the log holds
+// (it was sent twice, or came late; Raft would go back to it and remove what has been
+// acknowledged since), for which the leader is told the truth, that this server has
+// all that is in it; and one that is older than what is committed here.
+func (t *transport) install(call raft.RPC, req *raft.InstallSnapshotRequest) (forRaft bool) {
+	if req.Term < t.term() {
+		return true // Raft answers with its own
+	}
+	ends := position{req.LastLogIndex, req.LastLogTerm}
+	reach := t.committed()
+	if reach < ends.Index {
+		last, err := t.clear(req, ends)
+		if err != nil {
+			go skip(call, req, fmt.Errorf("clear what conflicts with the snapshot at %d: %w", ends.Index, err))
+			return false
+		}
+		reach = last
+	}
+	switch {
+	case t.logs.holds(ends):
+		go skip(call, req, nil)
+	case reach >= ends.Index:
+		go skip(call, req, errNotNewer)
+	default:
+		return true
+	}
+	return false
+}
+
+// clear has Raft clear away the entries that conflict with the one at which a
+// snapshot ends, and those behind them, and returns where the log ends then. When
+// it returns, Raft has also finished every call that came before.
+func (t *transport) clear(req *raft.InstallSnapshotRequest, ends position) (last uint64, err error) {
+	answered := make(chan raft.RPCResponse, 1)
+	call := raft.RPC{RespChan: answered, Command: &raft.AppendEntriesRequest{
+		RPCHeader: req.RPCHeader, Term: req.Term, Entries: []*raft.Log{t.logs.marks(ends)},
+	}}
+	select {
+	case t.calls <- call:
+	case <-t.layer.done:
+		return 0, errStopped
+	}
+	select {
+	case answer := <-answered:
+		if answer.Error != nil {
+			return 0, answer.Error
+		}
+		if !answer.Response.(*raft.AppendEntriesResponse).Success {
+			return 0, errors.New("the log has not taken the entry there")
+		}
+	case <-t.layer.done:
+		return 0, errStopped
+	}
+	return t.logs.LastIndex()
+}
+
+// skip takes a snapshot off its connection, which goes on behind it, and answers.
+func skip(call raft.RPC, req *raft.InstallSnapshotRequest, refusal error) {
+	_, err := io.Copy(io.Discard, call.Reader)
+	if err == nil {
+		err = refusal
+	}
+	call.Respond(&raft.InstallSnapshotResponse{Term: req.Term, Success: err == nil}, err)
+}
