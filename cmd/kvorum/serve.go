@@ -57,6 +57,7 @@ func serve(ctx context.Context, flags *serveFlags, stderr io.Writer) error {
 		ID:       string(flags.id),
 		LogStore: store.LogStore(flags.logStore.value),
 		Verify:   fsm.Verify,
+		Describe: fsm.Describe,
 		Logger:   logger,
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
@@ -47,15 +48,19 @@ type Options struct {
 	Existing bool     // refuse a directory that is no server's yet, and leave it as it is
 	// Verify reads a snapshot to its end and returns the index that it holds.
 	Verify func(io.Reader) (index uint64, err error)
-	Logger *slog.Logger
+	// Describe reads what a snapshot says of itself; nil: snapshots say nothing.
+	Describe func(io.Reader) (fsm.Description, error)
+	Logger   *slog.Logger
 }
 
 // Dir is a data directory, locked by this process.
 type Dir struct {
-	path   string
-	lock   *lockFile
-	verify func(io.Reader) (uint64, error)
-	log    *slog.Logger
+	path     string
+	lock     *lockFile
+	volume   volume
+	verify   func(io.Reader) (uint64, error)
+	describe func(io.Reader) (fsm.Description, error)
+	log      *slog.Logger
 
 	failure *failure
 
@@ -79,8 +84,12 @@ func Open(o Options) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{path: o.Path, lock: lock, verify: o.Verify, log: o.Logger, failure: newFailure(o.Path)}
-	if err := d.identify(o); err != nil {
+	d := &Dir{path: o.Path, lock: lock, volume: osVolume{}, verify: o.Verify, describe: o.Describe, log: o.Logger, failure: newFailure(o.Path)}
+	err = removeUnfinished(snapshotsIn(o.Path)) // first: they may have filled the disk
+	if err == nil {
+		err = d.identify(o)
+	}
+	if err != nil {
 		lock.release()
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (d *Dir) Stores() (node.Stores, error) {
 	if err != nil {
 		return node.Stores{}, err
 	}
-	snapshots, err := openSnapshots(d.path, d.verify, d.log)
+	snapshots, err := openSnapshots(d)
 	if err != nil {
 		return node.Stores{}, err
 	}
