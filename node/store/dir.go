@@ -12,8 +12,8 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/node"
 )
 
 // LogStore names what keeps Raft's entries.
@@ -49,7 +49,7 @@ type Options struct {
 	// Verify reads a snapshot to its end and returns the index that it holds.
 	Verify func(io.Reader) (index uint64, err error)
 	// Describe reads what a snapshot says of itself; nil: snapshots say nothing.
-	Describe func(io.Reader) (fsm.Description, error)
+	Describe func(io.Reader) (node.SnapshotDescription, error)
 	Logger   *slog.Logger
 }
 
@@ -59,7 +59,7 @@ type Dir struct {
 	lock     *lockFile
 	volume   volume
 	verify   func(io.Reader) (uint64, error)
-	describe func(io.Reader) (fsm.Description, error)
+	describe func(io.Reader) (node.SnapshotDescription, error)
 	log      *slog.Logger
 
 	failure *failure

@@ -16,8 +16,8 @@ import (
 
 	"github.com/hashicorp/raft"
 
-	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/node"
 )
 
 // The files of a snapshot, as raft.FileSnapshotStore names them.
@@ -153,7 +153,7 @@ func (s *snapshotStore) checkContent(content *os.File, f snapshotFile) error {
 	case n != f.Size:
 		return &flawError{content.Name(), fmt.Sprintf("it has %d bytes, and had %d", n, f.Size), nil}
 	case !bytes.Equal(crc.Sum(nil), f.CRC):
-		return &flawError{content.Name(), "CRC mismatch", nil}
+		return &flawError{content.Name(), "its checksum is not the one in " + metaFile, nil}
 	}
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -175,7 +175,7 @@ func (s *snapshotStore) checkContent(content *os.File, f snapshotFile) error {
 // compare holds what names a snapshot (in its meta.json, or ahead of it on its
 // way from a leader) against what the content says, as far as it does: the
 // first release's say nothing of terms.
-func compare(content fsm.Description, meta *raft.SnapshotMeta) error {
+func compare(content node.SnapshotDescription, meta *raft.SnapshotMeta) error {
 	if err := checkIndex(content.Index, meta.Index); err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func compare(content fsm.Description, meta *raft.SnapshotMeta) error {
 	if !slices.Equal(servers, content.Servers) {
 		return fmt.Errorf("it has the configuration %v and is meant to have %v", content.Servers, servers)
 	}
-	named := fsm.Place{Index: meta.Index, Term: meta.Term, ConfigurationIndex: meta.ConfigurationIndex}
+	named := node.SnapshotPlace{Index: meta.Index, Term: meta.Term, ConfigurationIndex: meta.ConfigurationIndex}
 	if content.Place != nil && *content.Place != named {
 		return fmt.Errorf("it was taken at entry %d of term %d, with the configuration of entry %d, and is meant to be of entry %d of term %d, with the configuration of entry %d",
 			content.Place.Index, content.Place.Term, content.Place.ConfigurationIndex, named.Index, named.Term, named.ConfigurationIndex)

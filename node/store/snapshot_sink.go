@@ -13,7 +13,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
-	"github.com/kvorum/kvorum/fsm"
+	"github.com/kvorum/kvorum/node"
 )
 
 // snapshotSink is a snapshot being written. Whatever fails, nothing of it is
@@ -52,8 +52,8 @@ func (k *snapshotSink) begin() error {
 func (k *snapshotSink) ID() string { return k.meta.ID }
 
 // Place says where in the log the snapshot stands, for its content to say it too.
-func (k *snapshotSink) Place() fsm.Place {
-	return fsm.Place{Index: k.meta.Index, Term: k.meta.Term, ConfigurationIndex: k.meta.ConfigurationIndex}
+func (k *snapshotSink) Place() node.SnapshotPlace {
+	return node.SnapshotPlace{Index: k.meta.Index, Term: k.meta.Term, ConfigurationIndex: k.meta.ConfigurationIndex}
 }
 
 // Pace has the writing leave the disk to the log for as long as it has taken

@@ -15,7 +15,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
-	"github.com/kvorum/kvorum/fsm"
+	"github.com/kvorum/kvorum/node"
 )
 
 // snapshotStore keeps snapshots in the files of raft.FileSnapshotStore, which the
@@ -29,8 +29,8 @@ import (
 type snapshotStore struct {
 	dir      string
 	volume   volume
-	verify   func(io.Reader) (uint64, error)          // reads the whole content
-	describe func(io.Reader) (fsm.Description, error) // reads its beginning; nil: contents do not describe themselves
+	verify   func(io.Reader) (uint64, error)                   // reads the whole content
+	describe func(io.Reader) (node.SnapshotDescription, error) // reads its beginning; nil: contents do not describe themselves
 	log      *slog.Logger
 
 	mu      sync.Mutex

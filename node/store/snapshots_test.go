@@ -275,3 +275,41 @@ func TestAReplacedSnapshotIsNotCalledDamaged(t *testing.T) {
 		}
 	}
 }
+
+func honestConfiguration() raft.Configuration { return raft.Configuration{Servers: honest.servers} }
+
+// A description that the first release has written has no checksum. What
+// changes in it without being noticed changes nothing: Raft reads no Peers of a
+// snapshot of this version, and looks at the index of a configuration only
+// where the log behind the snapshot has another one.
+func TestADamagedDescriptionOfTheFirstReleaseIsRefusedToo(t *testing.T) {
+	o := real(t.TempDir())
+	closeDir(t, open(t, o))
+	id, err := receive(firstRelease(t, o.Path), honest, capture(t, 1617, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stores := openStores(t, o)
+	path := filepath.Join(o.Path, "snapshots", id, "meta.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	harmless := func(at int) bool {
+		for _, key := range []string{`"Peers":`, `"ConfigurationIndex":`} {
+			begin := bytes.Index(text, []byte(key)) + len(key)
+			if at >= begin && at < begin+bytes.IndexByte(text[begin:], ',') {
+				return true
+			}
+		}
+		return false
+	}
+	eachFlip(t, path, func(at int, bit byte) {
+		if _, _, err := openSnapshot(stores.Snapshots, id); (err == nil || !strings.Contains(err.Error(), filepath.Dir(path))) && !harmless(at) {
+			t.Fatalf("byte %d with bit %#x changed: %v", at, bit, err)
+		}
+	})
+	if _, _, err := openSnapshot(stores.Snapshots, id); err != nil {
+		t.Fatalf("unchanged: %v", err)
+	}
+}
