@@ -143,7 +143,7 @@ func (d *Dir) save(r record) error {
 	if err != nil {
 		return fmt.Errorf("encode the identity: %w", err)
 	}
-	if err := writeAtomic(d.file(identityFile), text); err != nil {
+	if err := d.replaceIdentity(d.file(identityFile), text); err != nil {
 		return fmt.Errorf("store the identity: %w", err)
 	}
 	d.record = r

@@ -31,6 +31,9 @@ const (
 	// incarnationBytes is the randomness of an incarnation: enough that no two
 	// directories ever share one.
 	incarnationBytes = 16
+	// spareStepBytes is in what steps space is set aside for the next identity,
+	// two more than the last one needed: the unit of most file systems.
+	spareStepBytes = 4096
 	// identityBytesMax bounds the file that is read at start; the largest part of
 	// it is the list of a first configuration.
 	identityBytesMax = 1 << 20
