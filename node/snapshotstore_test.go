@@ -6,6 +6,8 @@ import (
 	"io"
 	"sort"
 	"sync"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/hashicorp/raft"
 )
@@ -13,10 +15,12 @@ import (
 // memorySnapshots keeps snapshots in memory; Raft's own in-memory store keeps
 // one, and hands it out before it is whole.
 type memorySnapshots struct {
-	mu    sync.Mutex
-	count int
-	kept  map[string]*memorySnapshot
-	onNew func() // called by Create
+	mu     sync.Mutex
+	count  int
+	kept   map[string]*memorySnapshot
+	onNew  func() // called by Create
+	full   atomic.Bool
+	spoilt map[string]int // snapshots that cannot be opened, and how often that was tried
 }
 
 type memorySnapshot struct {
@@ -59,6 +63,10 @@ func (m *memorySnapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, er
 	if s == nil {
 		return nil, nil, fmt.Errorf("no snapshot %s", id)
 	}
+	if tried, spoilt := m.spoilt[id]; spoilt {
+		m.spoilt[id] = tried + 1
+		return nil, nil, fmt.Errorf("snapshot %s is damaged", id)
+	}
 	meta := s.meta
 	return &meta, io.NopCloser(bytes.NewReader(s.Bytes())), nil
 }
@@ -71,4 +79,27 @@ func (s *memorySnapshot) Close() error {
 	s.meta.Size = int64(s.Len())
 	s.store.kept[s.meta.ID] = s
 	return nil
+}
+
+// Room is none on a full disk.
+func (m *memorySnapshots) Room(int64) error {
+	if m.full.Load() {
+		return syscall.ENOSPC
+	}
+	return nil
+}
+
+// spoil damages the newest snapshot.
+func (m *memorySnapshots) spoil() (id string) {
+	listed, _ := m.List()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.spoilt = map[string]int{listed[0].ID: 0}
+	return listed[0].ID
+}
+
+func (m *memorySnapshots) tried(id string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.spoilt[id]
 }

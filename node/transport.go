@@ -39,6 +39,7 @@ type transport struct {
 	knows    atomic.Value            // func() raft.Configuration: the newest that this server has
 	serves   atomic.Value            // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
 	abstains *atomic.Bool            // no vote is asked for
+	room     func(int64) error       // says why a leader's snapshot of a size cannot be stored
 
 	mu        sync.Mutex
 	heard     map[raft.ServerAddress]chan struct{} // closed at the next heartbeat that is answered
@@ -54,7 +55,7 @@ type delivery struct {
 func newTransport(n *Node, logger raftLogger) *transport {
 	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
 	t := &transport{
-		layer: layer, calls: make(chan raft.RPC), applied: n.worker.progress.index.Load, holds: n.logs.holds, abstains: &n.lead.abstention.withholds,
+		layer: layer, calls: make(chan raft.RPC), applied: n.worker.progress.index.Load, holds: n.logs.holds, abstains: &n.lead.abstention.withholds, room: n.snapshots.room,
 		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{},
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream:          layer,
@@ -85,6 +86,10 @@ func (t *transport) pass() {
 					go skip(call, req)
 					continue
 				}
+				if err := t.room(req.Size); err != nil {
+					go turnAway(call, req, err)
+					continue
+				}
 			case *raft.RequestVoteRequest:
 				req.ID = t.electable(req.ID)
 			case *raft.RequestPreVoteRequest:
@@ -112,6 +117,13 @@ func (t *transport) current(term uint64) bool {
 func skip(call raft.RPC, req *raft.InstallSnapshotRequest) {
 	_, err := io.Copy(io.Discard, call.Reader)
 	call.Respond(&raft.InstallSnapshotResponse{Term: req.Term, Success: err == nil}, err)
+}
+
+// turnAway takes a snapshot off its connection that there is no room for: begun, it
+// would fill the disk that the log needs.
+func turnAway(call raft.RPC, req *raft.InstallSnapshotRequest, why error) {
+	_, err := io.Copy(io.Discard, call.Reader)
+	call.Respond(&raft.InstallSnapshotResponse{Term: req.Term}, errors.Join(why, err))
 }
 
 // electable is the id by which Raft judges whether a candidate may be voted for. It
