@@ -22,7 +22,8 @@
 // Whether all nodes hold the same: digests.go (entries ask), captures.go (what this
 // machine was there), alarm.go (what follows if the others' were different).
 //
-// Besides: clock.go (stamps), snapshots.go, membership.go, ready.go, status.go. limits.go holds every bound, errors.go what
+// Besides: clock.go (stamps), snapshots.go (when), turns.go (so that not all at once), snapshotstore.go (a damaged one
+// is replaced), membership.go, ready.go, status.go. limits.go holds every bound, errors.go what
 // clients are told, fault.go the faults that the checkers must find.
 //
 // Locks: those of the worker (the machine), the session, the reads, the

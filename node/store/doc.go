@@ -5,8 +5,9 @@
 //	identity.json   who the server is, what it promised, its boot number
 //	raft.db         Raft's term and vote; with the bolt log store also the log
 //	wal/            the log, with the wal log store
-//	snapshots/      at least two snapshots, each read back before the log is cut
-//	damaged-snapshot-*  a snapshot found damaged at a start: what this server has held
+//	identity.json.spare  space for the next identity, so that a full disk stops no start
+//	snapshots/      the newest snapshot, verified; while one is written, it and that one
+//	damaged-snapshot-*  a snapshot found damaged, at a start or while it was to be sent: what this server has held
 //
 // What must hold:
 //
@@ -19,4 +20,8 @@
 //     without its log, a log without the snapshot that it continues, a damaged
 //     snapshot beyond all that is left, another log store than the recorded one
 //     are refused, because votes cast from such a state lose committed writes.
+//  5. No snapshot is restored, sent or kept but one whose content has its checksum
+//     and whose name, term, index, configuration and size are those of its content.
+//  6. A write that finds the disk full leaves nothing behind, and a start needs no
+//     new space.
 package store
