@@ -22,6 +22,7 @@ type Capture struct {
 	settings *setting.Values
 	servers  []member.Server
 	sessions []captured // ordered by server
+	place    *Place     // nil: not known
 }
 
 type captured struct {
@@ -36,6 +37,10 @@ const (
 	serversField  = "kvorum-servers"
 	sessionField  = "kvorum-session" // one per session, followed by the pieces of its parts
 	partField     = "kvorum-part"
+
+	// placeField comes before all of them. Its name does not begin as theirs do,
+	// so that the first release passes over it.
+	placeField = "raft-place"
 )
 
 // Capture takes the state in microseconds, whatever its size. It may run beside
@@ -68,6 +73,14 @@ func (c *Capture) Index() uint64 { return c.head.index }
 // ClockMS is the machine's clock at the capture.
 func (c *Capture) ClockMS() int64 { return c.head.clockMS }
 
+// At returns the same capture, which says in its file where in Raft's log it
+// stands. The machine knows nothing of that: no digest depends on it.
+func (c *Capture) At(place Place) *Capture {
+	placed := *c
+	placed.place = &place
+	return &placed
+}
+
 // WriteTo writes the capture as an RDB file of version 10.
 func (c *Capture) WriteTo(w io.Writer) (int64, error) {
 	out := rdb.NewWriter(w)
@@ -83,6 +96,9 @@ func (c *Capture) write(w *rdb.Writer) error {
 	w.Aux("redis-ver", []byte("7.0.15"))
 	w.Aux("redis-bits", []byte("64"))
 	w.Aux("ctime", strconv.AppendInt(nil, c.head.clockMS/1000, 10))
+	if c.place != nil {
+		w.Aux(placeField, c.place.append(nil))
+	}
 	c.eachField(func(name string, value []byte) { w.Aux(name, value) })
 	for db := range keyspace.Databases {
 		if c.keys.Len(db) == 0 {

@@ -41,6 +41,8 @@ func Verify(r io.Reader) (index uint64, err error) {
 // Capture writes them, then the objects.
 type restoring struct {
 	keep    bool // the objects; else they are only counted
+	brief   bool // read no further than the description
+	place   *Place
 	machine *Machine
 	head    head
 	stage   stage
@@ -69,7 +71,7 @@ func (s *restoring) read(r io.Reader) error {
 		if err != nil {
 			return fmt.Errorf("fsm: read snapshot: %w", err)
 		}
-		if event.Kind == rdb.End {
+		if event.Kind == rdb.End || s.brief && s.stage == afterServers {
 			return nil
 		}
 	}
@@ -78,7 +80,10 @@ func (s *restoring) read(r io.Reader) error {
 func (s *restoring) take(event *rdb.Event) error {
 	switch event.Kind {
 	case rdb.Aux:
-		if !strings.HasPrefix(event.Key, headField) {
+		switch {
+		case event.Key == placeField:
+			return s.placed(event.Value)
+		case !strings.HasPrefix(event.Key, headField):
 			return nil
 		}
 		return s.field(event.Key, event.Value)
@@ -143,6 +148,9 @@ func (s *restoring) field(name string, value []byte) (err error) {
 
 func (s *restoring) open(value []byte) (err error) {
 	if s.head, err = decodeHead(value); err != nil {
+		return err
+	}
+	if err := s.checkPlace(); err != nil {
 		return err
 	}
 	m := New()

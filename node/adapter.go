@@ -158,8 +158,11 @@ func (m *marker) Persist(sink raft.SnapshotSink) error {
 	if err := m.begin(); err != nil {
 		return err
 	}
+	if paced, ok := sink.(pacedSink); ok {
+		paced.Pace()
+	}
 	out := bufio.NewWriterSize(overtakable{sink, m}, persistBuffer)
-	if _, err := m.capture.WriteTo(out); err != nil {
+	if _, err := placed(m.capture, sink).WriteTo(out); err != nil {
 		return fmt.Errorf("write a snapshot: %w", err)
 	}
 	if err := out.Flush(); err != nil {

@@ -27,7 +27,8 @@
 // is read or received), logs.go (the log as Raft gets it), leave.go (a node that cannot
 // read or write it, or go on, leaves Raft first).
 //
-// Besides: clock.go (stamps), snapshots.go, membership.go, ready.go, status.go. limits.go holds every bound, errors.go what
+// Besides: clock.go (stamps), snapshots.go (when), turns.go (so that not all at once), snapshotstore.go (a damaged one
+// is replaced), membership.go, ready.go, status.go. limits.go holds every bound, errors.go what
 // clients are told, fault.go the faults that the checkers must find.
 //
 // Locks: those of the worker (the machine), the session, the reads, the

@@ -153,7 +153,8 @@ var errNotNewer = errors.New("the snapshot is not newer than what this server ha
 // whether Raft is to install it. Two are not: one whose last entry the log holds
 // (it was sent twice, or came late; Raft would go back to it and remove what has been
 // acknowledged since), for which the leader is told the truth, that this server has
-// all that is in it; and one that is older than what is committed here.
+// all that is in it; and one that is older than what is committed here. One that there
+// is no room for is not begun.
 func (t *transport) install(call raft.RPC, req *raft.InstallSnapshotRequest) (forRaft bool) {
 	if req.Term < t.term() {
 		return true // Raft answers with its own
@@ -161,6 +162,10 @@ func (t *transport) install(call raft.RPC, req *raft.InstallSnapshotRequest) (fo
 	ends := position{req.LastLogIndex, req.LastLogTerm}
 	reach := t.committed()
 	if reach < ends.Index {
+		if err := t.room(req.Size); err != nil { // begun, it would fill the disk that the log needs
+			go skip(call, req, err)
+			return false
+		}
 		last, err := t.clear(req, ends)
 		if err != nil {
 			go skip(call, req, fmt.Errorf("clear what conflicts with the snapshot at %d: %w", ends.Index, err))

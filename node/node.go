@@ -64,8 +64,8 @@ type Timing struct {
 
 // SnapshotPolicy says when a snapshot is taken: at whichever comes first.
 type SnapshotPolicy struct {
-	Entries  uint64
-	LogBytes uint64
+	Entries  uint64 // at most; a small snapshot is taken sooner
+	LogBytes uint64 // at least; a large snapshot is taken later
 	Trailing uint64 // entries kept behind a snapshot
 }
 

@@ -29,7 +29,7 @@ func (n *Node) openRaft() error {
 			return fmt.Errorf("bootstrap: %w", err)
 		}
 	}
-	n.raft, err = raft.NewRaft(conf, n.worker.adapter(), logs, n.stable, stores.Snapshots, n.transport)
+	n.raft, err = raft.NewRaft(conf, n.worker.adapter(), logs, n.stable, n.snapshots.watch(stores.Snapshots), n.transport)
 	if err != nil {
 		n.transport.cut()
 		return fmt.Errorf("start raft: %w", err)

@@ -108,7 +108,7 @@ func writeRecovered(to Stores, capture *fsm.Capture, term uint64, self member.Se
 		return err
 	}
 	out := bufio.NewWriterSize(sink, persistBuffer)
-	if _, err := capture.WriteTo(out); err != nil {
+	if _, err := placed(capture, sink).WriteTo(out); err != nil {
 		return errors.Join(err, sink.Cancel())
 	}
 	if err := out.Flush(); err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// snapshotter takes a snapshot when enough has been applied since the last.
+// snapshotter takes a snapshot when enough has been applied since the last, or
+// when the last is damaged.
 type snapshotter struct {
 	node *Node
 	wake chan struct{}
@@ -24,6 +25,8 @@ type snapshotter struct {
 	failing        atomic.Bool  // the last attempt
 	running        atomic.Bool
 
+	turns    turns
+	damaged  damaged
 	installs installs
 }
 
@@ -31,52 +34,73 @@ func newSnapshotter(n *Node) *snapshotter {
 	return &snapshotter{node: n, wake: make(chan struct{}, 1)}
 }
 
-// progressed is called after each entry applied.
+// watch returns the store as Raft gets it.
+func (s *snapshotter) watch(store raft.SnapshotStore) raft.SnapshotStore {
+	return &watchedSnapshots{SnapshotStore: store, damaged: &s.damaged, log: s.node.log, replace: func() { signal(s.wake) }}
+}
+
+// progressed is called after each entry applied, by the worker.
 func (s *snapshotter) progressed() {
-	if s.due() && !s.running.Load() {
+	s.takeTurn()
+	if (s.due() || s.damaged.any()) && !s.running.Load() {
 		signal(s.wake)
 	}
 }
 
 // due says that there have been enough entries. What a restart has to read and apply
-// again is the more, the longer a snapshot is put off; so a small one is not put off
-// for as many entries as a large one.
+// again is the more, the longer a snapshot is put off; and the more is written, the
+// sooner it is taken. So what is put off grows with the snapshot: what it costs to
+// write is then about what the log cost, and a restart applies the log in about
+// the time that it takes to read the snapshot.
 func (s *snapshotter) due() bool {
-	w, policy := s.node.worker, &s.node.cfg.Policy
-	enough := min(policy.Entries, snapshotEntriesMin+s.size.Load()/snapshotBytesPerEntry)
-	return w.applied.Load()-s.entries.Load() >= enough || w.appliedBytes.Load()-s.bytes.Load() >= policy.LogBytes
+	w, policy, size := s.node.worker, &s.node.cfg.Policy, s.size.Load()
+	entries := min(policy.Entries, snapshotEntriesMin+size/snapshotBytesPerEntry)
+	return w.applied.Load()-s.entries.Load() >= s.turns.share(entries) || w.appliedBytes.Load()-s.bytes.Load() >= s.turns.share(s.logBytes())
 }
 
-// measure finds out how large the newest snapshot is, whoever has taken it.
-func (s *snapshotter) measure() {
-	if kept, err := s.node.cfg.Stores.Snapshots.List(); err == nil && len(kept) > 0 {
-		s.size.Store(uint64(kept[0].Size))
+// logBytes is how many bytes of entries are put off.
+func (s *snapshotter) logBytes() uint64 {
+	return max(s.node.cfg.Policy.LogBytes, min(s.size.Load(), snapshotLogBytesMax))
+}
+
+// measure finds out how large the newest snapshot is, whoever has taken it, and
+// whether it has to be replaced.
+func (s *snapshotter) measure() (damaged bool) {
+	kept, err := s.node.cfg.Stores.Snapshots.List()
+	if err != nil || len(kept) == 0 {
+		return false
 	}
+	s.size.Store(uint64(kept[0].Size))
+	return s.damaged.replaces(kept[0].ID)
 }
 
 // captured takes note of how long a capture has held the machine.
 func (s *snapshotter) captured(took time.Duration) { s.captureNS.Store(int64(took)) }
 
 func (s *snapshotter) run() {
+	pause := snapshotRetryMin
 	for {
 		select {
 		case <-s.wake:
 		case <-s.node.stop:
 			return
 		}
-		s.measure()
-		if !s.due() {
+		if damaged := s.measure(); !damaged && !s.due() {
 			continue
 		}
-		if err := s.node.Snapshot(); err != nil {
-			s.node.log.Warn("no snapshot", slog.Any("error", err))
-			select {
-			case <-time.After(snapshotRetry):
-				signal(s.wake)
-			case <-s.node.stop:
-				return
-			}
+		err := s.node.Snapshot()
+		if err == nil {
+			pause = snapshotRetryMin
+			continue
 		}
+		s.node.log.Warn("no snapshot", slog.Any("error", err), slog.Duration("again_in", pause))
+		select {
+		case <-time.After(pause):
+			signal(s.wake)
+		case <-s.node.stop:
+			return
+		}
+		pause = min(2*pause, snapshotRetryMax)
 	}
 }
 
@@ -102,6 +126,7 @@ func (n *Node) Snapshot() error {
 	}
 	s.entries.Store(entries)
 	s.bytes.Store(bytes)
+	s.turns.taken()
 	s.taken.Add(1)
 	s.lastTook.Store(int64(time.Since(begun)))
 	s.lastSeconds.Store(n.cfg.Clock.Now().Unix())
@@ -110,13 +135,13 @@ func (n *Node) Snapshot() error {
 }
 
 // keepTrailing sets how many entries stay in the log behind the next snapshot:
-// what the policy says, or as many as the policy's bytes hold if entries have
-// been large of late.
+// what the policy says, or as many as there are between two snapshots if entries
+// have been large of late.
 func (n *Node) keepTrailing(entries, bytes uint64) error {
 	policy := n.cfg.Policy
 	trailing := policy.Trailing
 	if mean := bytes / max(entries, 1); mean > 0 {
-		trailing = min(trailing, max(policy.LogBytes/mean, trailingMin))
+		trailing = min(trailing, max(n.snapshots.logBytes()/mean, trailingMin))
 	}
 	conf := n.raft.ReloadableConfig()
 	if conf.TrailingLogs == trailing {

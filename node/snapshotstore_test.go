@@ -6,6 +6,8 @@ import (
 	"io"
 	"sort"
 	"sync"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/hashicorp/raft"
 )
@@ -19,6 +21,8 @@ type memorySnapshots struct {
 	onNew   func() // called by Create
 	onOpen  func() // called by Open
 	atClose error  // what the end of a snapshot fails with
+	full    atomic.Bool
+	spoilt  map[string]int // snapshots that cannot be opened, and how often that was tried
 }
 
 type memorySnapshot struct {
@@ -64,6 +68,10 @@ func (m *memorySnapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, er
 	if s == nil {
 		return nil, nil, fmt.Errorf("no snapshot %s", id)
 	}
+	if tried, spoilt := m.spoilt[id]; spoilt {
+		m.spoilt[id] = tried + 1
+		return nil, nil, fmt.Errorf("snapshot %s is damaged", id)
+	}
 	meta := s.meta
 	return &meta, io.NopCloser(bytes.NewReader(s.Bytes())), nil
 }
@@ -79,4 +87,27 @@ func (s *memorySnapshot) Close() error {
 	s.meta.Size = int64(s.Len())
 	s.store.kept[s.meta.ID] = s
 	return nil
+}
+
+// Room is none on a full disk.
+func (m *memorySnapshots) Room(int64) error {
+	if m.full.Load() {
+		return syscall.ENOSPC
+	}
+	return nil
+}
+
+// spoil damages the newest snapshot.
+func (m *memorySnapshots) spoil() (id string) {
+	listed, _ := m.List()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.spoilt = map[string]int{listed[0].ID: 0}
+	return listed[0].ID
+}
+
+func (m *memorySnapshots) tried(id string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.spoilt[id]
 }

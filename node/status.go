@@ -31,6 +31,7 @@ type SnapshotStatus struct {
 	Taken    uint64 // by this process, those that had nothing new among them
 	Failed   uint64
 	Failing  bool          // the last attempt failed
+	Damaged  uint64        // snapshots that could not be opened, and were replaced
 	TakenAt  time.Time     // the last that this process took; zero: none
 	LastTook time.Duration // how long that took
 	Capture  time.Duration // of it, how long the machine was held
@@ -60,6 +61,7 @@ func (n *Node) Status() Status {
 			Taken:    s.taken.Load(),
 			Failed:   s.failed.Load(),
 			Failing:  s.failing.Load(),
+			Damaged:  s.damaged.count.Load(),
 			LastTook: time.Duration(s.lastTook.Load()),
 			Capture:  time.Duration(s.captureNS.Load()),
 			Restored: n.worker.restores.Load(),

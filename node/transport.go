@@ -33,10 +33,11 @@ type transport struct {
 	*raft.NetworkTransport
 	layer    *streamLayer
 	logger   raftLogger
-	leave    func(error)   // the node's
-	calls    chan raft.RPC // those of others, for Raft
-	serves   atomic.Value  // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
-	abstains *atomic.Bool  // no vote is asked for
+	leave    func(error)       // the node's
+	room     func(int64) error // says why a leader's snapshot of a size cannot be stored
+	calls    chan raft.RPC     // those of others, for Raft
+	serves   atomic.Value      // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
+	abstains *atomic.Bool      // no vote is asked for
 
 	// Of pass, which runs when Raft does.
 	logs      *raftLogs
@@ -72,7 +73,7 @@ func (d delivery) after(req *raft.AppendEntriesRequest, resp *raft.AppendEntries
 func newTransport(n *Node, logger raftLogger) *transport {
 	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
 	t := &transport{
-		layer: layer, logger: logger, leave: n.Leave, calls: make(chan raft.RPC), abstains: &n.lead.abstention.withholds,
+		layer: layer, logger: logger, leave: n.Leave, room: n.snapshots.room, calls: make(chan raft.RPC), abstains: &n.lead.abstention.withholds,
 		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{},
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream:          layer,

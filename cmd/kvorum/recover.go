@@ -129,7 +129,7 @@ func emptied(path string) error {
 }
 
 func openStores(path string, id identifier, existing bool) (opened, error) {
-	dir, err := store.Open(store.Options{Path: path, ID: string(id), Existing: existing, Verify: fsm.Verify, Logger: slog.New(slog.DiscardHandler)})
+	dir, err := store.Open(store.Options{Path: path, ID: string(id), Existing: existing, Verify: fsm.Verify, Describe: fsm.Describe, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return opened{}, err
 	}

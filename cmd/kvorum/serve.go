@@ -83,6 +83,7 @@ func (f *serveFlags) storeOptions(logger *slog.Logger) store.Options {
 		ID:       string(f.id),
 		LogStore: store.LogStore(f.logStore.value),
 		Verify:   fsm.Verify,
+		Describe: fsm.Describe,
 		Logger:   logger,
 	}
 }

@@ -176,13 +176,14 @@ func damageSnapshot(t *testing.T, path, prefix string) {
 	write(t, found[0], "damaged")
 }
 
+// The first release keeps two snapshots.
 func TestADamagedSnapshotIsSetAsideForTheOlderOneIfTheLogReachesBack(t *testing.T) {
 	eachStore(t, func(t *testing.T, kind store.LogStore) {
 		o := options(t.TempDir(), "n1", kind)
 		dir, stores := openStores(t, o)
 		appendEntries(t, stores.Logs, 1, 100)
 		for _, index := range []uint64{40, 80} {
-			if err := writeSnapshot(stores.Snapshots, index, "whole"); err != nil {
+			if err := writeSnapshot(firstRelease(t, o.Path), index, "whole"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -291,7 +292,7 @@ func TestADamagedSnapshotBeyondWhatIsLeftIsRefusedAtEveryStart(t *testing.T) {
 				emptyLog(t, o)
 				damage(t, o.Path)
 				for range 3 { // also once it has been set aside
-					wantRefusal(t, refused(o), "snapshot 1-1000-", "is damaged", "those to 500", "empty the directory", "joins the cluster as a new server")
+					wantRefusal(t, refused(o), "snapshot 1-1000-", "is damaged", "those to 0", "empty the directory", "joins the cluster as a new server")
 				}
 			})
 		}

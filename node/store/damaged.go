@@ -22,11 +22,20 @@ type snapshotName struct {
 	term, index, when uint64
 }
 
+func newSnapshotName(term, index, when uint64) snapshotName {
+	return snapshotName{fmt.Sprintf("%d-%d-%d", term, index, when), term, index, when}
+}
+
+// compare orders names by age: negative if n is the older.
+func (n snapshotName) compare(other snapshotName) int {
+	return cmp.Or(cmp.Compare(n.term, other.term), cmp.Compare(n.index, other.index), cmp.Compare(n.when, other.when))
+}
+
 // parseSnapshotName reads a name that Raft's file store gives; ok is false for others.
 func parseSnapshotName(id string) (name snapshotName, ok bool) {
 	name.id = id
 	_, err := fmt.Sscanf(id, "%d-%d-%d", &name.term, &name.index, &name.when)
-	return name, err == nil && id == fmt.Sprintf("%d-%d-%d", name.term, name.index, name.when)
+	return name, err == nil && name == newSnapshotName(name.term, name.index, name.when)
 }
 
 // snapshotNames finds the snapshots in a directory, newest first.
@@ -45,23 +54,28 @@ func snapshotNames(dir, prefix string) ([]snapshotName, error) {
 			names = append(names, name)
 		}
 	}
-	slices.SortFunc(names, func(a, b snapshotName) int {
-		return -cmp.Or(cmp.Compare(a.term, b.term), cmp.Compare(a.index, b.index), cmp.Compare(a.when, b.when))
-	})
+	slices.SortFunc(names, func(a, b snapshotName) int { return b.compare(a) })
 	return names, nil
 }
 
-// newestValid returns the newest snapshot whose bytes are what was written, nil
-// for none; a damaged one is set aside, so that it is no candidate for Raft.
+// newestValid returns the newest snapshot that is as it was written, nil for
+// none; a damaged one is set aside, so that it is no candidate for Raft. What
+// keeps this process from looking is an error.
 func (s *snapshotStore) newestValid() (*raft.SnapshotMeta, error) {
 	names, err := snapshotNames(s.dir, "")
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		meta, err := s.check(name)
+		meta, content, err := s.check(filepath.Join(s.dir, name.id), name)
 		if err == nil {
-			return meta, nil
+			s.mu.Lock()
+			s.kept = []*raft.SnapshotMeta{meta}
+			s.mu.Unlock()
+			return meta, content.Close()
+		}
+		if !errors.As(err, new(*flawError)) {
+			return nil, fmt.Errorf("snapshot %s: %w", name.id, err)
 		}
 		s.log.Error("snapshot is damaged and set aside", "snapshot", name.id, "error", err)
 		if err := s.setAside(name.id); err != nil {
@@ -69,25 +83,6 @@ func (s *snapshotStore) newestValid() (*raft.SnapshotMeta, error) {
 		}
 	}
 	return nil, nil
-}
-
-// check reads a snapshot. No checksum covers its metadata, so they are held
-// against its name.
-func (s *snapshotStore) check(name snapshotName) (*raft.SnapshotMeta, error) {
-	meta, content, err := s.Open(name.id)
-	if err != nil {
-		return nil, err
-	}
-	if err := content.Close(); err != nil {
-		return nil, fmt.Errorf("close the snapshot: %w", err)
-	}
-	if meta.ID != name.id || meta.Term != name.term || meta.Index != name.index {
-		return nil, fmt.Errorf("its metadata name it %s, of term %d and index %d", meta.ID, meta.Term, meta.Index)
-	}
-	if meta.Version < raft.SnapshotVersionMin || meta.Version > raft.SnapshotVersionMax {
-		return nil, fmt.Errorf("it has version %d", meta.Version)
-	}
-	return meta, nil
 }
 
 // aside is where a damaged snapshot is kept.
@@ -116,6 +111,25 @@ func (s *snapshotStore) checkDamaged(reach uint64) error {
 		if name.index > reach {
 			return &DamageError{File: s.aside(name.id), Offset: -1, Index: name.index,
 				What: fmt.Sprintf("snapshot %s is damaged: it held the entries to %d, which this server may have confirmed, and what is left holds those to %d", name.id, name.index, reach)}
+		}
+	}
+	return nil
+}
+
+// forget removes what was set aside and proves nothing any more, since a
+// verified snapshot reaches as far, but for the newest, which somebody may want
+// to look at.
+func (s *snapshotStore) forget(reach uint64) error {
+	damaged, err := snapshotNames(filepath.Dir(s.dir), damagedPrefix)
+	if err != nil {
+		return err
+	}
+	for _, name := range damaged[min(1, len(damaged)):] {
+		if name.index > reach {
+			continue
+		}
+		if err := os.RemoveAll(s.aside(name.id)); err != nil {
+			return fmt.Errorf("remove a damaged snapshot: %w", err)
 		}
 	}
 	return nil

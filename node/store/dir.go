@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/node"
 )
 
 // LogStore names what keeps Raft's entries.
@@ -48,7 +49,9 @@ type Options struct {
 	Existing bool     // refuse a directory that is no server's yet, and leave it as it is
 	// Verify reads a snapshot to its end and returns the index that it holds.
 	Verify func(io.Reader) (index uint64, err error)
-	Logger *slog.Logger
+	// Describe reads what a snapshot says of itself; nil: snapshots say nothing.
+	Describe func(io.Reader) (node.SnapshotDescription, error)
+	Logger   *slog.Logger
 }
 
 // Dir is a data directory, locked by this process.
@@ -56,7 +59,9 @@ type Dir struct {
 	path     string
 	existing bool // it is left as it is
 	lock     *lockFile
+	volume   volume
 	verify   func(io.Reader) (uint64, error)
+	describe func(io.Reader) (node.SnapshotDescription, error)
 	log      *slog.Logger
 
 	failure *failure
@@ -81,8 +86,14 @@ func Open(o Options) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{path: o.Path, existing: o.Existing, lock: lock, verify: o.Verify, log: o.Logger, failure: newFailure(o.Path)}
-	if err := d.identify(o); err != nil {
+	d := &Dir{path: o.Path, existing: o.Existing, lock: lock, volume: osVolume{}, verify: o.Verify, describe: o.Describe, log: o.Logger, failure: newFailure(o.Path)}
+	if !o.Existing {
+		err = removeUnfinished(snapshotsIn(o.Path)) // first: they may have filled the disk
+	}
+	if err == nil {
+		err = d.identify(o)
+	}
+	if err != nil {
 		lock.release()
 		return nil, err
 	}
@@ -136,7 +147,7 @@ func (d *Dir) save(r record) error {
 	if err != nil {
 		return fmt.Errorf("encode the identity: %w", err)
 	}
-	if err := writeAtomic(d.file(identityFile), text); err != nil {
+	if err := d.replaceIdentity(d.file(identityFile), text); err != nil {
 		return fmt.Errorf("store the identity: %w", err)
 	}
 	d.record = r

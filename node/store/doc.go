@@ -5,8 +5,9 @@
 //	identity.json   who the server is, what it promised, its boot number
 //	raft.db         Raft's term and vote; with the bolt log store also the log
 //	wal/            the log, with the wal log store
-//	snapshots/      at least two snapshots, each read back before the log is cut
-//	damaged-snapshot-*  a snapshot found damaged at a start: what this server has held
+//	identity.json.spare  space for the next identity, so that a full disk stops no start
+//	snapshots/      the newest snapshot, verified; while one is written, it and that one
+//	damaged-snapshot-*  a snapshot found damaged, at a start or while it was to be sent: what this server has held
 //
 // What must hold:
 //
@@ -22,4 +23,8 @@
 //  5. Every entry that this release stores carries a seal (node/seal); identity.json
 //     says from which index on (sealed_from), and a DamageError says which file holds
 //     one that does not fit.
+//  6. No snapshot is restored, sent or kept but one whose content has its checksum
+//     and whose name, term, index, configuration and size are those of its content.
+//  7. A write that finds the disk full leaves nothing behind, and a start needs no
+//     new space.
 package store

@@ -3,9 +3,24 @@ package store
 import "time"
 
 const (
-	// snapshotsKept is how many verified snapshots stay: the newest, and one to
-	// fall back to should the newest turn out to be damaged.
-	snapshotsKept = 2
+	// snapshotsKept is how many verified snapshots stay. The log never reaches
+	// back to an older one: keeping what makes that a fallback would keep two
+	// snapshots and twice the log.
+	snapshotsKept = 1
+	// snapshotSyncBytes is how much of a snapshot is written before it is synced:
+	// the log's own syncs wait behind no more than that (20 ms at 200 MB/s).
+	snapshotSyncBytes = 4 << 20
+	// snapshotPauseMax bounds the pause that follows such a sync, in which the
+	// disk belongs to the log.
+	snapshotPauseMax = 50 * time.Millisecond
+	// snapshotReserveBytes is what a snapshot leaves of the free space: two
+	// segments of the log, 64 MB each.
+	snapshotReserveBytes = 128 << 20
+	// metaBytesMax bounds the description of a snapshot that is read; the largest
+	// part of it is the list of the members.
+	metaBytesMax = 1 << 20
+	// checkBuffer gathers the reads of a snapshot that is being checked.
+	checkBuffer = 256 << 10
 	// lockWait is how long a process that was killed may take to let go of the
 	// directory, and lockRetry the pause between two tries.
 	lockWait  = time.Second
@@ -16,6 +31,9 @@ const (
 	// incarnationBytes is the randomness of an incarnation: enough that no two
 	// directories ever share one.
 	incarnationBytes = 16
+	// spareStepBytes is in what steps space is set aside for the next identity,
+	// two more than the last one needed: the unit of most file systems.
+	spareStepBytes = 4096
 	// identityBytesMax bounds the file that is read at start; the largest part of
 	// it is the list of a first configuration.
 	identityBytesMax = 1 << 20

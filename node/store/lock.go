@@ -43,12 +43,14 @@ func lockDirectory(dir string) (*lockFile, error) {
 	return &lockFile{file}, nil
 }
 
+// writePID overwrites what the last process wrote, which takes no space: a full
+// disk must not keep a server from starting.
 func writePID(file *os.File) error {
-	if err := file.Truncate(0); err != nil {
+	n, err := file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	if err != nil {
 		return err
 	}
-	_, err := file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return err
+	return file.Truncate(int64(n))
 }
 
 // flock waits a little for the lock: a process that was killed just now may

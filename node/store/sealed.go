@@ -60,10 +60,10 @@ func (c checkedLog) GetLog(index uint64, l *raft.Log) (err error) {
 	return nil
 }
 
-// describe is node.Stores.Describe: what is wrong with an entry, in which file, and
+// describeEntry is node.Stores.Describe: what is wrong with an entry, in which file, and
 // what to do. A disk that fails may be well again; what it has returned and cannot be
 // read is damage.
-func (d *Dir) describe(index uint64, what string, err error) error {
+func (d *Dir) describeEntry(index uint64, what string, err error) error {
 	file := d.fileOf(index)
 	if err == nil {
 		return &DamageError{File: file, Offset: -1, Index: index, What: what}

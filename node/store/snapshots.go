@@ -7,44 +7,51 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
+	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/node"
 )
 
-// snapshotStore keeps snapshots in files and reads each one back before it
-// counts: Raft cuts its log only once Close of the sink has returned nil, and
-// older snapshots are removed only then.
+// snapshotStore keeps snapshots in the files of raft.FileSnapshotStore, which the
+// first release writes and reads, and believes none of them: each is read back
+// before it counts (Raft cuts its log only once Close of the sink has returned
+// nil), and checked again before it is restored or sent. What names a snapshot
+// is checked like its content.
+//
+// One verified snapshot stays. An older one would be no fallback, since the log
+// never reaches back to it; it goes once its successor has been verified.
 type snapshotStore struct {
-	*raft.FileSnapshotStore // lists and removes by snapshotsKept
-	writer                  *raft.FileSnapshotStore
-	dir                     string
-	verify                  func(io.Reader) (uint64, error)
-	log                     *slog.Logger
+	dir      string
+	volume   volume
+	verify   func(io.Reader) (uint64, error)                   // reads the whole content
+	describe func(io.Reader) (node.SnapshotDescription, error) // reads its beginning; nil: contents do not describe themselves
+	log      *slog.Logger
+
+	mu      sync.Mutex
+	kept    []*raft.SnapshotMeta // verified, newest first
+	damaged map[string]bool      // of those, what was found damaged since
 }
 
-func openSnapshots(path string, verify func(io.Reader) (uint64, error), log *slog.Logger) (*snapshotStore, error) {
-	s := &snapshotStore{dir: filepath.Join(path, "snapshots"), verify: verify, log: log}
-	if err := s.removeUnfinished(); err != nil {
-		return nil, err
+func openSnapshots(d *Dir) (*snapshotStore, error) {
+	s := &snapshotStore{dir: snapshotsIn(d.path), volume: d.volume, verify: d.verify, describe: d.describe, log: d.log, damaged: map[string]bool{}}
+	if err := makeDirectory(s.dir); err != nil {
+		return nil, fmt.Errorf("make the directory of the snapshots: %w", err)
 	}
-	var err error
-	logger := hashicorpLogger(log)
-	if s.FileSnapshotStore, err = raft.NewFileSnapshotStoreWithLogger(path, snapshotsKept, logger); err != nil {
-		return nil, fmt.Errorf("open the snapshots: %w", err)
-	}
-	// The writer removes nothing that the new snapshot, not yet verified, would
-	// have to be replaced by.
-	if s.writer, err = raft.NewFileSnapshotStoreWithLogger(path, snapshotsKept+1, logger); err != nil {
-		return nil, fmt.Errorf("open the snapshots: %w", err)
-	}
-	return s, syncDirectory(path)
+	return s, nil
 }
 
-// removeUnfinished removes what a crash left of snapshots being written.
-func (s *snapshotStore) removeUnfinished() error {
-	found, err := os.ReadDir(s.dir)
+func snapshotsIn(path string) string { return filepath.Join(path, "snapshots") }
+
+// removeUnfinished removes what a crash left of snapshots being written. It
+// comes before everything else of a start: they may have filled the disk.
+func removeUnfinished(dir string) error {
+	found, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -55,90 +62,138 @@ func (s *snapshotStore) removeUnfinished() error {
 		if !strings.HasSuffix(entry.Name(), temporarySuffix) {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(s.dir, entry.Name())); err != nil {
+		if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
 			return fmt.Errorf("remove an unfinished snapshot: %w", err)
 		}
 	}
 	return nil
 }
 
-// Create begins a snapshot; it implements raft.SnapshotStore.
-func (s *snapshotStore) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration, configurationIndex uint64, trans raft.Transport) (raft.SnapshotSink, error) {
-	sink, err := s.writer.Create(version, index, term, configuration, configurationIndex, trans)
+// List returns the snapshots, newest first; it implements raft.SnapshotStore.
+func (s *snapshotStore) List() ([]*raft.SnapshotMeta, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var metas []*raft.SnapshotMeta
+	for _, meta := range s.kept {
+		listed := *meta
+		metas = append(metas, &listed)
+	}
+	return metas, nil
+}
+
+func (s *snapshotStore) find(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.kept, func(m *raft.SnapshotMeta) bool { return m.ID == id })
+}
+
+// Open checks a snapshot and returns what it is and its content; it implements
+// raft.SnapshotStore. One that is damaged is marked, so that it is set aside
+// when the next one is there.
+func (s *snapshotStore) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
+	name, ok := parseSnapshotName(id)
+	if !ok || !s.find(id) {
+		return nil, nil, fmt.Errorf("there is no snapshot %s, or not any more: %w", id, os.ErrNotExist)
+	}
+	meta, content, err := s.check(filepath.Join(s.dir, id), name)
+	if err == nil {
+		return meta, content, nil
+	}
+	if !s.find(id) { // replaced meanwhile, and removed
+		return nil, nil, fmt.Errorf("snapshot %s has been replaced: %w", id, os.ErrNotExist)
+	}
+	if errors.As(err, new(*flawError)) {
+		s.mu.Lock()
+		s.damaged[id] = true
+		s.mu.Unlock()
+	}
+	return nil, nil, fmt.Errorf("snapshot %s: %w", id, err)
+}
+
+// Room says whether there is space for a snapshot of a size, so that one which
+// cannot be stored is not begun. The log needs space too: a snapshot leaves it
+// some, unless it is small itself and frees more than it takes.
+func (s *snapshotStore) Room(sizeBytes int64) error {
+	free, err := s.volume.Free(s.dir)
 	if err != nil {
+		return nil // the writing itself will tell
+	}
+	if need := uint64(sizeBytes + min(sizeBytes, snapshotReserveBytes)); free < need {
+		return fmt.Errorf("%w: %d MB are free in %s, and a snapshot of %d MB needs %d MB, with what the log needs beside it: make space, or the log will grow until it fills the disk",
+			syscall.ENOSPC, free>>20, s.dir, sizeBytes>>20, need>>20)
+	}
+	return nil
+}
+
+// Create begins a snapshot; it implements raft.SnapshotStore.
+func (s *snapshotStore) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration, configurationIndex uint64, _ raft.Transport) (raft.SnapshotSink, error) {
+	if version != raft.SnapshotVersionMax {
+		return nil, fmt.Errorf("begin a snapshot: version %d is not supported", version)
+	}
+	name, sizeBytes := s.next(term, index)
+	if err := s.Room(sizeBytes); err != nil {
 		return nil, fmt.Errorf("begin a snapshot: %w", err)
 	}
-	return &verifiedSink{SnapshotSink: sink, store: s, index: index}, nil
-}
-
-// verifiedSink is a snapshot being written.
-type verifiedSink struct {
-	raft.SnapshotSink
-	store *snapshotStore
-	index uint64
-
-	once sync.Once
-	err  error
-}
-
-// Write appends to the snapshot.
-func (k *verifiedSink) Write(p []byte) (int, error) {
-	n, err := k.SnapshotSink.Write(p)
-	if err != nil {
-		err = fmt.Errorf("write the snapshot: %w", err)
+	k := newSink(s, raft.SnapshotMeta{Version: version, ID: name.id, Index: index, Term: term,
+		Configuration: configuration, ConfigurationIndex: configurationIndex})
+	if err := k.begin(); err != nil {
+		return nil, fmt.Errorf("begin a snapshot: %w", err)
 	}
-	return n, err
+	return k, nil
 }
 
-// Close finishes the snapshot and reads it back; one that cannot be read is
-// removed, and the error keeps Raft from cutting its log. Called again it
-// answers the same.
-func (k *verifiedSink) Close() error {
-	k.once.Do(func() { k.err = k.finish() })
-	return k.err
-}
-
-// Cancel drops the snapshot.
-func (k *verifiedSink) Cancel() error {
-	k.once.Do(func() { k.err = errors.New("the snapshot was cancelled") })
-	return k.SnapshotSink.Cancel()
-}
-
-func (k *verifiedSink) finish() error {
-	if err := k.SnapshotSink.Close(); err != nil {
-		return fmt.Errorf("finish the snapshot: %w", err)
+// next is a new snapshot's name, and its size if it is as large as the last one.
+func (s *snapshotStore) next(term, index uint64) (name snapshotName, sizeBytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	when := uint64(time.Now().UnixMilli())
+	for _, meta := range s.kept {
+		if old, ok := parseSnapshotName(meta.ID); ok && old.when >= when {
+			when = old.when + 1 // of two at one place the later one is the newer
+		}
+		sizeBytes = max(sizeBytes, meta.Size)
 	}
-	if err := k.readBack(); err != nil {
-		err = fmt.Errorf("verify the snapshot %s: %w", k.ID(), err)
-		return errors.Join(err, k.store.remove(k.ID()))
-	}
-	if err := k.store.ReapSnapshots(); err != nil {
-		return fmt.Errorf("remove old snapshots: %w", err)
-	}
-	return nil
+	return newSnapshotName(term, index, when), sizeBytes
 }
 
-func (k *verifiedSink) readBack() error {
-	_, content, err := k.store.Open(k.ID())
+// keep takes a snapshot that has been verified and is in its place, and lets
+// the older ones go.
+func (s *snapshotStore) keep(meta *raft.SnapshotMeta) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = append(s.kept, meta)
+	slices.SortFunc(s.kept, func(a, b *raft.SnapshotMeta) int {
+		one, _ := parseSnapshotName(a.ID)
+		other, _ := parseSnapshotName(b.ID)
+		return other.compare(one)
+	})
+	s.kept = s.kept[:min(len(s.kept), snapshotsKept)]
+	if err := s.reap(); err != nil {
+		s.log.Warn("an old snapshot could not be removed", "error", err)
+	}
+}
+
+// reap removes what is older than the newest snapshot; damaged ones are set aside.
+// The caller holds the lock.
+func (s *snapshotStore) reap() error {
+	names, err := snapshotNames(s.dir, "")
 	if err != nil {
 		return err
 	}
-	defer content.Close()
-	index, err := k.store.verify(content)
-	if err != nil {
-		return err
+	newest, _ := parseSnapshotName(s.kept[0].ID)
+	for _, name := range names {
+		switch {
+		case name.compare(newest) >= 0: // a newer one is another sink's, which is about to keep it
+		case s.damaged[name.id]:
+			if err := s.setAside(name.id); err != nil {
+				return err
+			}
+			delete(s.damaged, name.id)
+		default:
+			if err := os.RemoveAll(filepath.Join(s.dir, name.id)); err != nil {
+				return fmt.Errorf("remove a snapshot: %w", err)
+			}
+		}
 	}
-	// Raft's own entries never reach the machine, so it may be behind; it is
-	// never ahead.
-	if index > k.index {
-		return fmt.Errorf("it holds the state of entry %d and is meant to be that of %d", index, k.index)
-	}
-	return nil
-}
-
-func (s *snapshotStore) remove(id string) error {
-	if err := os.RemoveAll(filepath.Join(s.dir, id)); err != nil {
-		return fmt.Errorf("remove a snapshot: %w", err)
-	}
-	return syncDirectory(s.dir)
+	return errors.Join(s.forget(newest.index), syncDirectory(s.dir))
 }

@@ -42,11 +42,11 @@ func (d *Dir) Stores() (node.Stores, error) {
 	if err != nil {
 		return node.Stores{}, err
 	}
-	snapshots, err := openSnapshots(d.path, d.verify, d.log)
+	snapshots, err := openSnapshots(d)
 	if err != nil {
 		return node.Stores{}, err
 	}
-	if err := reconcile(stable, checkedLog{logs, d.describe}, snapshots); err != nil {
+	if err := reconcile(stable, checkedLog{logs, d.describeEntry}, snapshots); err != nil {
 		return node.Stores{}, fmt.Errorf("data directory %s: %w", d.path, err)
 	}
 	watched := &contiguousLog{LogStore: logs, stable: stable, failed: d.failure.record, whole: d.record.LogStore == WAL}
@@ -58,7 +58,7 @@ func (d *Dir) Stores() (node.Stores, error) {
 	if err != nil {
 		return node.Stores{}, err
 	}
-	return node.Stores{Logs: watched, Stable: &votes{StableStore: stable}, Snapshots: snapshots, SealedFrom: sealedFrom, Describe: d.describe}, nil
+	return node.Stores{Logs: watched, Stable: &votes{StableStore: stable}, Snapshots: snapshots, SealedFrom: sealedFrom, Describe: d.describeEntry}, nil
 }
 
 // openRaftFiles opens raft.db and the log, which are the same with bolt.

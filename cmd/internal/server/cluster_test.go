@@ -96,7 +96,7 @@ func listen(addr string) func() (net.Listener, error) {
 
 // open starts a server on a data directory.
 func (c *testCluster) open(id, data string) (*server.Server, error) {
-	dir, err := store.Open(store.Options{Path: filepath.Join(c.dir, data), ID: id, Verify: fsm.Verify, Logger: slog.New(slog.DiscardHandler)})
+	dir, err := store.Open(store.Options{Path: filepath.Join(c.dir, data), ID: id, Verify: fsm.Verify, Describe: fsm.Describe, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // snapshotsKept is how many snapshots a disk keeps, as the real store does.
-const snapshotsKept = 2
+const snapshotsKept = 1
 
 var errDiskLost = errors.New("the process that opened this disk has ended")
 
