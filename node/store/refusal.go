@@ -5,4 +5,4 @@ package store
 const adviceEmpty = "empty the directory: the node then joins the cluster as a new server and is caught up by the others"
 
 // adviceWipe is what an operator can do about a directory that must not vote again.
-const adviceWipe = "restore the directory from a backup of this server, or start with an empty directory: the node then joins the cluster as a new server and is caught up by the others"
+const adviceWipe = adviceEmpty

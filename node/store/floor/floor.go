@@ -23,8 +23,8 @@ import (
 )
 
 const (
-	// fileName is the file, and fileMaking the one that becomes it.
-	fileName   = "floor"
+	// FileName is the file, and fileMaking the one that becomes it.
+	FileName   = "floor"
 	fileMaking = "floor.tmp"
 	// The file: a magic, the index, a checksum over both. It fits one sector, which
 	// is written whole or not at all.
@@ -52,7 +52,7 @@ type Floor struct {
 func Open(dir directory.Directory, log *slog.Logger) (*Floor, error) {
 	file, index, err := open(dir, log)
 	if err != nil {
-		return nil, fmt.Errorf("open the file %s: %w", fileName, err)
+		return nil, fmt.Errorf("open the file %s: %w", FileName, err)
 	}
 	f := &Floor{file: file, log: log, index: index,
 		moved: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
@@ -61,7 +61,7 @@ func Open(dir directory.Directory, log *slog.Logger) (*Floor, error) {
 }
 
 func open(dir directory.Directory, log *slog.Logger) (directory.File, uint64, error) {
-	file, err := dir.Open(fileName, false)
+	file, err := dir.Open(FileName, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		file, err = create(dir)
 	}
@@ -72,7 +72,7 @@ func open(dir directory.Directory, log *slog.Logger) (directory.File, uint64, er
 	n, err := file.ReadAt(record, 0)
 	index, ok := decode(record[:n])
 	if !ok {
-		log.Warn("the file that says how far the log was stored cannot be read and is begun anew", "file", fileName, "error", err)
+		log.Warn("the file that says how far the log was stored cannot be read and is begun anew", "file", FileName, "error", err)
 	}
 	return file, index, nil
 }
@@ -89,7 +89,7 @@ func create(dir directory.Directory) (directory.File, error) {
 		err = file.Sync()
 	}
 	if err == nil {
-		err = dir.Rename(fileMaking, fileName)
+		err = dir.Rename(fileMaking, FileName)
 	}
 	if err == nil {
 		err = dir.Sync()
