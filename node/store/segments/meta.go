@@ -98,21 +98,27 @@ func checkMeta(path string) error {
 	if err != nil {
 		return &Damage{File: path, Offset: -1, What: "it cannot be read", Err: err}
 	}
+	if _, err := parseMeta(data); err != nil {
+		return &Damage{File: path, Offset: -1, What: "the list of the log's segments cannot be read", Err: err}
+	}
+	return nil
+}
+
+// parseMeta returns the state in a file, an empty one for none.
+func parseMeta(data []byte) (state types.PersistentState, err error) {
 	buckets, err := readBolt(data)
 	if err != nil {
-		return &Damage{File: path, Offset: -1, What: "it is no database that fits together", Err: err}
+		return state, err
 	}
 	for _, name := range []string{metadb.MetaBucket, metadb.StableBucket} {
 		if buckets[name] == nil {
-			return &Damage{File: path, Offset: -1, What: fmt.Sprintf("bucket %q is not there", name)}
+			return state, fmt.Errorf("bucket %q is not there", name)
 		}
 	}
 	if text := buckets[metadb.MetaBucket][metadb.MetaKey]; text != nil {
-		if _, err := decodeState(text); err != nil {
-			return &Damage{File: path, Offset: -1, What: "its list of segments cannot be read", Err: err}
-		}
+		return decodeState(text)
 	}
-	return nil
+	return state, nil
 }
 
 func (m *BoltMeta) state() (state types.PersistentState, err error) {
