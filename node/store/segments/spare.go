@@ -162,11 +162,11 @@ func (s *spares) found() (bool, error) {
 	for {
 		n, err := left.Read(chunk)
 		size += int64(n)
+		if err != nil && err != io.EOF || !zero(chunk[:n]) {
+			return false, s.dir.Remove(spareName)
+		}
 		if err == io.EOF {
 			break
-		}
-		if err != nil || !zero(chunk[:n]) {
-			return false, s.dir.Remove(spareName)
 		}
 	}
 	if size != s.bytes {
