@@ -72,6 +72,7 @@ func open(dir directory.Directory, log *slog.Logger) (directory.File, uint64, er
 	n, err := file.ReadAt(record, 0)
 	index, ok := decode(record[:n])
 	if !ok {
+		index = 0
 		log.Warn("the file that says how far the log was stored cannot be read and is begun anew", "file", FileName, "error", err)
 	}
 	return file, index, nil
