@@ -15,6 +15,7 @@ import (
 // as far as its floor, and closed to entries once one could not be stored.
 type contiguousLog struct {
 	raft.LogStore
+	path   string // of the file or directory that holds the entries
 	stable raft.StableStore
 	floor  *floor.Floor
 	failed func(error) // told of every entry that could not be stored
@@ -33,13 +34,19 @@ func (l *contiguousLog) IsMonotonic() bool { return true }
 // drops segments, bbolt visits every entry with its only writer.
 func (l *contiguousLog) DeletesWhole() bool { return l.whole }
 
-// GetLog reads an entry. What cannot be read is damage that names its file.
+// GetLog reads an entry. What cannot be read, or is another entry, is damage that
+// names its file.
 func (l *contiguousLog) GetLog(index uint64, entry *raft.Log) error {
 	err := l.LogStore.GetLog(index, entry)
-	if err == nil || errors.Is(err, raft.ErrLogNotFound) {
+	switch {
+	case errors.Is(err, raft.ErrLogNotFound):
 		return err
+	case err != nil:
+		return damage(err, fmt.Sprintf("read entry %d of the log in %s", index, l.path))
+	case entry.Index != index:
+		return &DamageError{File: l.path, Offset: -1, Index: index, What: fmt.Sprintf("it reads as entry %d", entry.Index)}
 	}
-	return damage(err, fmt.Sprintf("read entry %d of the log", index))
+	return nil
 }
 
 // StoreLog stores one entry.
@@ -64,6 +71,9 @@ func (l *contiguousLog) StoreLogs(logs []*raft.Log) error {
 }
 
 func (l *contiguousLog) store(logs []*raft.Log) error {
+	if err := l.checkFollows(logs); err != nil {
+		return err
+	}
 	if err := l.LogStore.StoreLogs(logs); err != nil {
 		return fmt.Errorf("store %d entries: %w", len(logs), err)
 	}
@@ -74,6 +84,21 @@ func (l *contiguousLog) store(logs []*raft.Log) error {
 		l.begun = true
 	}
 	l.floor.Raise(logs[len(logs)-1].Index)
+	return nil
+}
+
+// checkFollows refuses a gap, which only damage explains, in words of its own.
+func (l *contiguousLog) checkFollows(logs []*raft.Log) error {
+	last, err := l.LastIndex()
+	if err != nil {
+		return fmt.Errorf("read the log's last index: %w", err)
+	}
+	for _, entry := range logs {
+		if last > 0 && entry.Index != last+1 {
+			return fmt.Errorf("entry %d cannot be stored behind entry %d: what this server was sent is damaged, or its log in %s is", entry.Index, last, l.path)
+		}
+		last = entry.Index
+	}
 	return nil
 }
 

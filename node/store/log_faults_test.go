@@ -302,3 +302,54 @@ func dropFromIdentity(t *testing.T, path, field string) {
 	}
 	write(t, file, string(text))
 }
+
+func TestAGapIsNamed(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		dir, stores := openStores(t, options(t.TempDir(), "n1", kind))
+		appendEntries(t, stores.Logs, 1, 2)
+		err := stores.Logs.StoreLogs([]*raft.Log{{Index: 5, Term: 1}})
+		wantRefusal(t, err, "entry 5 cannot be stored behind entry 2", "damaged")
+		<-dir.Failed()
+		wantRefusal(t, dir.Err(), "entry 5 cannot be stored behind entry 2")
+		wantRefusal(t, stores.Logs.StoreLogs([]*raft.Log{{Index: 3, Term: 1}}), "entry 5 cannot be stored behind entry 2")
+	})
+}
+
+// What is damaged while the server runs is not read again before it is asked for.
+func TestAnEntryThatIsDamagedWhileTheServerRunsIsNamed(t *testing.T) {
+	o := options(t.TempDir(), "n1", store.WAL)
+	_, stores := openStores(t, o)
+	appendEntries(t, stores.Logs, 1, 3)
+	tail := tailOf(t, o.Path)
+	file, err := os.OpenFile(tail, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for name, c := range map[string]struct {
+		at   int64
+		with []byte
+	}{
+		"a number without an end": {40, []byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")},
+		"another entry's number":  {40, []byte{2}},
+		"no frame":                {32, []byte{9}},
+	} {
+		was := make([]byte, len(c.with))
+		if _, err := file.ReadAt(was, c.at); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.WriteAt(c.with, c.at); err != nil {
+			t.Fatal(err)
+		}
+		var entry raft.Log
+		err := stores.Logs.GetLog(1, &entry)
+		wantRefusal(t, err, filepath.Join(o.Path, "wal"), "entry 1", "empty the directory")
+		var typed *store.DamageError
+		if !errors.As(err, &typed) || typed.Index != 1 {
+			t.Errorf("%s: %#v", name, err)
+		}
+		if _, err := file.WriteAt(was, c.at); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

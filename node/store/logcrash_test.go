@@ -73,6 +73,14 @@ func (r *rig) afterPowerLoss(seed uint64) *rig {
 	return r.after(func(m *directory.Memory) *directory.Memory { return m.AfterPowerLoss(random) })
 }
 
+// arm makes the rig crash at a step.
+func (r *rig) arm(at int64, does bool) {
+	r.at, r.does = at, does
+	for _, dir := range []*directory.Memory{r.log, r.meta, r.floor} {
+		dir.Ask(r.step)
+	}
+}
+
 // fileMeta is a MetaStore in a directory in memory.
 type fileMeta struct{ dir *directory.Memory }
 
@@ -144,7 +152,7 @@ func (r *rig) open(fresh, spares bool) (running, error) {
 		return running{}, err
 	}
 	closed := func() { logs.Close(); known.Close() }
-	log := &contiguousLog{LogStore: logs, stable: raft.NewInmemStore(), floor: known, failed: func(error) {}, whole: true}
+	log := &contiguousLog{LogStore: logs, path: "wal", stable: raft.NewInmemStore(), floor: known, failed: func(error) {}, whole: true}
 	if last, err := logs.LastIndex(); err != nil {
 		closed()
 		return running{}, err
@@ -306,6 +314,40 @@ func TestALogSurvivesACrashAtEveryStep(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+func TestALogSurvivesACrashWhileItIsRepaired(t *testing.T) {
+	repaired := 0
+	for at := int64(3); ; at += 4 {
+		r := newRig()
+		r.at, r.does = at, at%8 < 4
+		o := r.run(false)
+		if r.op.Load() == nil {
+			break
+		}
+		for again := int64(1); ; again++ {
+			left := r.afterPowerLoss(uint64(at))
+			if at%3 == 0 {
+				left = r.afterKill()
+			}
+			left.arm(again, again%2 == 0)
+			if log, err := left.open(o.name == "open", false); err == nil {
+				log.close()
+			}
+			if left.op.Load() == nil {
+				break
+			}
+			repaired++
+			for i, last := range []*rig{left.afterKill(), left.afterPowerLoss(1), left.afterPowerLoss(2)} {
+				if err := opened(last, o, false); err != nil {
+					t.Fatalf("crash at step %d (%v) in %q, then at step %d (%v) of the next open, left %d: %v", at, r.op.Load(), o.name, again, left.op.Load(), i, err)
+				}
+			}
+		}
+	}
+	if repaired < 100 {
+		t.Errorf("only %d crashes while the log was repaired", repaired)
 	}
 }
 

@@ -55,7 +55,10 @@ func (d *Dir) Stores() (node.Stores, error) {
 	if err != nil {
 		return node.Stores{}, err
 	}
-	watched := &contiguousLog{LogStore: logs, stable: stable, floor: known, failed: d.failure.record, whole: d.record.LogStore == WAL}
+	watched := &contiguousLog{LogStore: logs, path: d.file("raft.db"), stable: stable, floor: known, failed: d.failure.record, whole: d.record.LogStore == WAL}
+	if watched.whole {
+		watched.path = d.file("wal")
+	}
 	if watched.begun, err = hasFlag(stable, keyLogBegun); err != nil {
 		return node.Stores{}, err
 	}

@@ -129,11 +129,21 @@ func (l *Log) DeleteRange(from, to uint64) error {
 
 // GetLog reads an entry. Raft asks for entries that are not there, too.
 func (l *Log) GetLog(index uint64, entry *raft.Log) error {
-	err := l.WAL.GetLog(index, entry)
+	err := l.read(index, entry)
 	if err == nil || errors.Is(err, raft.ErrLogNotFound) || errors.Is(err, wal.ErrClosed) {
 		return err
 	}
 	return &Damage{File: l.meta.fileOf(l.path, index), Offset: -1, Index: index, What: "it cannot be read", Err: err}
+}
+
+// read reads an entry; raft-wal's decoder panics where a number has no end.
+func (l *Log) read(index uint64, entry *raft.Log) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it does not decode: %v", r)
+		}
+	}()
+	return l.WAL.GetLog(index, entry)
 }
 
 // Close closes the log.

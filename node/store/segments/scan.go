@@ -89,6 +89,14 @@ func (b batch) indexes(before uint64) bool {
 	return b.indexStart == 0 || uint64(b.indexBytes) == 4*(before+uint64(b.entries))
 }
 
+// behind looks for a whole batch behind the last one of an open segment.
+func (s scan) behind(data []byte, next uint64) (b batch, ok bool) {
+	if s.sealed() || !s.torn() {
+		return b, false
+	}
+	return batchBehind(data, s.end, next)
+}
+
 // batchBehind looks for a whole batch behind the place where the batches from the
 // start of a segment end. There is one if what is at that place was
 // damaged, and none if it was torn: what was written last is torn.

@@ -196,7 +196,7 @@ func (v *verifier) checkTail(found *finding) error {
 	if next <= info.MinIndex && info.MinIndex > info.BaseIndex {
 		return v.damaged(Damage{File: name, Offset: int64(found.scan.end), Index: next, What: fmt.Sprintf("it ends here, and held entry %d", info.MinIndex)})
 	}
-	if b, ok := batchBehind(data, found.scan.end, next); !found.scan.sealed() && ok {
+	if b, ok := found.scan.behind(data, next); ok {
 		return v.damaged(Damage{File: name, Offset: int64(found.scan.end), Index: next, What: fmt.Sprintf("its checksum does not fit, and what was stored after it is whole, at offset %d", b.start)})
 	}
 	if found.last < v.floor {
