@@ -353,3 +353,26 @@ func TestAnEntryThatIsDamagedWhileTheServerRunsIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// bbolt falls back to its last state but one, and would forget a vote.
+func TestADamagedStateOfRaftDBIsRefused(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		o := options(t.TempDir(), "n1", kind)
+		dir, stores := openStores(t, o)
+		appendEntries(t, stores.Logs, 1, 3)
+		for term := range uint64(3) {
+			if err := stores.Stable.SetUint64([]byte("CurrentTerm"), term); err != nil {
+				t.Fatal(err)
+			}
+		}
+		closeDir(t, dir)
+		if err := refused(o); err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range []int64{0, 1} {
+			flipByte(t, filepath.Join(o.Path, "raft.db"), page*4096+16+40)
+			wantRefusal(t, refused(o), "raft.db", "does not fit its checksum", "empty the directory")
+			flipByte(t, filepath.Join(o.Path, "raft.db"), page*4096+16+40)
+		}
+	})
+}

@@ -13,6 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/kvorum/kvorum/node"
+	"github.com/kvorum/kvorum/node/store/boltfile"
 	"github.com/kvorum/kvorum/node/store/directory"
 	"github.com/kvorum/kvorum/node/store/floor"
 	"github.com/kvorum/kvorum/node/store/segments"
@@ -73,6 +74,9 @@ func (d *Dir) Stores() (node.Stores, error) {
 
 // openRaftFiles opens raft.db and the log, which are the same with bolt.
 func (d *Dir) openRaftFiles(known *floor.Floor) (stable *boltdb.BoltStore, logs entries, err error) {
+	if err := d.checkRaftDB(); err != nil {
+		return nil, nil, err
+	}
 	stable, err = boltdb.New(boltdb.Options{
 		Path: d.file("raft.db"),
 		BoltOptions: &bbolt.Options{
@@ -113,6 +117,18 @@ func (d *Dir) openRaftFiles(known *floor.Floor) (stable *boltdb.BoltStore, logs 
 	next := d.record
 	next.Stores = true
 	return stable, logs, d.save(next)
+}
+
+// checkRaftDB reads raft.db without bbolt, which would fall back to its last state but
+// one, and so forget a vote, or end the process.
+func (d *Dir) checkRaftDB() error {
+	if !d.record.Stores {
+		return nil // it is not there yet
+	}
+	if err := boltfile.CheckFile(d.file("raft.db")); err != nil {
+		return &DamageError{File: d.file("raft.db"), Offset: -1, What: "the term and the vote cannot be read", Err: err}
+	}
+	return nil
 }
 
 func (d *Dir) openWAL(known uint64) (entries, error) {

@@ -14,6 +14,7 @@ import (
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/segment"
 	"github.com/hashicorp/raft-wal/types"
+	"golang.org/x/sys/unix"
 
 	"github.com/kvorum/kvorum/node/store/directory"
 )
@@ -56,17 +57,21 @@ type Log struct {
 // nothing in a log that it refuses.
 func Open(o Options) (*Log, error) {
 	c := &cause{told: o.Failed}
-	meta := &watchedMeta{MetaStore: o.Meta, failed: c.record}
-	if err := o.prepare(meta); err != nil {
-		return nil, errors.Join(err, meta.Close())
+	l := &Log{path: o.Path, spares: newSpares(&o), cause: c}
+	l.meta = &watchedMeta{MetaStore: o.Meta, failed: c.record, release: l.spares.release}
+	if err := o.prepare(l.meta); err != nil {
+		l.spares.close()
+		return nil, errors.Join(err, l.meta.Close())
 	}
-	l := &Log{path: o.Path, spares: newSpares(&o), meta: meta, cause: c}
+	if err := l.spares.clean(); err != nil {
+		o.Logger.Warn("what is left of spare segments cannot be removed", "error", err)
+	}
 	files := &layer{dir: o.Dir, spares: l.spares, atOnce: uint64(o.FirstBytes), failed: c.record}
-	opened, err := wal.Open(o.Path, wal.WithLogger(o.RaftWAL), wal.WithMetaStore(meta),
+	opened, err := wal.Open(o.Path, wal.WithLogger(o.RaftWAL), wal.WithMetaStore(l.meta),
 		wal.WithSegmentFiler(segment.NewFiler(o.Path, files)), wal.WithSegmentSize(o.SegmentBytes))
 	if err != nil {
 		l.spares.close()
-		return nil, errors.Join(c.explain(err), meta.Close())
+		return nil, errors.Join(c.explain(err), l.meta.Close())
 	}
 	l.WAL = opened
 	return l, nil
@@ -190,15 +195,20 @@ func (c *cause) earlier() error {
 // watchedMeta is a MetaStore that tells of a commit that fails, and knows the segments.
 type watchedMeta struct {
 	types.MetaStore
-	failed func(error)
-	mu     sync.Mutex
-	state  types.PersistentState
+	failed  func(error)
+	release func() bool // gives the space of the spares back
+	mu      sync.Mutex
+	state   types.PersistentState
 }
 
 // CommitState replaces the state, durably. After a failure nobody knows which
 // of the two states is on the disk.
 func (m *watchedMeta) CommitState(state types.PersistentState) error {
-	if err := m.MetaStore.CommitState(state); err != nil {
+	err := m.MetaStore.CommitState(state)
+	if errors.Is(err, unix.ENOSPC) && m.release() {
+		err = m.MetaStore.CommitState(state)
+	}
+	if err != nil {
 		err = fmt.Errorf("commit the list of the log's segments: %w", err)
 		m.failed(err)
 		return err

@@ -12,6 +12,8 @@ import (
 	"github.com/hashicorp/raft-wal/metadb"
 	"github.com/hashicorp/raft-wal/types"
 	"go.etcd.io/bbolt"
+
+	"github.com/kvorum/kvorum/node/store/boltfile"
 )
 
 // metaFile is the file that lists the segments.
@@ -106,7 +108,7 @@ func checkMeta(path string) error {
 
 // parseMeta returns the state in a file, an empty one for none.
 func parseMeta(data []byte) (state types.PersistentState, err error) {
-	buckets, err := readBolt(data)
+	buckets, err := boltfile.Read(data)
 	if err != nil {
 		return state, err
 	}

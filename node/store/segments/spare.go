@@ -95,6 +95,21 @@ func (s *spares) release() bool {
 	return had
 }
 
+// clean removes what a process left that was killed while it made a spare, and the
+// spare where none is wanted.
+func (s *spares) clean() error {
+	names := []string{spareMaking}
+	if s.room == nil {
+		names = append(names, spareName)
+	}
+	for _, name := range names {
+		if err := s.dir.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *spares) close() {
 	close(s.stop)
 	<-s.done
@@ -180,12 +195,6 @@ func (s *spares) found() (bool, error) {
 
 func (s *spares) make() error {
 	file, err := s.dir.Open(spareMaking, true)
-	if errors.Is(err, fs.ErrExist) {
-		if err := s.dir.Remove(spareMaking); err != nil {
-			return err
-		}
-		file, err = s.dir.Open(spareMaking, true)
-	}
 	if err != nil {
 		return err
 	}
@@ -194,6 +203,9 @@ func (s *spares) make() error {
 		return err
 	}
 	for at := int64(0); at < s.bytes; at += spareChunkBytes {
+		if s.givenUp() {
+			return errStopped
+		}
 		began := time.Now()
 		if _, err := file.WriteAt(zeros[:min(spareChunkBytes, s.bytes-at)], at); err != nil {
 			return err
@@ -207,14 +219,17 @@ func (s *spares) make() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.released {
-		return errStopped
-	}
 	if err := s.dir.Rename(spareMaking, spareName); err != nil {
 		return err
 	}
 	s.ready = true
 	return nil
+}
+
+func (s *spares) givenUp() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.released
 }
 
 var zeros = bytes.Repeat([]byte{0}, spareChunkBytes)

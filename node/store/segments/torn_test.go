@@ -1,7 +1,6 @@
 package segments
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -12,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/raft"
+	"github.com/hashicorp/raft-wal/types"
 	"golang.org/x/sys/unix"
 
 	"github.com/kvorum/kvorum/node/store/directory"
@@ -218,6 +218,9 @@ func TestASpareIsTakenAndIsZero(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if left := readFiles(t, path); left[spareMaking] != nil {
+		t.Fatal("the half of a spare is still there")
+	}
 	if err := l.spares.prepare(); err != nil {
 		t.Fatal(err)
 	}
@@ -286,26 +289,30 @@ func TestAFullDiskTakesTheSpaceOfTheSpare(t *testing.T) {
 	}
 }
 
-func FuzzReadBolt(f *testing.F) {
-	path := f.TempDir()
-	meta := &BoltMeta{}
-	if _, err := meta.Load(path); err != nil {
-		f.Fatal(err)
+// fullMeta is a MetaStore on a disk that is full while there is a spare.
+type fullMeta struct {
+	*BoltMeta
+	path string
+}
+
+func (m fullMeta) CommitState(state types.PersistentState) error {
+	if _, err := os.Stat(filepath.Join(m.path, spareName)); err == nil {
+		return unix.ENOSPC
 	}
-	if err := meta.CommitState(firstState(1 << 20)); err != nil {
-		f.Fatal(err)
+	return m.BoltMeta.CommitState(state)
+}
+
+func TestAFullDiskTakesTheSpaceOfTheSpareForTheListToo(t *testing.T) {
+	path := sample(t).write(t)
+	if err := os.WriteFile(filepath.Join(path, spareName), make([]byte, testSegmentBytes), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	meta.Close()
-	data, err := os.ReadFile(filepath.Join(path, metaFile))
+	o := testOptions(path, sampleLast)
+	o.Meta = fullMeta{&BoltMeta{}, path}
+	l, err := Open(o)
 	if err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
-	f.Add(uint16(0), uint64(1))
-	f.Add(uint16(4096*3+8), uint64(0xffff))
-	f.Fuzz(func(_ *testing.T, at uint16, flips uint64) {
-		damaged := slices.Clone(data)
-		place := damaged[int(at)%(len(damaged)-8):]
-		binary.LittleEndian.PutUint64(place, binary.LittleEndian.Uint64(place)^flips)
-		parseMeta(damaged) // it must not panic
-	})
+	defer l.Close()
+	store(t, l, sampleLast+1, sampleLast+20)
 }
