@@ -53,7 +53,7 @@ func (l *layer) allocated(name string, size int64) (directory.File, error) {
 	}
 	err = file.Allocate(size)
 	if err == nil && uint64(size) <= l.atOnce {
-		if _, err = file.WriteAt(make([]byte, size), 0); err == nil {
+		if err = writeZeros(file, 0, size); err == nil {
 			err = file.Sync()
 		}
 	}
@@ -62,6 +62,19 @@ func (l *layer) allocated(name string, size int64) (directory.File, error) {
 	}
 	return file, nil
 }
+
+// writeZeros writes zeros, a page at a time: what Linux was given in one piece it
+// caches in one piece, and then looks through all of it at each sync of a small entry.
+func writeZeros(file directory.File, at, bytes int64) error {
+	for end := at + bytes; at < end; at += zeroBytes {
+		if _, err := file.WriteAt(zeros[:min(zeroBytes, end-at)], at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var zeros = make([]byte, zeroBytes)
 
 // Delete removes a segment's file.
 func (l *layer) Delete(_, name string) error {

@@ -14,6 +14,8 @@ const (
 	// segmentBytesStep is what sizes are multiples of: a page, and more.
 	segmentBytesStep = 64 << 10
 
+	// zeroBytes is how much is zeroed by one write: a page.
+	zeroBytes = 4 << 10
 	// spareChunkBytes is how much of a spare is zeroed and synced at a time: little, so
 	// that an entry that is stored meanwhile waits for no more than that.
 	spareChunkBytes = 256 << 10

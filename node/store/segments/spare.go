@@ -1,13 +1,10 @@
 package segments
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
-	"math"
 	"sync"
 	"time"
 
@@ -28,9 +25,7 @@ const (
 // file system's journal. One goroutine makes it, in pieces, beside the traffic; without it a
 // segment is made as raft-wal does, so no failure of it is a failure of the log.
 //
-// The zeros are synced before the file has its name. After a loss of power the name
-// may be back at a file that was taken and written to, so a spare that is found is
-// read first.
+// The zeros are synced before the file has its name. No spare outlives its process.
 type spares struct {
 	dir   directory.Directory
 	bytes int64
@@ -46,8 +41,7 @@ type spares struct {
 	released bool // the one in the making is given up
 }
 
-// newSpares starts the goroutine; without room there are never any. A spare that
-// an earlier process left is found when one is wanted.
+// newSpares starts the goroutine; without room there are never any spares.
 func newSpares(o *Options) *spares {
 	s := &spares{dir: o.Dir, bytes: int64(o.SegmentBytes), room: o.Room, log: o.Logger,
 		wanted: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
@@ -95,14 +89,11 @@ func (s *spares) release() bool {
 	return had
 }
 
-// clean removes what a process left that was killed while it made a spare, and the
-// spare where none is wanted.
+// clean removes what an earlier process left. After a loss of power a spare that was
+// taken and written to may have its name back; and what is read into the cache in large
+// pieces is slow to sync in small ones.
 func (s *spares) clean() error {
-	names := []string{spareMaking}
-	if s.room == nil {
-		names = append(names, spareName)
-	}
-	for _, name := range names {
+	for _, name := range []string{spareName, spareMaking} {
 		if err := s.dir.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -131,7 +122,7 @@ func (s *spares) run() {
 
 var errStopped = errors.New("stopped")
 
-// prepare makes a spare, or takes the one of an earlier process.
+// prepare makes a spare, unless there is one or there is no room.
 func (s *spares) prepare() error {
 	s.mu.Lock()
 	ready := s.ready
@@ -139,9 +130,6 @@ func (s *spares) prepare() error {
 	s.mu.Unlock()
 	if ready {
 		return nil
-	}
-	if found, err := s.found(); found || err != nil {
-		return err
 	}
 	free, err := s.room()
 	if err != nil {
@@ -162,37 +150,6 @@ func (s *spares) prepare() error {
 	return nil
 }
 
-// found looks for a spare that is there, and removes one that is not as it should be.
-func (s *spares) found() (bool, error) {
-	file, err := s.dir.Open(spareName, false)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer file.Close()
-	left, chunk := io.NewSectionReader(file, 0, math.MaxInt64), make([]byte, spareChunkBytes)
-	size := int64(0)
-	for {
-		n, err := left.Read(chunk)
-		size += int64(n)
-		if err != nil && err != io.EOF || !zero(chunk[:n]) {
-			return false, s.dir.Remove(spareName)
-		}
-		if err == io.EOF {
-			break
-		}
-	}
-	if size != s.bytes {
-		return false, s.dir.Remove(spareName)
-	}
-	s.mu.Lock()
-	s.ready = true
-	s.mu.Unlock()
-	return true, nil
-}
-
 func (s *spares) make() error {
 	file, err := s.dir.Open(spareMaking, true)
 	if err != nil {
@@ -207,7 +164,7 @@ func (s *spares) make() error {
 			return errStopped
 		}
 		began := time.Now()
-		if _, err := file.WriteAt(zeros[:min(spareChunkBytes, s.bytes-at)], at); err != nil {
+		if err := writeZeros(file, at, min(spareChunkBytes, s.bytes-at)); err != nil {
 			return err
 		}
 		if err := file.Sync(); err != nil {
@@ -231,8 +188,6 @@ func (s *spares) givenUp() bool {
 	defer s.mu.Unlock()
 	return s.released
 }
-
-var zeros = bytes.Repeat([]byte{0}, spareChunkBytes)
 
 // rest leaves the disk to the log for a while.
 func (s *spares) rest(worked time.Duration) error {

@@ -218,8 +218,8 @@ func TestASpareIsTakenAndIsZero(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if left := readFiles(t, path); left[spareMaking] != nil {
-		t.Fatal("the half of a spare is still there")
+	if left := readFiles(t, path); left[spareMaking] != nil || left[spareName] != nil {
+		t.Fatal("what an earlier process left is still there")
 	}
 	if err := l.spares.prepare(); err != nil {
 		t.Fatal(err)
@@ -304,9 +304,6 @@ func (m fullMeta) CommitState(state types.PersistentState) error {
 
 func TestAFullDiskTakesTheSpaceOfTheSpareForTheListToo(t *testing.T) {
 	path := sample(t).write(t)
-	if err := os.WriteFile(filepath.Join(path, spareName), make([]byte, testSegmentBytes), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	o := testOptions(path, sampleLast)
 	o.Meta = fullMeta{&BoltMeta{}, path}
 	l, err := Open(o)
@@ -314,5 +311,8 @@ func TestAFullDiskTakesTheSpaceOfTheSpareForTheListToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	if err := os.WriteFile(filepath.Join(path, spareName), make([]byte, testSegmentBytes), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	store(t, l, sampleLast+1, sampleLast+20)
 }
