@@ -1,22 +1,29 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/node/store/floor"
 )
 
 // contiguousLog is either log store as Raft sees it: without gaps, so that both
-// behave alike after an installed snapshot, and known to have begun.
+// behave alike after an installed snapshot, known to have begun, known to reach
+// as far as its floor, and closed to entries once one could not be stored.
 type contiguousLog struct {
 	raft.LogStore
+	path   string // of the file or directory that holds the entries
 	stable raft.StableStore
+	floor  *floor.Floor
 	failed func(error) // told of every entry that could not be stored
 	whole  bool        // a head of any length is deleted at little cost
 
-	mu    sync.Mutex
-	begun bool
+	mu     sync.Mutex
+	begun  bool
+	broken error // the first store that failed: nobody knows what is on the disk behind it
 }
 
 // IsMonotonic tells Raft to remove all entries once a snapshot is installed
@@ -27,23 +34,94 @@ func (l *contiguousLog) IsMonotonic() bool { return true }
 // drops segments, bbolt visits every entry with its only writer.
 func (l *contiguousLog) DeletesWhole() bool { return l.whole }
 
+// GetLog reads an entry. What cannot be read, or is another entry, is damage that
+// names its file.
+func (l *contiguousLog) GetLog(index uint64, entry *raft.Log) error {
+	err := l.LogStore.GetLog(index, entry)
+	switch {
+	case errors.Is(err, raft.ErrLogNotFound):
+		return err
+	case err != nil:
+		return damage(err, fmt.Sprintf("read entry %d of the log in %s", index, l.path))
+	case entry.Index != index:
+		return &DamageError{File: l.path, Offset: -1, Index: index, What: fmt.Sprintf("it reads as entry %d", entry.Index)}
+	}
+	return nil
+}
+
 // StoreLog stores one entry.
 func (l *contiguousLog) StoreLog(entry *raft.Log) error { return l.StoreLogs([]*raft.Log{entry}) }
 
 // StoreLogs stores entries, and after the first time, the mark that there was a log.
 func (l *contiguousLog) StoreLogs(logs []*raft.Log) error {
-	if err := l.LogStore.StoreLogs(logs); err != nil {
-		l.failed(err)
-		return fmt.Errorf("store %d entries: %w", len(logs), err)
+	if len(logs) == 0 {
+		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.begun {
-		return nil
+	if l.broken != nil {
+		return l.broken
 	}
-	if err := l.stable.Set(keyLogBegun, []byte{1}); err != nil {
-		return fmt.Errorf("mark the log as begun: %w", err)
+	if err := l.store(logs); err != nil {
+		l.broken = err
+		l.failed(err)
+		return err
 	}
-	l.begun = true
+	return nil
+}
+
+func (l *contiguousLog) store(logs []*raft.Log) error {
+	if err := l.checkFollows(logs); err != nil {
+		return err
+	}
+	if err := l.LogStore.StoreLogs(logs); err != nil {
+		return fmt.Errorf("store %d entries: %w", len(logs), err)
+	}
+	if !l.begun {
+		if err := l.stable.Set(keyLogBegun, []byte{1}); err != nil {
+			return fmt.Errorf("mark the log as begun: %w", err)
+		}
+		l.begun = true
+	}
+	l.floor.Raise(logs[len(logs)-1].Index)
+	return nil
+}
+
+// checkFollows refuses a gap, which only damage explains, in words of its own.
+func (l *contiguousLog) checkFollows(logs []*raft.Log) error {
+	last, err := l.LastIndex()
+	if err != nil {
+		return fmt.Errorf("read the log's last index: %w", err)
+	}
+	for _, entry := range logs {
+		if last > 0 && entry.Index != last+1 {
+			return fmt.Errorf("entry %d cannot be stored behind entry %d: what this server was sent is damaged, or its log in %s is", entry.Index, last, l.path)
+		}
+		last = entry.Index
+	}
+	return nil
+}
+
+// DeleteRange deletes the beginning or the end of the log. Before its end goes, the
+// floor is lowered: a crash must not leave a log that ends before it.
+func (l *contiguousLog) DeleteRange(from, to uint64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first, last, err := bounds(l.LogStore)
+	if err != nil {
+		return err
+	}
+	if to >= last {
+		left := uint64(0)
+		if from > first {
+			left = from - 1
+		}
+		if err := l.floor.Lower(left); err != nil {
+			return err
+		}
+	}
+	if err := l.LogStore.DeleteRange(from, to); err != nil {
+		return fmt.Errorf("delete entries %d to %d of the log: %w", from, to, err)
+	}
 	return nil
 }

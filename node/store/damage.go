@@ -1,8 +1,11 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/kvorum/kvorum/node/store/segments"
 )
 
 // DamageError says that a file of the directory does not hold what was stored.
@@ -36,3 +39,14 @@ func (e *DamageError) Error() string {
 
 // Unwrap returns the cause.
 func (e *DamageError) Unwrap() error { return e.Err }
+
+// damage makes what a log says of its damage a DamageError, and puts the step
+// that failed before any other error.
+func damage(err error, step string) error {
+	var found *segments.Damage
+	if errors.As(err, &found) {
+		damaged := DamageError(*found)
+		return &damaged
+	}
+	return fmt.Errorf("%s: %w", step, err)
+}

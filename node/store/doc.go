@@ -4,7 +4,8 @@
 //	lock            flock'ed by the process that uses the directory; holds its pid
 //	identity.json   who the server is, what it promised, its boot number
 //	raft.db         Raft's term and vote; with the bolt log store also the log
-//	wal/            the log, with the wal log store
+//	wal/            the log, with the wal log store; spare is its next segment
+//	floor           to which entry the log was stored, so that a lost end is noticed
 //	identity.json.spare  space for the next identity, so that a full disk stops no start
 //	snapshots/      the newest snapshot, verified; while one is written, it and that one
 //	damaged-snapshot-*  a snapshot found damaged, at a start or while it was to be sent: what this server has held

@@ -30,6 +30,7 @@ type record struct {
 	LogStore LogStore   `json:"log_store"`
 	Boot     uint64     `json:"boot"`              // of the last start
 	Stores   bool       `json:"stores"`            // Raft's files have been made and must be there
+	Floor    bool       `json:"floor,omitempty"`   // the floor counts: a binary that does not know it drops the mark
 	Cluster  string     `json:"cluster,omitempty"` // "" until promised or joined
 	Promise  *formation `json:"promise,omitempty"`
 	Seeds    []string   `json:"seeds,omitempty"`   // of the cluster that it joined

@@ -28,6 +28,9 @@ const (
 	// boltLockWait bounds the wait for raft.db's own lock, which can only be held
 	// by something that ignores ours.
 	boltLockWait = time.Second
+	// firstSegmentBytes is the size of a new log's first segment. It is zeroed at the first
+	// start, which waits for it; the later ones are made ready beside the traffic.
+	firstSegmentBytes = 4 << 20
 	// incarnationBytes is the randomness of an incarnation: enough that no two
 	// directories ever share one.
 	incarnationBytes = 16

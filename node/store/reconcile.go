@@ -11,8 +11,10 @@ import (
 // crash explains.
 //
 // Between an installed snapshot and the truncation of the log a kill leaves a
-// log that ends before the snapshot. All of it is in the snapshot, and raft-wal
-// would refuse the next entry as a gap: it is emptied.
+// log that ends before the snapshot, and all of it is in the snapshot; or one that
+// goes on behind it, from an entry of another term at the snapshot's index, and none of
+// that was ever committed. It is emptied: raft-wal would refuse the next entry as a
+// gap, and Raft would compare the next one with an entry that the cluster never had.
 func reconcile(stable raft.StableStore, logs raft.LogStore, snapshots *snapshotStore) error {
 	newest, err := snapshots.newestValid()
 	if err != nil {
@@ -32,13 +34,36 @@ func reconcile(stable raft.StableStore, logs raft.LogStore, snapshots *snapshotS
 	if last == 0 {
 		return checkEmptyLog(stable, newest)
 	}
-	if newest != nil && last < newest.Index {
+	left, err := leftBehind(logs, newest, last)
+	if err != nil {
+		return err
+	}
+	if left {
 		if err := logs.DeleteRange(first, last); err != nil {
-			return fmt.Errorf("empty the log, which ends at %d, before the snapshot of %d: %w", last, newest.Index, err)
+			return fmt.Errorf("empty the log, from %d to %d, beside the snapshot of %d: %w", first, last, newest.Index, err)
 		}
 		return nil
 	}
 	return checkContinues(logs, newest, last)
+}
+
+// leftBehind says whether the log should have gone when the snapshot was installed.
+func leftBehind(logs raft.LogStore, newest *raft.SnapshotMeta, last uint64) (bool, error) {
+	if newest == nil {
+		return false, nil
+	}
+	if last < newest.Index {
+		return true, nil
+	}
+	var entry raft.Log
+	err := logs.GetLog(newest.Index, &entry)
+	if errors.Is(err, raft.ErrLogNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read entry %d of the log: %w", newest.Index, err)
+	}
+	return entry.Term != newest.Term, nil
 }
 
 func bounds(logs raft.LogStore) (first, last uint64, err error) {

@@ -64,6 +64,9 @@ func (c checkedLog) GetLog(index uint64, l *raft.Log) (err error) {
 // what to do. A disk that fails may be well again; what it has returned and cannot be
 // read is damage.
 func (d *Dir) describeEntry(index uint64, what string, err error) error {
+	if errors.As(err, new(*DamageError)) {
+		return err
+	}
 	file := d.fileOf(index)
 	if err == nil {
 		return &DamageError{File: file, Offset: -1, Index: index, What: what}

@@ -96,7 +96,7 @@ func xor(t *testing.T, places []place, distance int64, mask byte) {
 // A record of which one bit has flipped, below either log store, is refused with
 // file, index and remedy, whichever field it is in; and well again, it is read.
 func TestAFlippedBitOfARecordIsRefusedWithItsFile(t *testing.T) {
-	for kind, file := range map[store.LogStore]string{store.Bolt: "raft.db", store.WAL: "wal/00000000000000000001-0000000000000000.wal"} {
+	for kind, file := range map[store.LogStore]string{store.Bolt: "raft.db", store.WAL: "wal/00000000000000000001-0000000000000001.wal"} {
 		t.Run(string(kind), func(t *testing.T) {
 			o := options(filepath.Join(t.TempDir(), "d"), "n1", kind)
 			_, stores := openStores(t, o)

@@ -9,11 +9,14 @@ import (
 
 	"github.com/hashicorp/raft"
 	boltdb "github.com/hashicorp/raft-boltdb/v2"
-	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/metadb"
 	"go.etcd.io/bbolt"
 
 	"github.com/kvorum/kvorum/node"
+	"github.com/kvorum/kvorum/node/store/boltfile"
+	"github.com/kvorum/kvorum/node/store/directory"
+	"github.com/kvorum/kvorum/node/store/floor"
+	"github.com/kvorum/kvorum/node/store/segments"
 )
 
 var (
@@ -38,7 +41,14 @@ type entries interface {
 func (d *Dir) Stores() (node.Stores, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	stable, logs, err := d.openRaftFiles()
+	if err := d.checkRaftFiles(); err != nil {
+		return node.Stores{}, err
+	}
+	known, err := d.openFloor()
+	if err != nil {
+		return node.Stores{}, err
+	}
+	stable, logs, err := d.openRaftFiles(known)
 	if err != nil {
 		return node.Stores{}, err
 	}
@@ -46,12 +56,17 @@ func (d *Dir) Stores() (node.Stores, error) {
 	if err != nil {
 		return node.Stores{}, err
 	}
-	if err := reconcile(stable, checkedLog{logs, d.describeEntry}, snapshots); err != nil {
+	watched := &contiguousLog{LogStore: logs, path: d.file("raft.db"), stable: stable, floor: known, failed: d.failure.record, whole: d.record.LogStore == WAL}
+	if watched.whole {
+		watched.path = d.file("wal")
+	}
+	if watched.begun, err = hasFlag(stable, keyLogBegun); err != nil {
+		return node.Stores{}, err
+	}
+	if err := reconcile(stable, checkedLog{watched, d.describeEntry}, snapshots); err != nil {
 		return node.Stores{}, fmt.Errorf("data directory %s: %w", d.path, err)
 	}
-	watched := &contiguousLog{LogStore: logs, stable: stable, failed: d.failure.record, whole: d.record.LogStore == WAL}
-	watched.begun, err = hasFlag(stable, keyLogBegun)
-	if err != nil {
+	if err := d.keepFloor(known, watched); err != nil {
 		return node.Stores{}, err
 	}
 	sealedFrom, err := d.sealFrom(logs)
@@ -62,8 +77,8 @@ func (d *Dir) Stores() (node.Stores, error) {
 }
 
 // openRaftFiles opens raft.db and the log, which are the same with bolt.
-func (d *Dir) openRaftFiles() (stable *boltdb.BoltStore, logs entries, err error) {
-	if err := d.checkRaftFiles(); err != nil {
+func (d *Dir) openRaftFiles(known *floor.Floor) (stable *boltdb.BoltStore, logs entries, err error) {
+	if err := d.checkRaftDB(); err != nil {
 		return nil, nil, err
 	}
 	stable, err = boltdb.New(boltdb.Options{
@@ -79,11 +94,18 @@ func (d *Dir) openRaftFiles() (stable *boltdb.BoltStore, logs entries, err error
 		return nil, nil, fmt.Errorf("open %s: %w", d.file("raft.db"), err)
 	}
 	d.open = append(d.open, stable)
+	// A process that was killed before its sync left what it wrote in memory.
+	if err := stable.Sync(); err != nil {
+		return nil, nil, fmt.Errorf("sync %s: %w", d.file("raft.db"), err)
+	}
 	logs = stable
 	if d.record.LogStore == WAL {
-		if logs, err = d.openWAL(); err != nil {
-			return nil, nil, err
-		}
+		logs, err = d.openWAL(known.Index())
+	} else {
+		err = d.checkBolt(stable, known.Index())
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, file := range []entries{stable, logs} {
 		if err := d.label(file); err != nil {
@@ -101,18 +123,85 @@ func (d *Dir) openRaftFiles() (stable *boltdb.BoltStore, logs entries, err error
 	return stable, logs, d.save(next)
 }
 
-func (d *Dir) openWAL() (entries, error) {
-	if err := makeDirectory(d.file("wal")); err != nil {
+// checkRaftDB reads raft.db without bbolt, which would fall back to its last state but
+// one, and so forget a vote, or end the process.
+func (d *Dir) checkRaftDB() error {
+	if !d.record.Stores {
+		return nil // it is not there yet
+	}
+	if err := boltfile.CheckFile(d.file("raft.db")); err != nil {
+		return &DamageError{File: d.file("raft.db"), Offset: -1, What: "the term and the vote cannot be read", Err: err}
+	}
+	return nil
+}
+
+func (d *Dir) openWAL(known uint64) (entries, error) {
+	path := d.file("wal")
+	if err := makeDirectory(path); err != nil {
 		return nil, fmt.Errorf("make the log's directory: %w", err)
 	}
-	meta := &metadb.BoltMetaDB{}
-	logs, err := wal.Open(d.file("wal"), wal.WithLogger(hashicorpLogger(d.log)), wal.WithMetaStore(meta))
+	disk := directory.Disk(path)
+	o := segments.Options{Path: path, Dir: disk, Meta: &segments.BoltMeta{}, SegmentBytes: segments.SegmentBytes(d.record.Server), FirstBytes: firstSegmentBytes,
+		Floor: known, New: !d.record.Stores, Failed: d.failure.record, Logger: d.log, RaftWAL: hashicorpLogger(d.log)}
+	copies, err := disk.CopiesOnWrite()
 	if err != nil {
-		meta.Close() // a failed Open leaves it open and locked
-		return nil, fmt.Errorf("open the log in %s: %w", d.file("wal"), err)
+		return nil, err
+	}
+	if !copies {
+		o.Room = disk.FreeBytes
+	}
+	logs, err := segments.Open(o)
+	if err != nil {
+		return nil, damage(err, "open the log in "+path)
 	}
 	d.open = append(d.open, logs)
 	return logs, nil
+}
+
+// checkBolt refuses a log in raft.db that has lost its end.
+func (d *Dir) checkBolt(logs *boltdb.BoltStore, known uint64) error {
+	last, err := logs.LastIndex()
+	if err != nil {
+		return fmt.Errorf("read the log's last index: %w", err)
+	}
+	if last < known {
+		return &DamageError{File: d.file("raft.db"), Offset: -1, Index: last + 1, What: fmt.Sprintf("the log ends before it, and the entries to %d were stored", known)}
+	}
+	return nil
+}
+
+// openFloor opens what says how far the log was stored. A binary that knows nothing
+// of it, and has used the directory since, has dropped the mark that it counts.
+func (d *Dir) openFloor() (*floor.Floor, error) {
+	if !d.record.Floor {
+		if err := os.Remove(d.file(floor.FileName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("remove the old %s: %w", d.file(floor.FileName), err)
+		}
+	}
+	known, err := floor.Open(directory.Disk(d.path), d.log)
+	if err != nil {
+		return nil, err
+	}
+	d.open = append(d.open, known)
+	return known, nil
+}
+
+// keepFloor makes the floor count from now on: all that was found is stored.
+func (d *Dir) keepFloor(known *floor.Floor, logs raft.LogStore) error {
+	last, err := logs.LastIndex()
+	if err != nil {
+		return fmt.Errorf("read the log's last index: %w", err)
+	}
+	known.Raise(last)
+	if err := known.Sync(); err != nil {
+		return err
+	}
+	if d.record.Floor {
+		return nil
+	}
+	next := d.record
+	next.Floor = true
+	return d.save(next)
 }
 
 // checkRaftFiles finds what has vanished before opening could make it anew, and

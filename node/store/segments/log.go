@@ -1,0 +1,233 @@
+package segments
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"path/filepath"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/segment"
+	"github.com/hashicorp/raft-wal/types"
+	"golang.org/x/sys/unix"
+
+	"github.com/kvorum/kvorum/node/store/directory"
+)
+
+// Options says which log to open.
+type Options struct {
+	Path         string // of the directory, also for messages
+	Dir          directory.Directory
+	Meta         types.MetaStore
+	SegmentBytes int    // of a new segment; SegmentBytes says how many
+	FirstBytes   int    // of the first segment of a new log, zeroed when it is made
+	Floor        uint64 // the last entry that is known to have been stored, 0: none is known
+	New          bool   // nothing was ever stored in it
+	// Room says how much space is free; nil: no spares are made.
+	Room func() (uint64, error)
+	// Failed is told of the first failure that ends all appending. Nil: nobody is.
+	Failed  func(error)
+	Logger  *slog.Logger
+	RaftWAL hclog.Logger // what raft-wal logs
+}
+
+// SegmentBytes is the size of a server's segments. It differs from server to
+// server, so that they do not all rotate at the same entry.
+func SegmentBytes(server string) int {
+	name := fnv.New32a()
+	name.Write([]byte(server))
+	return segmentBytes + int(name.Sum32()%(segmentBytesSpread/segmentBytesStep))*segmentBytesStep
+}
+
+// Log is a raft-wal whose files have been verified, and whose failures name their cause.
+type Log struct {
+	*wal.WAL
+	path   string
+	spares *spares
+	meta   *watchedMeta
+	cause  *cause
+}
+
+// Open verifies the log, finishes what a crash cut short, and opens it. It changes
+// nothing in a log that it refuses.
+func Open(o Options) (*Log, error) {
+	c := &cause{told: o.Failed}
+	l := &Log{path: o.Path, spares: newSpares(&o), cause: c}
+	l.meta = &watchedMeta{MetaStore: o.Meta, failed: c.record, release: l.spares.release}
+	if err := o.prepare(l.meta); err != nil {
+		l.spares.close()
+		return nil, errors.Join(err, l.meta.Close())
+	}
+	if err := l.spares.clean(); err != nil {
+		o.Logger.Warn("what is left of spare segments cannot be removed", "error", err)
+	}
+	files := &layer{dir: o.Dir, spares: l.spares, atOnce: uint64(o.FirstBytes), failed: c.record}
+	opened, err := wal.Open(o.Path, wal.WithLogger(o.RaftWAL), wal.WithMetaStore(l.meta),
+		wal.WithSegmentFiler(segment.NewFiler(o.Path, files)), wal.WithSegmentSize(o.SegmentBytes))
+	if err != nil {
+		l.spares.close()
+		return nil, errors.Join(c.explain(err), l.meta.Close())
+	}
+	l.WAL = opened
+	return l, nil
+}
+
+// prepare leaves a log that raft-wal opens as it should.
+func (o *Options) prepare(meta types.MetaStore) error {
+	state, err := meta.Load(o.Path)
+	if err != nil {
+		return err
+	}
+	if o.New && len(state.Segments) == 0 {
+		state = firstState(o.FirstBytes)
+	} else {
+		v := verifier{path: o.Path, dir: o.Dir, floor: o.Floor}
+		found, err := v.verify(state)
+		if err != nil {
+			return err
+		}
+		if state, err = o.repair(found); err != nil {
+			return err
+		}
+	}
+	// Also where nothing has changed: what a process wrote that was killed before its
+	// sync is synced now.
+	if err := meta.CommitState(state); err != nil {
+		return err
+	}
+	if err := o.Dir.Sync(); err != nil {
+		return fmt.Errorf("sync %s: %w", o.Path, err)
+	}
+	return nil
+}
+
+// StoreLog stores one entry.
+func (l *Log) StoreLog(entry *raft.Log) error { return l.StoreLogs([]*raft.Log{entry}) }
+
+// StoreLogs stores entries. Where raft-wal only says that it cannot go on, the error
+// says why. After a failure to write nothing is stored any more.
+func (l *Log) StoreLogs(logs []*raft.Log) error {
+	if err := l.cause.earlier(); err != nil {
+		return err
+	}
+	if err := l.WAL.StoreLogs(logs); err != nil {
+		return l.cause.explain(err)
+	}
+	return nil
+}
+
+// DeleteRange deletes the beginning or the end of the log.
+func (l *Log) DeleteRange(from, to uint64) error {
+	if err := l.cause.earlier(); err != nil {
+		return err
+	}
+	if err := l.WAL.DeleteRange(from, to); err != nil {
+		return l.cause.explain(err)
+	}
+	return nil
+}
+
+// GetLog reads an entry. Raft asks for entries that are not there, too.
+func (l *Log) GetLog(index uint64, entry *raft.Log) error {
+	err := l.read(index, entry)
+	if err == nil || errors.Is(err, raft.ErrLogNotFound) || errors.Is(err, wal.ErrClosed) {
+		return err
+	}
+	return &Damage{File: l.meta.fileOf(l.path, index), Offset: -1, Index: index, What: "it cannot be read", Err: err}
+}
+
+// read reads an entry; raft-wal's decoder panics where a number has no end.
+func (l *Log) read(index uint64, entry *raft.Log) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it does not decode: %v", r)
+		}
+	}()
+	return l.WAL.GetLog(index, entry)
+}
+
+// Close closes the log.
+func (l *Log) Close() error {
+	l.spares.close()
+	return l.WAL.Close()
+}
+
+// cause keeps the first failure: raft-wal logs a rotation that fails, and says
+// "segment is sealed" ever after.
+type cause struct {
+	told func(error)
+	mu   sync.Mutex
+	err  error
+}
+
+func (c *cause) record(err error) {
+	c.mu.Lock()
+	first := c.err == nil
+	if first {
+		c.err = err
+	}
+	c.mu.Unlock()
+	if first && c.told != nil {
+		c.told(err)
+	}
+}
+
+// explain puts what failed first before an error that came of it.
+func (c *cause) explain(err error) error {
+	first := c.earlier()
+	if first == nil || errors.Is(first, err) {
+		return cmp.Or(first, err)
+	}
+	return fmt.Errorf("%w (then: %w)", first, err)
+}
+
+func (c *cause) earlier() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// watchedMeta is a MetaStore that tells of a commit that fails, and knows the segments.
+type watchedMeta struct {
+	types.MetaStore
+	failed  func(error)
+	release func() bool // gives the space of the spares back
+	mu      sync.Mutex
+	state   types.PersistentState
+}
+
+// CommitState replaces the state, durably. After a failure nobody knows which
+// of the two states is on the disk.
+func (m *watchedMeta) CommitState(state types.PersistentState) error {
+	err := m.MetaStore.CommitState(state)
+	if errors.Is(err, unix.ENOSPC) && m.release() {
+		err = m.MetaStore.CommitState(state)
+	}
+	if err != nil {
+		err = fmt.Errorf("commit the list of the log's segments: %w", err)
+		m.failed(err)
+		return err
+	}
+	m.mu.Lock()
+	m.state = state
+	m.mu.Unlock()
+	return nil
+}
+
+// fileOf names the segment that an entry is in.
+func (m *watchedMeta) fileOf(path string, index uint64) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	name := metaFile
+	for _, s := range m.state.Segments {
+		if s.BaseIndex <= index {
+			name = segment.FileName(s)
+		}
+	}
+	return filepath.Join(path, name)
+}

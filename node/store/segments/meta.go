@@ -1,0 +1,183 @@
+package segments
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/hashicorp/raft-wal/metadb"
+	"github.com/hashicorp/raft-wal/types"
+	"go.etcd.io/bbolt"
+
+	"github.com/kvorum/kvorum/node/store/boltfile"
+)
+
+// metaFile is the file that lists the segments.
+const metaFile = metadb.FileName
+
+// storedState is a state as it lies in wal-meta.db: raft-wal's own, and a checksum
+// that raft-wal passes over, and leaves out when it writes the state itself.
+type storedState struct {
+	types.PersistentState
+	Checksum string `json:",omitempty"`
+}
+
+func encodeState(state types.PersistentState) ([]byte, error) {
+	plain, err := json.Marshal(state)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(storedState{state, stateChecksum(plain)})
+}
+
+func stateChecksum(plain []byte) string {
+	return fmt.Sprintf("%08x", crc32.Checksum(plain, castagnoli))
+}
+
+func decodeState(text []byte) (types.PersistentState, error) {
+	var stored storedState
+	if err := json.Unmarshal(text, &stored); err != nil {
+		return types.PersistentState{}, err
+	}
+	plain, err := json.Marshal(stored.PersistentState)
+	if err != nil {
+		return types.PersistentState{}, err
+	}
+	if stored.Checksum != "" && stored.Checksum != stateChecksum(plain) {
+		return types.PersistentState{}, errors.New("the list of segments does not fit its checksum")
+	}
+	return stored.PersistentState, nil
+}
+
+// BoltMeta is wal-meta.db. It implements raft-wal's MetaStore in the format of raft-wal's
+// own, and reads the file whole before bbolt may open it.
+type BoltMeta struct {
+	path string
+	db   *bbolt.DB
+}
+
+// Load opens or makes the file in dir, and returns the state that it holds.
+func (m *BoltMeta) Load(dir string) (types.PersistentState, error) {
+	if m.db != nil {
+		return m.state()
+	}
+	m.path = filepath.Join(dir, metaFile)
+	if _, err := os.Stat(m.path); errors.Is(err, os.ErrNotExist) {
+		if err := makeMeta(dir); err != nil {
+			return types.PersistentState{}, fmt.Errorf("make %s: %w", m.path, err)
+		}
+	}
+	if err := checkMeta(m.path); err != nil {
+		return types.PersistentState{}, err
+	}
+	db, err := bbolt.Open(m.path, 0o600, &bbolt.Options{Timeout: metaLockWait})
+	if err != nil {
+		return types.PersistentState{}, fmt.Errorf("open %s: %w", m.path, err)
+	}
+	m.db = db
+	return m.state()
+}
+
+// makeMeta makes the file; raft-wal's own way is safe in a crash.
+func makeMeta(dir string) error {
+	var raftWAL metadb.BoltMetaDB
+	_, err := raftWAL.Load(dir)
+	return errors.Join(err, raftWAL.Close())
+}
+
+// checkMeta reads the file without bbolt.
+func checkMeta(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, metaBytesMax))
+	if err != nil {
+		return &Damage{File: path, Offset: -1, What: "it cannot be read", Err: err}
+	}
+	if _, err := parseMeta(data); err != nil {
+		return &Damage{File: path, Offset: -1, What: "the list of the log's segments cannot be read", Err: err}
+	}
+	return nil
+}
+
+// parseMeta returns the state in a file, an empty one for none.
+func parseMeta(data []byte) (state types.PersistentState, err error) {
+	buckets, err := boltfile.Read(data)
+	if err != nil {
+		return state, err
+	}
+	for _, name := range []string{metadb.MetaBucket, metadb.StableBucket} {
+		if buckets[name] == nil {
+			return state, fmt.Errorf("bucket %q is not there", name)
+		}
+	}
+	if text := buckets[metadb.MetaBucket][metadb.MetaKey]; text != nil {
+		return decodeState(text)
+	}
+	return state, nil
+}
+
+func (m *BoltMeta) state() (state types.PersistentState, err error) {
+	err = m.db.View(func(tx *bbolt.Tx) error {
+		text := tx.Bucket([]byte(metadb.MetaBucket)).Get([]byte(metadb.MetaKey))
+		if text == nil {
+			return nil
+		}
+		state, err = decodeState(text)
+		return err
+	})
+	if err != nil {
+		return state, fmt.Errorf("read %s: %w", m.path, err)
+	}
+	return state, nil
+}
+
+// CommitState replaces the state, durably.
+func (m *BoltMeta) CommitState(state types.PersistentState) error {
+	text, err := encodeState(state)
+	if err != nil {
+		return fmt.Errorf("encode the list of segments: %w", err)
+	}
+	return m.put(metadb.MetaBucket, []byte(metadb.MetaKey), text)
+}
+
+// GetStable returns a value, nil for none.
+func (m *BoltMeta) GetStable(key []byte) (value []byte, err error) {
+	err = m.db.View(func(tx *bbolt.Tx) error {
+		value = append(value, tx.Bucket([]byte(metadb.StableBucket)).Get(key)...)
+		return nil
+	})
+	return value, err
+}
+
+// SetStable stores a value; nil removes it.
+func (m *BoltMeta) SetStable(key, value []byte) error { return m.put(metadb.StableBucket, key, value) }
+
+func (m *BoltMeta) put(bucket string, key, value []byte) error {
+	err := m.db.Update(func(tx *bbolt.Tx) error {
+		if value == nil {
+			return tx.Bucket([]byte(bucket)).Delete(key)
+		}
+		return tx.Bucket([]byte(bucket)).Put(key, value)
+	})
+	if err != nil {
+		return fmt.Errorf("write %s: %w", m.path, err)
+	}
+	return nil
+}
+
+// Close closes the file.
+func (m *BoltMeta) Close() error {
+	if m.db == nil {
+		return nil
+	}
+	db := m.db
+	m.db = nil
+	return db.Close()
+}

@@ -1,0 +1,131 @@
+package segments
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+)
+
+// scan is what a segment file holds: its whole batches from the start.
+type scan struct {
+	entries    uint64 // in whole batches
+	end        int    // behind the last whole batch
+	last       int    // where the last whole batch begins
+	doubtful   int    // where the first batch begins of which it is not known that it was synced
+	indexStart int    // where the index of a sealed segment begins, 0 while it is open
+	dirty      int    // behind the last byte that is not zero, at least end
+}
+
+// torn says that something stands behind the last whole batch.
+func (s scan) torn() bool { return s.dirty > s.end }
+
+// sealed says that the index was written.
+func (s scan) sealed() bool { return s.indexStart > 0 }
+
+// scanSegment reads the batches of a segment, of which the first synced entries
+// are known to have been synced.
+func scanSegment(data []byte, synced uint64) scan {
+	var s scan
+	for !s.sealed() {
+		b, ok := batchAt(data, s.end)
+		if !ok || !b.fits(data) || !b.indexes(s.entries) {
+			break
+		}
+		s.entries += uint64(b.entries)
+		s.last, s.end, s.indexStart = b.start, b.end, b.indexStart
+		if s.entries <= synced {
+			s.doubtful = b.end
+		}
+	}
+	s.dirty = s.end + len(bytes.TrimRight(data[s.end:], "\x00"))
+	return s
+}
+
+// batch is a run of frames up to a commit frame.
+type batch struct {
+	start, end int
+	entries    int
+	indexStart int // of its index frame's payload, 0: none
+	indexBytes int
+	first      int // of its first entry's payload, 0: none
+}
+
+// batchAt follows the frames from start to the next commit frame.
+func batchAt(data []byte, start int) (b batch, ok bool) {
+	b.start = start
+	at := start
+	if start == 0 {
+		at = headerBytes // the header is in the first batch
+	}
+	for {
+		f, ok := frameAt(data, at)
+		if !ok {
+			return b, false
+		}
+		switch f.kind {
+		case frameEntry:
+			if b.entries++; b.first == 0 {
+				b.first = at + frameHeaderBytes
+			}
+		case frameIndex:
+			b.indexStart, b.indexBytes = at+frameHeaderBytes, int(f.value)
+		case frameCommit:
+			b.end = at + frameHeaderBytes
+			return b, b.entries > 0 || b.indexStart > 0
+		}
+		at += f.size()
+	}
+}
+
+// fits says that the batch is what was written.
+func (b batch) fits(data []byte) bool {
+	commit := b.end - frameHeaderBytes
+	return crc32.Checksum(data[b.start:commit], castagnoli) == binary.LittleEndian.Uint32(data[commit+4:])
+}
+
+// indexes says that the batch's index, if it has one, has a place for each entry:
+// those before and its own.
+func (b batch) indexes(before uint64) bool {
+	return b.indexStart == 0 || uint64(b.indexBytes) == 4*(before+uint64(b.entries))
+}
+
+// behind looks for a whole batch behind the last one of an open segment.
+func (s scan) behind(data []byte, next uint64) (b batch, ok bool) {
+	if s.sealed() || !s.torn() {
+		return b, false
+	}
+	return batchBehind(data, s.end, next)
+}
+
+// batchBehind looks for a whole batch behind the place where the batches from the
+// start of a segment end. There is one if what is at that place was
+// damaged, and none if it was torn: what was written last is torn.
+//
+// next is the index of the entry that is missing first. A batch is believed if
+// its checksum fits and its first entry's index is one that it can have there, so
+// that a client's value cannot pass for one.
+func batchBehind(data []byte, from int, next uint64) (b batch, ok bool) {
+	for at := max(from, headerBytes) + frameAlign; at+frameHeaderBytes <= len(data); at += frameAlign {
+		if kind := data[at]; kind != frameEntry && kind != frameIndex || !zero(data[at+1:at+4]) {
+			continue
+		}
+		b, ok := batchAt(data, at)
+		if ok && b.plausible(data, from, next) && b.fits(data) {
+			return b, true
+		}
+	}
+	return b, false
+}
+
+// plausible says that the batch can stand where it does: between it and from are
+// one entry at least, and no more than there is room for.
+func (b batch) plausible(data []byte, from int, next uint64) bool {
+	if b.entries == 0 { // a segment sealed by itself; its index begins with the first frame
+		return b.indexBytes >= 4 && binary.LittleEndian.Uint32(data[b.indexStart:]) == headerBytes
+	}
+	index, n := binary.Uvarint(data[b.first:b.end])
+	between := uint64(b.start-from) / (2 * frameHeaderBytes)
+	return n > 0 && index > next && index <= next+between
+}
+
+func zero(p []byte) bool { return len(bytes.TrimRight(p, "\x00")) == 0 }
