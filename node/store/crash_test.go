@@ -56,7 +56,7 @@ func TestADamagedIdentityIsRefusedWhereverTheDamageIs(t *testing.T) {
 	}
 	for cut := 0; cut < len(whole)-2; cut += 7 {
 		write(t, file, string(whole[:cut]))
-		wantRefusal(t, refused(options(path, "n1", store.WAL)), "is damaged", "start with an empty directory")
+		wantRefusal(t, refused(options(path, "n1", store.WAL)), "is damaged", "empty the directory")
 	}
 	write(t, file, strings.Replace(string(whole), `"boot": 0`, `"boot": 9`, 1))
 	wantRefusal(t, refused(options(path, "n1", store.WAL)), "is damaged", "checksum")
@@ -96,7 +96,7 @@ func TestAVanishedLogBesideATermIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		closeDir(t, dir)
-		wantRefusal(t, refused(o), "log has vanished beside term 3", "start with an empty directory")
+		wantRefusal(t, refused(o), "log has vanished beside term 3", "empty the directory")
 	})
 }
 
@@ -132,8 +132,8 @@ func TestRemovedRaftFilesAreRefused(t *testing.T) {
 			if err := os.RemoveAll(filepath.Join(o.Path, c.gone)); err != nil {
 				t.Fatal(err)
 			}
-			wantRefusal(t, refused(o), c.says, "start with an empty directory")
-			wantRefusal(t, refused(o), "start with an empty directory") // also when asked twice
+			wantRefusal(t, refused(o), c.says, "empty the directory")
+			wantRefusal(t, refused(o), "empty the directory") // also when asked twice
 		})
 	}
 }

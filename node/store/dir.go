@@ -113,7 +113,7 @@ func (d *Dir) identify(o Options) error {
 func (d *Dir) mint(o Options) error {
 	for _, name := range []string{"raft.db", "wal", "snapshots"} {
 		if _, err := os.Lstat(d.file(name)); !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("data directory %s holds %s and no %s: %s", d.path, name, identityFile, adviceWipe)
+			return fmt.Errorf("data directory %s holds %s and no %s: %s", d.path, name, identityFile, adviceEmpty)
 		}
 	}
 	kind := o.LogStore

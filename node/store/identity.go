@@ -130,7 +130,7 @@ func readIdentity(path string) (record, bool, error) {
 	}
 	r, err := decodeIdentity(text)
 	if err != nil {
-		return record{}, false, fmt.Errorf("identity file %s is damaged (%w): %s", path, err, adviceWipe)
+		return record{}, false, fmt.Errorf("identity file %s is damaged (%w): %s", path, err, adviceEmpty)
 	}
 	return r, true, nil
 }

@@ -65,7 +65,7 @@ func checkEmptyLog(stable raft.StableStore, newest *raft.SnapshotMeta) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("the log has vanished beside term %d: %s", term, adviceWipe)
+	return fmt.Errorf("the log has vanished beside term %d: %s", term, adviceEmpty)
 }
 
 // currentTerm reads the term that Raft has stored, 0 for none.
@@ -89,7 +89,7 @@ func checkContinues(logs raft.LogStore, newest *raft.SnapshotMeta, last uint64) 
 	var entry raft.Log
 	err := logs.GetLog(next, &entry)
 	if errors.Is(err, raft.ErrLogNotFound) {
-		return fmt.Errorf("the log reaches from some entry to %d, but entry %d is in no snapshot that can be read and not in the log: %s", last, next, adviceWipe)
+		return fmt.Errorf("the log reaches from some entry to %d, but entry %d is in no snapshot that can be read and not in the log: %s", last, next, adviceEmpty)
 	}
 	if err != nil {
 		return fmt.Errorf("read entry %d of the log: %w", next, err)

@@ -1,8 +1,5 @@
 package store
 
-// adviceEmpty is what an operator can do about a directory that no backup helps:
-// an older one has lost what this one has lost.
+// adviceEmpty is the remedy for a directory that must not be used again. A
+// backup of it is none: an older copy has forgotten votes and entries.
 const adviceEmpty = "empty the directory: the node then joins the cluster as a new server and is caught up by the others"
-
-// adviceWipe is what an operator can do about a directory that must not vote again.
-const adviceWipe = "restore the directory from a backup of this server, or start with an empty directory: the node then joins the cluster as a new server and is caught up by the others"

@@ -123,7 +123,7 @@ func (d *Dir) checkRaftFiles() error {
 	}
 	for _, name := range names {
 		if _, err := os.Stat(d.file(name)); err != nil {
-			return fmt.Errorf("data directory %s: %s, in which votes or entries were stored, is not there (%w): %s", d.path, name, err, adviceWipe)
+			return fmt.Errorf("data directory %s: %s, in which votes or entries were stored, is not there (%w): %s", d.path, name, err, adviceEmpty)
 		}
 	}
 	return nil
@@ -139,9 +139,9 @@ func (d *Dir) label(file raft.StableStore) error {
 	case string(owner) == d.record.Server:
 		return nil
 	case len(owner) > 0:
-		return fmt.Errorf("data directory %s holds Raft's files of %s, and belongs to %s: %s", d.path, owner, d.record.Server, adviceWipe)
+		return fmt.Errorf("data directory %s holds Raft's files of %s, and belongs to %s: %s", d.path, owner, d.record.Server, adviceEmpty)
 	case d.record.Stores:
-		return fmt.Errorf("data directory %s: Raft's files have vanished and were made anew: %s", d.path, adviceWipe)
+		return fmt.Errorf("data directory %s: Raft's files have vanished and were made anew: %s", d.path, adviceEmpty)
 	}
 	if err := file.Set(keyOwner, []byte(d.record.Server)); err != nil {
 		return fmt.Errorf("label Raft's files: %w", err)
