@@ -111,7 +111,7 @@ func (d *Dir) identify(o Options) error {
 
 // mint makes the identity of a directory that has none.
 func (d *Dir) mint(o Options) error {
-	for _, name := range []string{"raft.db", "wal", "snapshots"} {
+	for _, name := range []string{boltFile, voteFile, "wal", "snapshots"} {
 		if _, err := os.Lstat(d.file(name)); !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("data directory %s holds %s and no %s: %s", d.path, name, identityFile, adviceEmpty)
 		}

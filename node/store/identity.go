@@ -33,6 +33,9 @@ type record struct {
 	Seeds    []string   `json:"seeds,omitempty"`    // of the cluster that it joined
 	Settled  bool       `json:"settled,omitempty"`  // it asks for no vote by itself
 	Diverged string     `json:"diverged,omitempty"` // how it has diverged from the others: it must not be opened again
+	// VoteFile: the last start was one of a binary that keeps the vote file. The
+	// first release does not know the field and drops it when it starts.
+	VoteFile bool `json:"vote_file,omitempty"`
 }
 
 type formation struct {

@@ -19,4 +19,6 @@ const (
 	// identityBytesMax bounds the file that is read at start; the largest part of
 	// it is the list of a first configuration.
 	identityBytesMax = 1 << 20
+	// voteRecordBytes is the size of the vote file: one sector.
+	voteRecordBytes = 512
 )

@@ -16,6 +16,12 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
+// boltFile keeps Raft's term and vote, and with the bolt log store the log.
+const boltFile = "raft.db"
+
+// errBoltNotFound is the error for a key that is not there. Raft knows it by its text.
+var errBoltNotFound = boltdb.ErrKeyNotFound
+
 var (
 	// keyOwner is where each of Raft's files names the server that it belongs
 	// to, so that a file that vanished and was made anew is told from the
@@ -49,12 +55,16 @@ func (d *Dir) Stores() (node.Stores, error) {
 	if err := reconcile(stable, logs, snapshots); err != nil {
 		return node.Stores{}, fmt.Errorf("data directory %s: %w", d.path, err)
 	}
+	votes, err := d.openVotes(stable)
+	if err != nil {
+		return node.Stores{}, err
+	}
 	watched := &contiguousLog{LogStore: logs, stable: stable, failed: d.failure.record, whole: d.record.LogStore == WAL}
 	watched.begun, err = hasFlag(stable, keyLogBegun)
 	if err != nil {
 		return node.Stores{}, err
 	}
-	return node.Stores{Logs: watched, Stable: &votes{StableStore: stable}, Snapshots: snapshots}, nil
+	return node.Stores{Logs: watched, Stable: votes, Snapshots: snapshots}, nil
 }
 
 // openRaftFiles opens raft.db and the log, which are the same with bolt.
@@ -63,7 +73,7 @@ func (d *Dir) openRaftFiles() (stable *boltdb.BoltStore, logs entries, err error
 		return nil, nil, err
 	}
 	stable, err = boltdb.New(boltdb.Options{
-		Path: d.file("raft.db"),
+		Path: d.file(boltFile),
 		BoltOptions: &bbolt.Options{
 			Timeout: boltLockWait,
 			// Else the free list is written again at every commit.
@@ -72,7 +82,7 @@ func (d *Dir) openRaftFiles() (stable *boltdb.BoltStore, logs entries, err error
 		},
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("open %s: %w", d.file("raft.db"), err)
+		return nil, nil, fmt.Errorf("open %s: %w", d.file(boltFile), err)
 	}
 	d.open = append(d.open, stable)
 	logs = stable
@@ -115,9 +125,9 @@ func (d *Dir) openWAL() (entries, error) {
 // removes what a crash left of a first opening: nothing was ever stored in it.
 func (d *Dir) checkRaftFiles() error {
 	if !d.record.Stores {
-		return errors.Join(os.RemoveAll(d.file("raft.db")), os.RemoveAll(d.file("wal")))
+		return errors.Join(os.RemoveAll(d.file(boltFile)), os.RemoveAll(d.file("wal")))
 	}
-	names := []string{"raft.db"}
+	names := []string{boltFile}
 	if d.record.LogStore == WAL {
 		names = append(names, filepath.Join("wal", metadb.FileName))
 	}
@@ -132,7 +142,7 @@ func (d *Dir) checkRaftFiles() error {
 // label writes the server's name into a new file, and checks it in an old one.
 func (d *Dir) label(file raft.StableStore) error {
 	owner, err := file.Get(keyOwner)
-	if err != nil && !errors.Is(err, boltdb.ErrKeyNotFound) {
+	if err != nil && !errors.Is(err, errBoltNotFound) {
 		return fmt.Errorf("read the owner of Raft's files: %w", err)
 	}
 	switch {
@@ -151,7 +161,7 @@ func (d *Dir) label(file raft.StableStore) error {
 
 func hasFlag(stable raft.StableStore, key []byte) (bool, error) {
 	value, err := stable.Get(key)
-	if err != nil && !errors.Is(err, boltdb.ErrKeyNotFound) {
+	if err != nil && !errors.Is(err, errBoltNotFound) {
 		return false, fmt.Errorf("read flag %s: %w", key, err)
 	}
 	return len(value) > 0, nil
