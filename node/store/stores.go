@@ -8,19 +8,14 @@ import (
 	"path/filepath"
 
 	"github.com/hashicorp/raft"
-	boltdb "github.com/hashicorp/raft-boltdb/v2"
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/metadb"
-	"go.etcd.io/bbolt"
 
 	"github.com/kvorum/kvorum/node"
 )
 
 // boltFile keeps Raft's term and vote, and with the bolt log store the log.
 const boltFile = "raft.db"
-
-// errBoltNotFound is the error for a key that is not there. Raft knows it by its text.
-var errBoltNotFound = boltdb.ErrKeyNotFound
 
 var (
 	// keyOwner is where each of Raft's files names the server that it belongs
@@ -68,22 +63,15 @@ func (d *Dir) Stores() (node.Stores, error) {
 }
 
 // openRaftFiles opens raft.db and the log, which are the same with bolt.
-func (d *Dir) openRaftFiles() (stable *boltdb.BoltStore, logs entries, err error) {
+func (d *Dir) openRaftFiles() (stable, logs entries, err error) {
 	if err := d.checkRaftFiles(); err != nil {
 		return nil, nil, err
 	}
-	stable, err = boltdb.New(boltdb.Options{
-		Path: d.file(boltFile),
-		BoltOptions: &bbolt.Options{
-			Timeout: boltLockWait,
-			// Else the free list is written again at every commit.
-			NoFreelistSync: true,
-			FreelistType:   bbolt.FreelistMapType,
-		},
-	})
+	file, err := openBolt(d.file(boltFile), d.record.Stores, d.log)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open %s: %w", d.file(boltFile), err)
+		return nil, nil, err
 	}
+	stable = file
 	d.open = append(d.open, stable)
 	logs = stable
 	if d.record.LogStore == WAL {
@@ -91,8 +79,11 @@ func (d *Dir) openRaftFiles() (stable *boltdb.BoltStore, logs entries, err error
 			return nil, nil, err
 		}
 	}
-	for _, file := range []entries{stable, logs} {
-		if err := d.label(file); err != nil {
+	if err := d.label(stable, d.file(boltFile)); err != nil {
+		return nil, nil, err
+	}
+	if d.record.LogStore == WAL {
+		if err := d.label(logs, d.file(filepath.Join("wal", metadb.FileName))); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -140,21 +131,21 @@ func (d *Dir) checkRaftFiles() error {
 }
 
 // label writes the server's name into a new file, and checks it in an old one.
-func (d *Dir) label(file raft.StableStore) error {
+func (d *Dir) label(file raft.StableStore, path string) error {
 	owner, err := file.Get(keyOwner)
 	if err != nil && !errors.Is(err, errBoltNotFound) {
-		return fmt.Errorf("read the owner of Raft's files: %w", err)
+		return fmt.Errorf("read the owner of %s: %w", path, err)
 	}
 	switch {
 	case string(owner) == d.record.Server:
 		return nil
 	case len(owner) > 0:
-		return fmt.Errorf("data directory %s holds Raft's files of %s, and belongs to %s: %s", d.path, owner, d.record.Server, adviceEmpty)
+		return &DamageError{File: path, Offset: -1, What: fmt.Sprintf("it is a file of %q, and the directory belongs to %s", owner, d.record.Server)}
 	case d.record.Stores:
-		return fmt.Errorf("data directory %s: Raft's files have vanished and were made anew: %s", d.path, adviceEmpty)
+		return &DamageError{File: path, Offset: -1, What: "it names no server, as if it had vanished and been made anew"}
 	}
 	if err := file.Set(keyOwner, []byte(d.record.Server)); err != nil {
-		return fmt.Errorf("label Raft's files: %w", err)
+		return fmt.Errorf("label %s: %w", path, err)
 	}
 	return nil
 }

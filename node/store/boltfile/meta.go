@@ -44,8 +44,6 @@ const (
 
 	magic   = 0xED0CDAED
 	version = 2
-	// noFreelist stands for the page of a free list that is not stored.
-	noFreelist = 0xffffffffffffffff
 
 	// pageBytesMin and pageSizes are where bbolt looks for its second meta page.
 	pageBytesMin = 1 << 10

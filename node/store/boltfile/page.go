@@ -9,9 +9,8 @@ import (
 
 // The kinds of pages that a tree consists of.
 const (
-	branchPage   = 0x01
-	leafPage     = 0x02
-	freelistPage = 0x10
+	branchPage = 0x01
+	leafPage   = 0x02
 )
 
 // elementBytes is the size of an element's header, on both kinds of pages.
