@@ -260,6 +260,9 @@ func TestDamageToAnOpenRaftDBIsAnErrorOfTheNextOperation(t *testing.T) {
 		}
 		damage(t, path, at)
 		var got raft.Log
+		if err := b.db.GetLog(last, &got); err != nil && !errors.As(err, new(*DamageError)) {
+			t.Fatalf("byte %d: read of entry %d: %v", at, last, err)
+		}
 		err = errors.Join(b.db.GetLog(last, &got), b.db.StoreLog(toldEntry(last+1)), b.votes.SetUint64(keyTerm, toldTerm+1), b.db.DeleteRange(first, first+4))
 		if err != nil {
 			noticed++
