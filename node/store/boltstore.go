@@ -39,6 +39,7 @@ type boltStore struct {
 
 	mu     sync.Mutex    // one writer at a time, as in bbolt
 	txid   atomic.Uint64 // of the last commit
+	last   atomic.Uint64 // the last entry
 	broken atomic.Pointer[DamageError]
 }
 
@@ -69,6 +70,9 @@ func openBolt(path string, existing bool, log *slog.Logger) (*boltStore, error) 
 		var meta boltfile.Meta
 		meta, err = boltfile.ReadMeta(s.file)
 		s.txid.Store(meta.TxID)
+	}
+	if err == nil {
+		err = s.noteLast()
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: read %s: %w", cause(err), path, err), s.Close())
@@ -215,11 +219,32 @@ func (s *boltStore) LastIndex() (index uint64, err error) {
 
 // GetLog implements raft.LogStore.
 func (s *boltStore) GetLog(index uint64, log *raft.Log) error {
-	err := s.read(index, func() error { return s.BoltStore.GetLog(index, log) })
-	if err == nil || errors.Is(err, raft.ErrLogNotFound) || errors.As(err, new(*DamageError)) {
+	get := func() error { return s.BoltStore.GetLog(index, log) }
+	err := s.read(index, get)
+	if errors.Is(err, raft.ErrLogNotFound) {
+		if first, firstErr := s.FirstIndex(); firstErr != nil {
+			return firstErr
+		} else if first == 0 || index < first || index > s.last.Load() {
+			return err
+		}
+		err = s.read(index, get) // it may have been deleted, or stored, meanwhile
+	}
+	switch {
+	case errors.Is(err, raft.ErrLogNotFound):
+		return s.fail(&DamageError{File: s.path, Offset: -1, Index: index, What: "it is not there, between others that are"})
+	case err == nil, errors.As(err, new(*DamageError)):
 		return err
 	}
 	return &DamageError{File: s.path, Offset: -1, Index: index, What: "it cannot be decoded", Err: err}
+}
+
+// noteLast keeps the index of the last entry.
+func (s *boltStore) noteLast() error {
+	last, err := s.LastIndex()
+	if err == nil {
+		s.last.Store(last)
+	}
+	return err
 }
 
 // StoreLog implements raft.LogStore.
@@ -230,12 +255,23 @@ func (s *boltStore) StoreLogs(logs []*raft.Log) error {
 	if len(logs) == 0 {
 		return nil
 	}
-	return s.write(logs[0].Index, logs[len(logs)-1].Index, func() error { return s.BoltStore.StoreLogs(logs) })
+	first, last := logs[0].Index, logs[len(logs)-1].Index
+	err := s.write(first, last, func() error { return s.BoltStore.StoreLogs(logs) })
+	if err == nil {
+		s.last.Store(last)
+	}
+	return err
 }
 
 // DeleteRange implements raft.LogStore.
 func (s *boltStore) DeleteRange(first, last uint64) error {
-	return s.write(first, last, func() error { return s.BoltStore.DeleteRange(first, last) })
+	if last >= s.last.Load() {
+		s.last.Store(first - 1)
+	}
+	if err := s.write(first, last, func() error { return s.BoltStore.DeleteRange(first, last) }); err != nil {
+		return err
+	}
+	return s.noteLast()
 }
 
 // Set implements raft.StableStore.
