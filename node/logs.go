@@ -28,6 +28,7 @@ type guardedLogs struct {
 	snapshots raft.SnapshotStore
 	unplugged atomic.Bool
 	writing   atomic.Pointer[time.Time] // when the write under way began
+	paces     paces                     // told of every write
 }
 
 // IsMonotonic says whether entries must follow each other without gaps.
@@ -68,6 +69,7 @@ func (g *guardedLogs) StoreLogs(logs []*raft.Log) error {
 	begun := time.Now()
 	g.writing.Store(&begun)
 	defer g.writing.Store(nil)
+	defer g.paces.stored(begun)
 	return g.LogStore.StoreLogs(logs)
 }
 

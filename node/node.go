@@ -233,7 +233,7 @@ func (n *Node) fail(err error) {
 		n.failure.err = err
 		close(n.failure.failed)
 		n.transport.cut()
-		n.log.Error("the node has stopped: a broken invariant", slog.Any("error", err))
+		n.log.Error("this node has stopped", slog.Any("error", err))
 	})
 }
 

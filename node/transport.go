@@ -33,6 +33,7 @@ type transport struct {
 	*raft.NetworkTransport
 	layer    *streamLayer
 	calls    chan raft.RPC           // those of others, for Raft
+	paces    *paces                  // told of every call with entries that is answered
 	applied  func() uint64           // how far the machine is
 	holds    func(index uint64) bool // the log knows an entry's term: what follows it will be taken
 	term     atomic.Value            // func() uint64: the current one
@@ -54,7 +55,7 @@ type delivery struct {
 func newTransport(n *Node, logger raftLogger) *transport {
 	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
 	t := &transport{
-		layer: layer, calls: make(chan raft.RPC), applied: n.worker.progress.index.Load, holds: n.logs.holds, abstains: &n.lead.abstention.withholds,
+		layer: layer, calls: make(chan raft.RPC), paces: &n.logs.paces, applied: n.worker.progress.index.Load, holds: n.logs.holds, abstains: &n.lead.abstention.withholds,
 		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{},
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream:          layer,
@@ -155,7 +156,11 @@ func target(id raft.ServerID, addr raft.ServerAddress) raft.ServerAddress {
 // their term and the follower is a member at that address, and are sent again then.
 func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	to := target(id, addr)
+	begun := time.Now()
 	err := t.overFresh(func() error { return t.NetworkTransport.AppendEntries(id, to, req, resp) })
+	if err == nil && len(req.Entries) > 0 {
+		t.paces.answered(id, begun)
+	}
 	if heartbeat := req.PrevLogEntry == 0 && len(req.Entries) == 0 && req.LeaderCommitIndex == 0; heartbeat {
 		if err == nil {
 			t.answered(to)
