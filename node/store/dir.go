@@ -62,6 +62,8 @@ type Dir struct {
 	mu     sync.Mutex
 	record record
 	open   []io.Closer // what Stores has opened, closed in reverse
+
+	present *presence // nil before Stores
 }
 
 // Open locks the directory, making it first if need be, and reads or mints its
@@ -138,7 +140,7 @@ func (d *Dir) save(r record) error {
 		return fmt.Errorf("store the identity: %w", err)
 	}
 	d.record = r
-	return nil
+	return d.present.hold(d.file(identityFile))
 }
 
 // Identity says which server the directory belongs to.
@@ -236,7 +238,8 @@ func (d *Dir) RaiseBoot() (uint64, error) {
 func (d *Dir) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var errs []error
+	errs := []error{d.present.end()}
+	d.present = nil
 	for i := len(d.open) - 1; i >= 0; i-- {
 		errs = append(errs, d.open[i].Close())
 	}

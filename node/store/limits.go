@@ -21,4 +21,7 @@ const (
 	identityBytesMax = 1 << 20
 	// voteRecordBytes is the size of the vote file: one sector.
 	voteRecordBytes = 512
+	// presenceLook is how often a directory in use looks whether its files are
+	// still there: two looks in a row must find the same.
+	presenceLook = time.Second
 )

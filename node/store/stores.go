@@ -59,6 +59,9 @@ func (d *Dir) Stores() (node.Stores, error) {
 	if err != nil {
 		return node.Stores{}, err
 	}
+	if err := d.watchFiles(logs); err != nil {
+		return node.Stores{}, err
+	}
 	return node.Stores{Logs: watched, Stable: votes, Snapshots: snapshots}, nil
 }
 
