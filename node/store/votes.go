@@ -18,10 +18,10 @@ var (
 )
 
 // votes is the stable store as Raft sees it. The term and the last vote are kept
-// twice: in a record of ours with a checksum, which is written first, and under
-// Raft's keys in raft.db, where bbolt would take a damaged byte or its last commit
-// but one for the truth. While the server runs, neither is read: what Raft is told
-// is what was written.
+// twice: in a record of ours with a checksum, and under Raft's keys in raft.db, where
+// bbolt would take a damaged byte or its last commit but one for the truth. Raft is
+// told that something is stored once both have it. While the server runs, neither is
+// read: what Raft reads is what was written.
 //
 // Raft stores a vote as its term and then its candidate, each by itself, and
 // takes a second request of the candidate in that term for one that it has
@@ -100,18 +100,18 @@ func (v *votes) Set(key, value []byte) error {
 	return v.store(next)
 }
 
-// store writes what has changed to both places. After a failure nothing is
-// written any more: what the disk holds is one of two ballots, and the next start
-// takes the newer.
+// store writes what has changed to both places at the same time: an election waits
+// for raft.db as before, and no longer. After a failure nothing is written any
+// more: each place holds one of two ballots, of which Raft knows the older, and
+// either may be taken at the next start.
 func (v *votes) store(next ballot) error {
 	if v.broken != nil || next == v.stored {
 		return v.broken
 	}
-	err := writeBallot(v.file, next, v.server)
-	if err == nil {
-		err = writeKeys(v.StableStore, v.stored, next)
-	}
-	if err != nil {
+	inFile := make(chan error, 1)
+	go func() { inFile <- writeBallot(v.file, next, v.server) }()
+	inDB := writeKeys(v.StableStore, v.stored, next)
+	if err := errors.Join(<-inFile, inDB); err != nil {
 		v.broken = fmt.Errorf("store the vote of term %d: %w", max(next.term, next.voteTerm), err)
 		v.failed("Raft's term and vote", v.broken)
 		return v.broken
@@ -182,11 +182,11 @@ type found struct {
 	inDB    ballot
 }
 
-// newest decides what Raft has been told. The file is written before raft.db: if
-// it is valid it is at least as new, and raft.db, which has no checksums, is
-// corrected by it. If it is torn, raft.db had not been written yet and is right;
-// and if it is damaged, raft.db is not, since one thing fails at a time. The first release
-// does not know the file: what it has stored is newer.
+// newest decides what Raft is told at the next start: at least what it had been told
+// was stored, which both places had. If the file is valid it counts, and raft.db,
+// which has no checksums, is corrected by it. If the file was torn, or is damaged,
+// raft.db is not, since one thing fails at a time. The first release does not know
+// the file: what it has stored is newer.
 func (f found) newest() ballot {
 	switch {
 	case f.fileErr != nil:
