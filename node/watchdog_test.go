@@ -1,10 +1,14 @@
 package node
 
 import (
+	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/raft"
 
 	"github.com/kvorum/kvorum/fsm/reply"
 )
@@ -147,5 +151,29 @@ func TestAPaceIsThatOfTheLastFewWritesAndOnlyWhileTheyAreRecent(t *testing.T) {
 		is("all slow again", true)
 		time.Sleep(paceWithin + time.Second)
 		is("long ago", false)
+	})
+}
+
+// Whoever reads why a node has ended learns which entry it was, and what to do.
+func TestAnEntryThatCannotBeAppliedIsNamedWithTheRemedy(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, l *lab) {
+		n := l.leader()
+		l.want(write(n, "set", "k", "v"), reply.OK)
+		var stored raft.Log
+		last, _ := l.disks[n.cfg.Session.Server].logs.LastIndex()
+		if err := l.disks[n.cfg.Session.Server].logs.GetLog(last, &stored); err != nil {
+			t.Fatal(err)
+		}
+		damaged := raft.Log{Index: last + 1, Term: stored.Term, Type: raft.LogCommand, Data: bytes.Clone(stored.Data)}
+		damaged.Data[len(damaged.Data)-1] ^= 1
+		err := n.worker.apply(&damaged)
+		if err == nil {
+			t.Fatal("it was applied")
+		}
+		for _, words := range []string{fmt.Sprintf("entry %d of this server's log", last+1), "checksum does not fit", "empty the directory"} {
+			if !strings.Contains(err.Error(), words) {
+				t.Errorf("%q is not in %v", words, err)
+			}
+		}
 	})
 }

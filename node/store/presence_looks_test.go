@@ -9,10 +9,14 @@ import (
 	"github.com/hashicorp/raft"
 )
 
+func options(path string) Options {
+	return Options{Path: path, ID: "n1", LogStore: WAL, Logger: slog.New(slog.DiscardHandler), Verify: func(io.Reader) (uint64, error) { return 0, nil }}
+}
+
 // What a running server does with its own files is nothing to be noticed: it
 // replaces its identity, begins segments, and removes them at both ends of its log.
 func TestWhatAServerDoesItselfIsNotNoticed(t *testing.T) {
-	dir, err := Open(Options{Path: t.TempDir(), ID: "n1", LogStore: WAL, Logger: slog.New(slog.DiscardHandler), Verify: func(io.Reader) (uint64, error) { return 0, nil }})
+	dir, err := Open(options(t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
 	}
