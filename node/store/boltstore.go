@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/raft"
 	boltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/kvorum/kvorum/node/store/boltfile"
 )
@@ -63,8 +64,11 @@ func openBolt(path string, existing bool, log *slog.Logger) (*boltStore, error) 
 		})
 		return err
 	})
+	if errors.Is(err, bbolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("%s is in use by another process, which does not respect the directory's lock: stop it, then start this server again", path)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: open %s: %w", cause(err), path, err)
+		return nil, step("open "+path, err)
 	}
 	if s.file, err = os.Open(path); err == nil {
 		var meta boltfile.Meta
@@ -75,7 +79,7 @@ func openBolt(path string, existing bool, log *slog.Logger) (*boltStore, error) 
 		err = s.noteLast()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: read %s: %w", cause(err), path, err), s.Close())
+		return nil, errors.Join(step("read "+path, err), s.Close())
 	}
 	return s, nil
 }
@@ -85,12 +89,12 @@ func openBolt(path string, existing bool, log *slog.Logger) (*boltStore, error) 
 func checkBolt(path string, log *slog.Logger) error {
 	file, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("%s: open %s: %w", cause(err), path, err)
+		return step("open "+path, err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return fmt.Errorf("%s: look at %s: %w", cause(err), path, err)
+		return step("look at "+path, err)
 	}
 	w := boltfile.Walk{Buckets: []string{logsBucket, confBucket}, Visit: contiguousKeys()}
 	meta, err := w.Run(file, info.Size())

@@ -75,7 +75,7 @@ func Open(o Options) (*Dir, error) {
 		}
 	}
 	if err := makeDirectory(o.Path); err != nil {
-		return nil, fmt.Errorf("make the data directory: %w", err)
+		return nil, step("make the data directory", err)
 	}
 	lock, err := lockDirectory(o.Path)
 	if err != nil {
@@ -114,8 +114,11 @@ func (d *Dir) identify(o Options) error {
 // mint makes the identity of a directory that has none.
 func (d *Dir) mint(o Options) error {
 	for _, name := range []string{boltFile, voteFile, "wal", "snapshots"} {
-		if _, err := os.Lstat(d.file(name)); !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("data directory %s holds %s and no %s: %s", d.path, name, identityFile, adviceEmpty)
+		switch _, err := os.Lstat(d.file(name)); {
+		case err == nil:
+			return &DamageError{File: d.file(identityFile), Offset: -1, What: "it is not there, and the directory holds " + name}
+		case !errors.Is(err, os.ErrNotExist):
+			return step("look at "+d.file(name), err)
 		}
 	}
 	kind := o.LogStore
@@ -137,7 +140,7 @@ func (d *Dir) save(r record) error {
 		return fmt.Errorf("encode the identity: %w", err)
 	}
 	if err := writeAtomic(d.file(identityFile), text); err != nil {
-		return fmt.Errorf("store the identity: %w", err)
+		return step("store the identity", err)
 	}
 	d.record = r
 	return d.present.hold(d.file(identityFile))

@@ -45,6 +45,15 @@ func (f *failure) keep(err error) {
 	})
 }
 
+// step is the error of something that could not be done: the cause first, then
+// what that was, then what can be done about it.
+func step(what string, err error) error {
+	if errors.As(err, new(*DamageError)) {
+		return err
+	}
+	return fmt.Errorf("%s: %s: %w; %s", cause(err), what, err, remedy(err))
+}
+
 // cause is what the operating system has said, without the steps on the way.
 func cause(err error) string {
 	var errno syscall.Errno

@@ -43,7 +43,7 @@ func (d *Dir) watchFiles(logs raft.LogStore) error {
 	d.present = p
 	for _, name := range names {
 		if err := p.hold(d.file(name)); err != nil {
-			return fmt.Errorf("%s: watch %s: %w", cause(err), d.file(name), err)
+			return step("watch "+d.file(name), err)
 		}
 	}
 	if p.segments != nil {

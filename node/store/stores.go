@@ -126,8 +126,11 @@ func (d *Dir) checkRaftFiles() error {
 		names = append(names, filepath.Join("wal", metadb.FileName))
 	}
 	for _, name := range names {
-		if _, err := os.Stat(d.file(name)); err != nil {
-			return fmt.Errorf("data directory %s: %s, in which votes or entries were stored, is not there (%w): %s", d.path, name, err, adviceEmpty)
+		switch _, err := os.Stat(d.file(name)); {
+		case errors.Is(err, os.ErrNotExist):
+			return &DamageError{File: d.file(name), Offset: -1, What: "votes or entries were stored in it, and it is not there"}
+		case err != nil:
+			return step("look at "+d.file(name), err)
 		}
 	}
 	return nil
@@ -137,7 +140,7 @@ func (d *Dir) checkRaftFiles() error {
 func (d *Dir) label(file raft.StableStore, path string) error {
 	owner, err := file.Get(keyOwner)
 	if err != nil && !errors.Is(err, errBoltNotFound) {
-		return fmt.Errorf("read the owner of %s: %w", path, err)
+		return step("read the owner of "+path, err)
 	}
 	switch {
 	case string(owner) == d.record.Server:
@@ -148,7 +151,7 @@ func (d *Dir) label(file raft.StableStore, path string) error {
 		return &DamageError{File: path, Offset: -1, What: "it names no server, as if it had vanished and been made anew"}
 	}
 	if err := file.Set(keyOwner, []byte(d.record.Server)); err != nil {
-		return fmt.Errorf("label %s: %w", path, err)
+		return step("label "+path, err)
 	}
 	return nil
 }

@@ -207,7 +207,7 @@ func (d *Dir) openVotes(db raft.StableStore) (*votes, error) {
 	path := d.file(voteFile)
 	file, made, err := openInPlace(path, voteRecordBytes)
 	if err != nil {
-		return nil, fmt.Errorf("%s: open the vote file %s: %w", cause(err), path, err)
+		return nil, step("open the vote file "+path, err)
 	}
 	d.open = append(d.open, file)
 	v := &votes{StableStore: db, file: file, server: d.record.Server, failed: d.failure.unwritable}
@@ -227,11 +227,11 @@ func (d *Dir) openVotes(db raft.StableStore) (*votes, error) {
 	d.tellVotes(f, v.stored)
 	if f.fileErr != nil || v.stored != f.inFile {
 		if err := writeBallot(file, v.stored, d.record.Server); err != nil {
-			return nil, fmt.Errorf("%s: write the vote file %s: %w", cause(err), path, err)
+			return nil, step("write the vote file "+path, err)
 		}
 	}
 	if err := writeKeys(db, f.inDB, v.stored); err != nil {
-		return nil, fmt.Errorf("%s: correct Raft's vote in %s: %w", cause(err), d.file(boltFile), err)
+		return nil, step("correct Raft's vote in "+d.file(boltFile), err)
 	}
 	return v, d.keepsVotes(made)
 }
