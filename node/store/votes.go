@@ -225,10 +225,10 @@ func (d *Dir) openVotes(db raft.StableStore) (*votes, error) {
 	f.fileErr = err
 	v.stored = f.newest()
 	d.tellVotes(f, v.stored)
-	if f.fileErr != nil || v.stored != f.inFile {
-		if err := writeBallot(file, v.stored, d.record.Server); err != nil {
-			return nil, step("write the vote file "+path, err)
-		}
+	// Also where nothing has changed: what a process wrote that was killed before its
+	// sync is read back from memory, and may be on no disk yet.
+	if err := writeBallot(file, v.stored, d.record.Server); err != nil {
+		return nil, step("write the vote file "+path, err)
 	}
 	if err := writeKeys(db, f.inDB, v.stored); err != nil {
 		return nil, step("correct Raft's vote in "+d.file(boltFile), err)
