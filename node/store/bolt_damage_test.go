@@ -258,7 +258,7 @@ func TestDamageToAnOpenRaftDBIsAnErrorOfTheNextOperation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		damage(t, path, at)
+		flipByte(t, path, at)
 		var got raft.Log
 		if err := b.db.GetLog(last, &got); err != nil && !errors.As(err, new(*DamageError)) {
 			t.Fatalf("byte %d: read of entry %d: %v", at, last, err)
@@ -282,7 +282,7 @@ func TestDamageToAnOpenRaftDBIsAnErrorOfTheNextOperation(t *testing.T) {
 	}
 }
 
-func damage(t *testing.T, path string, at int) {
+func flipByte(t *testing.T, path string, at int) {
 	t.Helper()
 	f, err := os.OpenFile(filepath.Join(path, boltFile), os.O_RDWR, 0)
 	if err != nil {
