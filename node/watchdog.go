@@ -28,7 +28,7 @@ import (
 // only while the watchdog itself looks on time.
 type watchdog struct {
 	node    *Node
-	looked  time.Time                // when the last look was
+	looked  time.Time                // when the last look was over
 	awake   time.Time                // since when all looks were on time
 	stuck   int                      // how many looks in a row have found a disk that does not answer
 	noticed uint64                   // the term in which the last look saw that nothing commits, 0: it saw nothing
@@ -49,7 +49,7 @@ func newWatchdog(n *Node) *watchdog { return &watchdog{node: n, told: map[raft.S
 func (n *Node) guardLeader() { newWatchdog(n).run() }
 
 func (w *watchdog) run() {
-	w.awake = time.Now()
+	w.wake(time.Now())
 	w.looked = w.awake
 	look := time.NewTicker(stallLook)
 	defer look.Stop()
@@ -59,17 +59,31 @@ func (w *watchdog) run() {
 		case <-w.node.stop:
 			return
 		}
-		if err := w.tick(time.Now()); err != nil {
+		begun := time.Now()
+		if err := w.tick(begun); err != nil {
 			w.node.fail(err)
 			return
 		}
+		w.ended(begun, time.Now())
 	}
 }
+
+// ended notes when a look was over. One that asks others may take a while, in which
+// this process is awake; one that takes longer than they may was a pause.
+func (w *watchdog) ended(begun, now time.Time) {
+	w.looked = now
+	if most := time.Duration(len(w.node.heirs())+1) * (rpcTimeout + askNeverLeads); now.Sub(begun) > most {
+		w.wake(now)
+	}
+}
+
+// wake has the time before now not count.
+func (w *watchdog) wake(now time.Time) { w.awake, w.noticed, w.stuck = now, 0, 0 }
 
 // tick is one look at everything; its error is the end of the node.
 func (w *watchdog) tick(now time.Time) error {
 	if late := now.Sub(w.looked) > stallLook+lookLateMax; late {
-		w.awake, w.noticed, w.stuck = now, 0, 0
+		w.wake(now)
 	}
 	w.looked = now
 	if w.node.raft.State() != raft.Leader {

@@ -43,6 +43,35 @@ func TestAPausedLeaderDoesNotBlameItsDisk(t *testing.T) {
 	})
 }
 
+// A look that asks others who do not answer takes long, and is no pause: the disk
+// is noticed all the same. One that takes longer than any answer is a pause.
+func TestTimeInWhichTheWatchdogAsksOthersCounts(t *testing.T) {
+	inBubble(t, 1, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		for _, c := range []struct {
+			takes   time.Duration
+			noticed bool
+		}{{2 * time.Second, true}, {4 * time.Second, false}} {
+			now, begun := time.Now(), time.Now().Add(-time.Hour)
+			leader.logs.writing.Store(&begun)
+			w := newWatchdog(leader)
+			w.wake(now)
+			w.looked = now
+			var err error
+			for end := now.Add(30 * time.Second); err == nil && now.Before(end); {
+				now = now.Add(stallLook)
+				err = w.tick(now)
+				w.ended(now, now.Add(c.takes))
+				now = now.Add(c.takes)
+			}
+			leader.logs.writing.Store(nil)
+			if (err != nil) != c.noticed {
+				t.Errorf("with looks that take %v: %v", c.takes, err)
+			}
+		}
+	})
+}
+
 // What waits after a pause has not waited while others were there to take it.
 func TestAPausedLeaderHandsOverOnlyAfterATimeThatItWasAwake(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
