@@ -17,7 +17,7 @@ type arrow struct {
 var arrows = []arrow{
 	{"fsm", []string{"fsm/..."}},
 	{"node", []string{"fsm/...", "node/..."}},
-	{"node/store", []string{"fsm/member", "node", "node/store/boltfile"}}, // an adapter: it implements what node declares
+	{"node/store", []string{"fsm/member", "node", "node/store/boltpages"}}, // an adapter: it implements what node declares
 	{"transport/resp", []string{"fsm/command/...", "fsm/reply", "fsm/setting"}},
 	{"transport/peer", nil},
 	{"cluster", []string{"transport/peer", "fsm/member", "fsm/reply", "fsm/command/..."}},

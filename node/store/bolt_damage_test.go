@@ -11,7 +11,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
-	"github.com/kvorum/kvorum/node/store/boltfile"
+	"github.com/kvorum/kvorum/node/store/boltpages"
 )
 
 // everyByte makes the tests below damage every byte instead of those that are
@@ -106,7 +106,7 @@ func check(path string, entries uint64) (refused bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	meta, err := boltfile.ReadMeta(bytes.NewReader(content))
+	meta, err := boltpages.ReadMeta(bytes.NewReader(content))
 	fellBack := err == nil && meta.Alone
 	b, err := openBallots(path, true)
 	if err != nil {

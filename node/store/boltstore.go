@@ -17,7 +17,7 @@ import (
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
 
-	"github.com/kvorum/kvorum/node/store/boltfile"
+	"github.com/kvorum/kvorum/node/store/boltpages"
 )
 
 // errBoltNotFound is the error for a key that is not there. Raft knows it by its text.
@@ -71,8 +71,8 @@ func openBolt(path string, existing bool, log *slog.Logger) (*boltStore, error) 
 		return nil, step("open "+path, err)
 	}
 	if s.file, err = os.Open(path); err == nil {
-		var meta boltfile.Meta
-		meta, err = boltfile.ReadMeta(s.file)
+		var meta boltpages.Meta
+		meta, err = boltpages.ReadMeta(s.file)
 		s.txid.Store(meta.TxID)
 	}
 	if err == nil {
@@ -96,7 +96,7 @@ func checkBolt(path string, log *slog.Logger) error {
 	if err != nil {
 		return step("look at "+path, err)
 	}
-	w := boltfile.Walk{Buckets: []string{logsBucket, confBucket}, Visit: contiguousKeys()}
+	w := boltpages.Walk{Buckets: []string{logsBucket, confBucket}, Visit: contiguousKeys()}
 	meta, err := w.Run(file, info.Size())
 	if err != nil {
 		return boltDamage(path, err)
@@ -129,7 +129,7 @@ func contiguousKeys() func(bucket string, key []byte) error {
 // boltDamage turns what a look has found into the directory's error.
 func boltDamage(path string, err error) *DamageError {
 	damage := &DamageError{File: path, Offset: -1, What: "it is damaged", Err: err}
-	if fault := (*boltfile.Fault)(nil); errors.As(err, &fault) {
+	if fault := (*boltpages.Fault)(nil); errors.As(err, &fault) {
 		damage.Offset, damage.What, damage.Err = fault.Offset, fault.What, fault.Err
 	}
 	return damage
@@ -170,7 +170,7 @@ func (s *boltStore) read(index uint64, do func() error) error {
 // roots at each operation, and takes the older if the newer is damaged.
 func (s *boltStore) newest() error {
 	last := s.txid.Load()
-	meta, err := boltfile.ReadMeta(s.file)
+	meta, err := boltpages.ReadMeta(s.file)
 	if err != nil {
 		return s.fail(boltDamage(s.path, err))
 	}
@@ -196,7 +196,7 @@ func (s *boltStore) write(first, last uint64, do func() error) error {
 		return fmt.Errorf("look at %s: %w", s.path, err)
 	}
 	from, to := binary.BigEndian.AppendUint64(nil, first), binary.BigEndian.AppendUint64(nil, last)
-	w := boltfile.Walk{Only: func(bucket string, low, high []byte) bool {
+	w := boltpages.Walk{Only: func(bucket string, low, high []byte) bool {
 		return bucket != logsBucket || bytes.Compare(low, to) <= 0 && (high == nil || bytes.Compare(high, from) > 0)
 	}}
 	if _, err := w.Run(s.file, info.Size()); err != nil {

@@ -1,4 +1,4 @@
-package boltfile_test
+package boltpages_test
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"github.com/kvorum/kvorum/node/store/boltfile"
+	"github.com/kvorum/kvorum/node/store/boltpages"
 )
 
 func must(t testing.TB, err error) {
@@ -61,7 +61,7 @@ func file(t testing.TB, keys int) []byte {
 }
 
 // content is what a walk finds; nil if it finds a fault.
-func content(db []byte, w boltfile.Walk) (keys []string, err error) {
+func content(db []byte, w boltpages.Walk) (keys []string, err error) {
 	w.Visit = func(bucket string, key []byte) error {
 		keys = append(keys, fmt.Sprintf("%s %x", bucket, key))
 		return nil
@@ -70,7 +70,7 @@ func content(db []byte, w boltfile.Walk) (keys []string, err error) {
 	return keys, err
 }
 
-var both = boltfile.Walk{Buckets: []string{"conf", "logs"}}
+var both = boltpages.Walk{Buckets: []string{"conf", "logs"}}
 
 func TestAWalkFindsEveryKeyInOrder(t *testing.T) {
 	keys, err := content(file(t, 4000), both)
@@ -93,7 +93,7 @@ func TestADamagedByteIsAFaultOrIsInAKeyOrValue(t *testing.T) {
 		keys, err := content(damaged, both)
 		alone := metaFellBack(damaged)
 		damaged[at] = whole[at]
-		if fault := (*boltfile.Fault)(nil); errors.As(err, &fault) {
+		if fault := (*boltpages.Fault)(nil); errors.As(err, &fault) {
 			faults++
 			continue
 		}
@@ -108,7 +108,7 @@ func TestADamagedByteIsAFaultOrIsInAKeyOrValue(t *testing.T) {
 }
 
 func metaFellBack(db []byte) bool {
-	m, err := boltfile.ReadMeta(bytes.NewReader(db))
+	m, err := boltpages.ReadMeta(bytes.NewReader(db))
 	return err == nil && m.Alone
 }
 
@@ -147,7 +147,7 @@ func TestAFileThatIsCutOffIsAFaultOrLacksOnlyWhatIsUnused(t *testing.T) {
 	faults := 0
 	for cut := 0; cut < len(whole); cut += 512 {
 		keys, err := content(whole[:cut], both)
-		if fault := (*boltfile.Fault)(nil); errors.As(err, &fault) {
+		if fault := (*boltpages.Fault)(nil); errors.As(err, &fault) {
 			faults++
 		} else if len(keys) != len(want) {
 			t.Fatalf("cut at %d: %d keys of %d, %v", cut, len(keys), len(want), err)

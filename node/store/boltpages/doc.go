@@ -1,4 +1,4 @@
-// Package boltfile looks at a bbolt file from outside. bbolt has checksums on its
+// Package boltpages looks at the pages of a bbolt file from outside. bbolt has checksums on its
 // two meta pages only: what else is damaged it believes, panics over (in
 // goroutines of its own too) or faults on. Here every page that the newest root
 // reaches is read with ReadAt and held against what bbolt writes:
@@ -13,4 +13,4 @@
 // A file that passes can be opened: what bbolt finds on its way is what was
 // written. Keys are handed to the caller; values are read by nobody here, since
 // whoever stores them has checksums of its own.
-package boltfile
+package boltpages

@@ -1,4 +1,4 @@
-package boltfile
+package boltpages
 
 import (
 	"bytes"
