@@ -161,23 +161,28 @@ func (t *tree) walk(number uint64, within bounds, visit func(*page, element) err
 }
 
 func (t *tree) children(all []element, within bounds, visit func(*page, element) error) error {
-	parts := make([]bounds, len(all))
-	for i, e := range all {
-		parts[i] = bounds{e.key, within.high}
+	part := func(i int) bounds {
 		if i+1 < len(all) {
-			parts[i].high = all[i+1].key
+			return bounds{all[i].key, all[i+1].key}
 		}
+		return bounds{all[i].key, within.high}
 	}
 	matters := func(i int) bool {
-		return i >= 0 && i < len(parts) && (t.Only == nil || t.bucket == "" || t.Only(t.bucket, parts[i].low, parts[i].high))
+		if i >= len(all) {
+			return false
+		}
+		b := part(i)
+		return t.Only == nil || t.bucket == "" || t.Only(t.bucket, b.low, b.high)
 	}
+	before, here := false, matters(0)
 	for i, e := range all {
-		if !matters(i) && !matters(i-1) && !matters(i+1) {
-			continue
+		next := matters(i + 1)
+		if before || here || next {
+			if err := t.walk(e.child, part(i), visit); err != nil {
+				return err
+			}
 		}
-		if err := t.walk(e.child, parts[i], visit); err != nil {
-			return err
-		}
+		before, here = here, next
 	}
 	return nil
 }
