@@ -471,8 +471,9 @@ func (c labClock) Now() time.Time {
 // slowLogs is a log store whose writes a test may hold up.
 type slowLogs struct {
 	*raft.InmemStore
-	mu   sync.Mutex
-	gate chan struct{}
+	mu    sync.Mutex
+	gate  chan struct{}
+	takes time.Duration
 }
 
 // IsMonotonic is as of the real stores: the log goes when a snapshot is installed.
@@ -482,8 +483,9 @@ func (s *slowLogs) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{
 
 func (s *slowLogs) StoreLogs(logs []*raft.Log) error {
 	s.mu.Lock()
-	gate := s.gate
+	gate, takes := s.gate, s.takes
 	s.mu.Unlock()
+	time.Sleep(takes)
 	if gate != nil {
 		<-gate
 	}

@@ -379,12 +379,12 @@ func TestOneLookDeposesNobody(t *testing.T) {
 		long := time.Now().Add(-stallElections * time.Second)
 		leader.committer.since.Store(&long)
 		w := newWatchdog(leader)
-		w.look()
+		w.look(time.Now())
 		synctest.Wait()
 		if now := leader.CurrentTerm(); now != term || !leader.IsLeader() {
 			t.Fatalf("an election in term %d after %d", now, term)
 		}
-		w.look()
+		w.look(time.Now())
 		synctest.Wait()
 		if leader.IsLeader() {
 			t.Fatal("two looks were not enough either")
@@ -409,7 +409,7 @@ func TestAStalledFollowerIsToldToStandOnce(t *testing.T) {
 			begun := time.Now()
 			long := begun.Add(-stallElections * time.Second)
 			leader.committer.since.Store(&long)
-			w.look()
+			w.look(time.Now())
 			return time.Since(begun)
 		}
 		look()

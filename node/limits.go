@@ -142,8 +142,24 @@ const (
 	// stopGrace is how long a stop may take after its time is over: it takes
 	// milliseconds, unless the disk does not answer.
 	stopGrace = 2 * time.Second
-	// stallLook is how often that is looked at.
-	stallLook = 250 * time.Millisecond
+	// stallLook is how often that is looked at, and lookLateMax how late a look
+	// may be: after a longer pause of this process nothing counts that was before.
+	stallLook   = 250 * time.Millisecond
+	lookLateMax = 2 * stallLook
+	// stallLooks is how many looks in a row must find the same before a leader
+	// gives up its process.
+	stallLooks = 2
+	// slowWrite is how long each of the last paceWrites writes must have taken for a
+	// disk to be slow: a healthy one takes a hundredth. paceWithin is how old they
+	// may be.
+	slowWrite  = 250 * time.Millisecond
+	paceWrites = 4
+	paceWithin = 30 * time.Second
+	// slowFactor is how many times as fast a follower must be for a slow leader
+	// to hand over to it, and slowTenure how long that leader must have led: where
+	// all disks are slow, nobody hands over.
+	slowFactor = 4
+	slowTenure = 5 * time.Second
 )
 
 // The divergence alarm.

@@ -29,6 +29,7 @@ type guardedLogs struct {
 	leave     func(error) // the node's; returns when it has left
 	unplugged atomic.Bool
 	writing   atomic.Pointer[time.Time] // when the write under way began
+	paces     paces                     // told of every write
 }
 
 // IsMonotonic says whether entries must follow each other without gaps.
@@ -82,6 +83,7 @@ func (g *guardedLogs) StoreLogs(logs []*raft.Log) error {
 	begun := time.Now()
 	g.writing.Store(&begun)
 	defer g.writing.Store(nil)
+	defer g.paces.stored(begun)
 	if err := g.LogStore.StoreLogs(logs); err != nil {
 		g.leave(fmt.Errorf("the log cannot be written: %w: make sure that there is space and that the disk is well, then start this server again", err))
 		return err

@@ -35,6 +35,7 @@ type transport struct {
 	logger   raftLogger
 	leave    func(error)       // the node's
 	room     func(int64) error // says why a leader's snapshot of a size cannot be stored
+	paces    *paces            // told of every call with entries that is answered
 	calls    chan raft.RPC     // those of others, for Raft
 	serves   atomic.Value      // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
 	abstains *atomic.Bool      // no vote is asked for
@@ -73,7 +74,7 @@ func (d delivery) after(req *raft.AppendEntriesRequest, resp *raft.AppendEntries
 func newTransport(n *Node, logger raftLogger) *transport {
 	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
 	t := &transport{
-		layer: layer, logger: logger, leave: n.Leave, room: n.snapshots.room, calls: make(chan raft.RPC), abstains: &n.lead.abstention.withholds,
+		layer: layer, logger: logger, leave: n.Leave, room: n.snapshots.room, paces: &n.logs.paces, calls: make(chan raft.RPC), abstains: &n.lead.abstention.withholds,
 		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{},
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream:          layer,
@@ -164,7 +165,11 @@ func target(id raft.ServerID, addr raft.ServerAddress) raft.ServerAddress {
 // their term and the follower is a member at that address, and are sent again then.
 func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	to := target(id, addr)
+	begun := time.Now()
 	err := t.overFresh(func() error { return t.NetworkTransport.AppendEntries(id, to, req, resp) })
+	if err == nil && len(req.Entries) > 0 {
+		t.paces.answered(id, begun)
+	}
 	if heartbeat := req.PrevLogEntry == 0 && len(req.Entries) == 0 && req.LeaderCommitIndex == 0; heartbeat {
 		if err == nil {
 			t.answered(to)

@@ -18,13 +18,30 @@ import (
 // message is sent to a follower past it: that one is elected as after any
 // transfer, if its log is no older than that of a majority.
 //
+// A leader whose disk stores everything, but takes long for each write, hands over
+// to one that is much faster.
+//
 // A leader whose own disk is what stalls gives its process up a while later: it
 // cannot even notice that another leads, and its clients wait in vain.
+//
+// A process that was paused finds that everything has taken long. So time counts
+// only while the watchdog itself looks on time.
 type watchdog struct {
 	node    *Node
+	looked  time.Time                // when the last look was over
+	awake   time.Time                // since when all looks were on time
+	stuck   int                      // how many looks in a row have found a disk that does not answer
 	noticed uint64                   // the term in which the last look saw that nothing commits, 0: it saw nothing
 	given   uint64                   // the term in which leadership was last given away
 	told    map[raft.ServerID]uint64 // the term in which a server may last have been told to stand
+	tenure  tenure
+}
+
+// tenure is the term in which this node was last seen to lead.
+type tenure struct {
+	term  uint64
+	since time.Time
+	said  bool // that its disk is slow and nobody's is faster
 }
 
 func newWatchdog(n *Node) *watchdog { return &watchdog{node: n, told: map[raft.ServerID]uint64{}} }
@@ -32,6 +49,8 @@ func newWatchdog(n *Node) *watchdog { return &watchdog{node: n, told: map[raft.S
 func (n *Node) guardLeader() { newWatchdog(n).run() }
 
 func (w *watchdog) run() {
+	w.wake(time.Now())
+	w.looked = w.awake
 	look := time.NewTicker(stallLook)
 	defer look.Stop()
 	for {
@@ -40,25 +59,70 @@ func (w *watchdog) run() {
 		case <-w.node.stop:
 			return
 		}
-		if w.node.raft.State() != raft.Leader {
-			w.noticed = 0
-			continue
-		}
-		if stalled := w.node.logs.stalled(); stalled > stallMax {
-			w.node.fail(fmt.Errorf("the disk has not stored an entry for %v while this node leads", stalled.Round(time.Second)))
+		begun := time.Now()
+		if err := w.tick(begun); err != nil {
+			w.node.fail(err)
 			return
 		}
-		w.look()
+		w.ended(begun, time.Now())
 	}
+}
+
+// ended notes when a look was over. One that asks others may take a while, in which
+// this process is awake; one that takes longer than they may was a pause.
+func (w *watchdog) ended(begun, now time.Time) {
+	w.looked = now
+	if most := time.Duration(len(w.node.heirs())+1) * (rpcTimeout + askNeverLeads); now.Sub(begun) > most {
+		w.wake(now)
+	}
+}
+
+// wake has the time before now not count.
+func (w *watchdog) wake(now time.Time) { w.awake, w.noticed, w.stuck = now, 0, 0 }
+
+// tick is one look at everything; its error is the end of the node.
+func (w *watchdog) tick(now time.Time) error {
+	if late := now.Sub(w.looked) > stallLook+lookLateMax; late {
+		w.wake(now)
+	}
+	w.looked = now
+	if w.node.raft.State() != raft.Leader {
+		w.noticed, w.stuck = 0, 0
+		return nil
+	}
+	if err := w.lookAtDisk(now); err != nil {
+		return err
+	}
+	w.look(now)
+	w.lookAtPace(now)
+	return nil
+}
+
+// seen is how much of some time that has passed this process has seen pass.
+func (w *watchdog) seen(passed time.Duration, now time.Time) time.Duration {
+	return min(passed, now.Sub(w.awake))
+}
+
+// lookAtDisk returns an error when the disk has not answered for long.
+func (w *watchdog) lookAtDisk(now time.Time) error {
+	stalled := w.seen(w.node.logs.stalled(), now)
+	if stalled <= stallMax {
+		w.stuck = 0
+		return nil
+	}
+	if w.stuck++; w.stuck < stallLooks {
+		return nil
+	}
+	return fmt.Errorf("the disk does not answer: an entry of the log has been on its way to it for %v while this node leads; see whether the disk is well, then start this server again", stalled.Round(time.Second))
 }
 
 // look gives leadership away, once in a term, when nothing has committed for
 // long, as the look before has seen too: a process that was paused sees it before
 // it hears that another leads, who would be deposed.
-func (w *watchdog) look() {
+func (w *watchdog) look(now time.Time) {
 	n := w.node
 	term := n.raft.CurrentTerm()
-	waits := max(n.logs.stalled(), n.committer.waits())
+	waits := w.seen(max(n.logs.stalled(), n.committer.waits()), now)
 	if waits < stallElections*n.cfg.Timing.Election || w.given == term {
 		w.noticed = 0
 		return
@@ -72,13 +136,44 @@ func (w *watchdog) look() {
 		return
 	}
 	n.log.Warn("nothing has been committed for long: handing over to another", slog.Duration("waits", waits), slog.Bool("disk", n.logs.stalled() > 0))
+	w.giveAny(heirs, term)
+}
+
+// giveAny gives leadership to the first that takes it.
+func (w *watchdog) giveAny(heirs []raft.Server, term uint64) {
 	for _, heir := range heirs {
 		err := w.give(heir, term)
 		if err == nil {
 			w.given = term
 			return
 		}
-		n.log.Warn("leadership could not be handed over", slog.String("to", string(heir.ID)), slog.Any("error", err))
+		w.node.log.Warn("leadership could not be handed over", slog.String("to", string(heir.ID)), slog.Any("error", err))
+	}
+}
+
+// lookAtPace gives leadership away, once in a term, when each write to this
+// disk takes long and those of another voter do not.
+func (w *watchdog) lookAtPace(now time.Time) {
+	n := w.node
+	term := n.raft.CurrentTerm()
+	if w.tenure.term != term {
+		w.tenure = tenure{term: term, since: now}
+	}
+	least, slow := n.logs.paces.slow(now)
+	if !slow || w.given == term || now.Sub(w.tenure.since) < slowTenure {
+		return
+	}
+	heirs := slices.DeleteFunc(n.heirs(), func(s raft.Server) bool {
+		return w.told[s.ID] == term || !n.logs.paces.faster(s.ID, least, now)
+	})
+	if len(heirs) > 0 {
+		n.log.Warn("this leader's disk is slow: handing over to a voter that is faster", slog.Duration("each_write_took_at_least", least), slog.String("to", string(heirs[0].ID)))
+		w.giveAny(heirs, term)
+		return
+	}
+	if !w.tenure.said {
+		w.tenure.said = true
+		n.log.Warn("this leader's disk is slow, and no other voter is known to be faster", slog.Duration("each_write_took_at_least", least))
 	}
 }
 

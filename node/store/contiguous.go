@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 
@@ -33,21 +32,6 @@ func (l *contiguousLog) IsMonotonic() bool { return true }
 // DeletesWhole says whether a long head need not be deleted in pieces: raft-wal
 // drops segments, bbolt visits every entry with its only writer.
 func (l *contiguousLog) DeletesWhole() bool { return l.whole }
-
-// GetLog reads an entry. What cannot be read, or is another entry, is damage that
-// names its file.
-func (l *contiguousLog) GetLog(index uint64, entry *raft.Log) error {
-	err := l.LogStore.GetLog(index, entry)
-	switch {
-	case errors.Is(err, raft.ErrLogNotFound):
-		return err
-	case err != nil:
-		return damage(err, fmt.Sprintf("read entry %d of the log in %s", index, l.path))
-	case entry.Index != index:
-		return &DamageError{File: l.path, Offset: -1, Index: index, What: fmt.Sprintf("it reads as entry %d", entry.Index)}
-	}
-	return nil
-}
 
 // StoreLog stores one entry.
 func (l *contiguousLog) StoreLog(entry *raft.Log) error { return l.StoreLogs([]*raft.Log{entry}) }

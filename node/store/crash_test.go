@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,7 +64,7 @@ func TestADamagedIdentityIsRefusedWhereverTheDamageIs(t *testing.T) {
 	write(t, file, strings.Replace(string(whole), `"version": 1`, `"version": 2`, 1))
 	wantRefusal(t, refused(options(path, "n1", store.WAL)), "reads version 1")
 	os.Remove(file)
-	wantRefusal(t, refused(options(path, "n1", store.WAL)), "no identity.json")
+	wantRefusal(t, refused(options(path, "n1", store.WAL)), "there is no identity.json beside it")
 	write(t, file, string(whole))
 	if err := refused(options(path, "n1", store.WAL)); err != nil {
 		t.Fatal(err)
@@ -327,4 +328,26 @@ func TestADamagedSnapshotThatTheLogReachesBeyondHindersNoStart(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What cannot be looked at is not gone: nobody is told to empty the directory.
+func TestARaftFileThatCannotBeLookedAtIsNotCalledGone(t *testing.T) {
+	o := options(t.TempDir(), "n1", store.WAL)
+	dir, _ := openStores(t, o)
+	closeDir(t, dir)
+	file := filepath.Join(o.Path, "raft.db")
+	if err := errors.Join(os.Rename(file, file+".away"), os.Symlink(file, file)); err != nil {
+		t.Fatal(err)
+	}
+	err := refused(o)
+	wantRefusal(t, err, "too many levels of symbolic links: look at "+file)
+	if strings.Contains(err.Error(), "empty the directory") {
+		t.Errorf("it advises to empty the directory: %v", err)
+	}
+	if err := errors.Join(os.Remove(file), os.Rename(file+".away", file)); err != nil {
+		t.Fatal(err)
+	}
+	if err := refused(o); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -69,6 +69,8 @@ type Dir struct {
 	mu     sync.Mutex
 	record record
 	open   []io.Closer // what Stores has opened, closed in reverse
+
+	present *presence // nil before Stores
 }
 
 // Open locks the directory, making it first if need be, and reads or mints its
@@ -80,7 +82,7 @@ func Open(o Options) (*Dir, error) {
 		}
 	}
 	if err := makeDirectory(o.Path); err != nil {
-		return nil, fmt.Errorf("make the data directory: %w", err)
+		return nil, step("make the data directory", err)
 	}
 	lock, err := lockDirectory(o.Path)
 	if err != nil {
@@ -124,9 +126,12 @@ func (d *Dir) identify(o Options) error {
 
 // mint makes the identity of a directory that has none.
 func (d *Dir) mint(o Options) error {
-	for _, name := range []string{"raft.db", "wal", "snapshots"} {
-		if _, err := os.Lstat(d.file(name)); !errors.Is(err, os.ErrNotExist) {
+	for _, name := range []string{boltFile, voteFile, "wal", "snapshots"} {
+		switch _, err := os.Lstat(d.file(name)); {
+		case err == nil:
 			return &DamageError{File: d.file(name), Offset: -1, What: "there is no " + identityFile + " beside it"}
+		case !errors.Is(err, os.ErrNotExist):
+			return step("look at "+d.file(name), err)
 		}
 	}
 	return d.save(mintRecord(o.ID, cmp.Or(o.LogStore, DefaultLogStore)))
@@ -148,10 +153,10 @@ func (d *Dir) save(r record) error {
 		return fmt.Errorf("encode the identity: %w", err)
 	}
 	if err := d.replaceIdentity(d.file(identityFile), text); err != nil {
-		return fmt.Errorf("store the identity: %w", err)
+		return step("store the identity", err)
 	}
 	d.record = r
-	return nil
+	return d.present.hold(d.file(identityFile))
 }
 
 // Identity says which server the directory belongs to.
@@ -249,7 +254,8 @@ func (d *Dir) RaiseBoot() (uint64, error) {
 func (d *Dir) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var errs []error
+	errs := []error{d.present.end()}
+	d.present = nil
 	for i := len(d.open) - 1; i >= 0; i-- {
 		errs = append(errs, d.open[i].Close())
 	}

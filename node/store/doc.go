@@ -3,7 +3,8 @@
 //
 //	lock            flock'ed by the process that uses the directory; holds its pid
 //	identity.json   who the server is, what it promised, its boot number
-//	raft.db         Raft's term and vote; with the bolt log store also the log
+//	votes           Raft's term and vote, with a checksum
+//	raft.db         the same under Raft's keys; with the bolt log store also the log
 //	wal/            the log, with the wal log store; spare is its next segment
 //	floor           to which entry the log was stored, so that a lost end is noticed
 //	identity.json.spare  space for the next identity, so that a full disk stops no start

@@ -1,16 +1,20 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// failure is the first entry that could not be stored. There is no way on from
-// it: raft-wal keeps refusing after a segment could not be made, also when
-// there is space again, and a server that stores nothing is in nobody's
-// majority. Its process has to end, say why, and be started again.
+// failure is the first thing that the directory could not do, or that was found
+// wrong with it. There is no way on from it: raft-wal keeps refusing after a
+// segment could not be made, also when there is space again, and a server that
+// stores nothing is in nobody's majority. Its process has to end, say why, and
+// be started again.
 type failure struct {
 	path   string
 	once   sync.Once
@@ -20,11 +24,59 @@ type failure struct {
 
 func newFailure(path string) *failure { return &failure{path: path, failed: make(chan struct{})} }
 
-func (f *failure) record(err error) {
+// record keeps an entry that could not be stored.
+func (f *failure) record(err error) { f.unwritable("the log", err) }
+
+// unwritable keeps that what could not be written. The cause comes first.
+func (f *failure) unwritable(what string, err error) {
+	if damage := (*DamageError)(nil); errors.As(err, &damage) {
+		f.keep(damage)
+		return
+	}
+	f.keep(fmt.Errorf("%s: %s cannot be written: %w (%s free at %s); %s, then start this server again",
+		cause(err), what, err, freeSpace(f.path), f.path, remedy(err)))
+}
+
+// keep takes err as the failure unless there has been one.
+func (f *failure) keep(err error) {
 	f.once.Do(func() {
-		f.err = fmt.Errorf("the log cannot be written: %w (%s free at %s); make sure that there is space and that the disk is well, then start this server again", err, freeSpace(f.path), f.path)
+		f.err = err
 		close(f.failed)
 	})
+}
+
+// step is the error of something that could not be done: the cause first, then
+// what that was, then what can be done about it.
+func step(what string, err error) error {
+	if errors.As(err, new(*DamageError)) {
+		return err
+	}
+	return fmt.Errorf("%s: %s: %w; %s", cause(err), what, err, remedy(err))
+}
+
+// cause is what the operating system has said, without the steps on the way.
+func cause(err error) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno.Error()
+	}
+	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
+		err = next
+	}
+	return err.Error()
+}
+
+// remedy is what an operator can do about what the operating system has said.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "make space there"
+	case errors.Is(err, syscall.EIO):
+		return "see whether the disk is well"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return "let this process write there"
+	}
+	return "make sure that there is space and that the disk is well"
 }
 
 func freeSpace(path string) string {
@@ -35,7 +87,7 @@ func freeSpace(path string) string {
 	return fmt.Sprintf("%d MB are", volume.Bavail*uint64(volume.Bsize)>>20)
 }
 
-// Failed is closed when an entry could not be stored; Err says why.
+// Failed is closed when the directory cannot be used any more; Err says why.
 func (d *Dir) Failed() <-chan struct{} { return d.failure.failed }
 
 // Err is nil until Failed is closed.

@@ -40,6 +40,9 @@ type record struct {
 	SealedFrom uint64 `json:"sealed_from,omitempty"`
 	Diverged   string `json:"diverged,omitempty"` // how it has diverged from the others: it must not be opened again
 	Rebuilt    bool   `json:"rebuilt,omitempty"`  // in the place of a damaged server: it only joins
+	// VoteFile: the last start was one of a binary that keeps the vote file. The
+	// first release does not know the field and drops it when it starts.
+	VoteFile bool `json:"vote_file,omitempty"`
 }
 
 type formation struct {

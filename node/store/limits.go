@@ -40,4 +40,9 @@ const (
 	// identityBytesMax bounds the file that is read at start; the largest part of
 	// it is the list of a first configuration.
 	identityBytesMax = 1 << 20
+	// voteRecordBytes is the size of the vote file: one sector.
+	voteRecordBytes = 512
+	// presenceLook is how often a directory in use looks whether its files are
+	// still there: two looks in a row must find the same.
+	presenceLook = time.Second
 )

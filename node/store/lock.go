@@ -24,7 +24,7 @@ func lockDirectory(dir string) (*lockFile, error) {
 	path := filepath.Join(dir, lockName)
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("open the lock of the data directory: %w", err)
+		return nil, step("open the lock of the data directory", err)
 	}
 	err = flock(file)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -34,11 +34,11 @@ func lockDirectory(dir string) (*lockFile, error) {
 	}
 	if err != nil {
 		file.Close()
-		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
+		return nil, step("lock the data directory "+dir, err)
 	}
 	if err := writePID(file); err != nil {
 		file.Close()
-		return nil, fmt.Errorf("write the lock of the data directory: %w", err)
+		return nil, step("write the lock of the data directory", err)
 	}
 	return &lockFile{file}, nil
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/kvorum/kvorum/node/store/segments"
 )
 
 // sealFrom is the first index from which every entry of the log carries a seal: where
@@ -64,8 +66,12 @@ func (c checkedLog) GetLog(index uint64, l *raft.Log) (err error) {
 // what to do. A disk that fails may be well again; what it has returned and cannot be
 // read is damage.
 func (d *Dir) describeEntry(index uint64, what string, err error) error {
-	if errors.As(err, new(*DamageError)) {
+	var found *segments.Damage
+	switch {
+	case errors.As(err, new(*DamageError)):
 		return err
+	case errors.As(err, &found):
+		return damage(err, "")
 	}
 	file := d.fileOf(index)
 	if err == nil {

@@ -243,7 +243,7 @@ func TestADirectoryServesNoOtherServer(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		wantRefusal(t, refused(options(mine, "n2", kind)), "holds Raft's files of n1@")
+		wantRefusal(t, refused(options(mine, "n2", kind)), "raft.db: it is a file of \"n1@")
 	})
 }
 

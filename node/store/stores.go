@@ -8,16 +8,16 @@ import (
 	"path/filepath"
 
 	"github.com/hashicorp/raft"
-	boltdb "github.com/hashicorp/raft-boltdb/v2"
 	"github.com/hashicorp/raft-wal/metadb"
-	"go.etcd.io/bbolt"
 
 	"github.com/kvorum/kvorum/node"
-	"github.com/kvorum/kvorum/node/store/boltfile"
 	"github.com/kvorum/kvorum/node/store/directory"
 	"github.com/kvorum/kvorum/node/store/floor"
 	"github.com/kvorum/kvorum/node/store/segments"
 )
+
+// boltFile keeps Raft's term and vote, and with the bolt log store the log.
+const boltFile = "raft.db"
 
 var (
 	// keyOwner is where each of Raft's files names the server that it belongs
@@ -56,47 +56,44 @@ func (d *Dir) Stores() (node.Stores, error) {
 	if err != nil {
 		return node.Stores{}, err
 	}
-	watched := &contiguousLog{LogStore: logs, path: d.file("raft.db"), stable: stable, floor: known, failed: d.failure.record, whole: d.record.LogStore == WAL}
+	watched := &contiguousLog{LogStore: checkedLog{logs, d.describeEntry}, path: d.file(boltFile), stable: stable, floor: known, failed: d.failure.record, whole: d.record.LogStore == WAL}
 	if watched.whole {
 		watched.path = d.file("wal")
 	}
 	if watched.begun, err = hasFlag(stable, keyLogBegun); err != nil {
 		return node.Stores{}, err
 	}
-	if err := reconcile(stable, checkedLog{watched, d.describeEntry}, snapshots); err != nil {
+	if err := reconcile(stable, watched, snapshots); err != nil {
 		return node.Stores{}, fmt.Errorf("data directory %s: %w", d.path, err)
 	}
+	votes, err := d.openVotes(stable)
+	if err != nil {
+		return node.Stores{}, err
+	}
 	if err := d.keepFloor(known, watched); err != nil {
+		return node.Stores{}, err
+	}
+	if err := d.watchFiles(logs); err != nil {
 		return node.Stores{}, err
 	}
 	sealedFrom, err := d.sealFrom(logs)
 	if err != nil {
 		return node.Stores{}, err
 	}
-	return node.Stores{Logs: watched, Stable: &votes{StableStore: stable}, Snapshots: snapshots, SealedFrom: sealedFrom, Describe: d.describeEntry}, nil
+	return node.Stores{Logs: watched, Stable: votes, Snapshots: snapshots, SealedFrom: sealedFrom, Describe: d.describeEntry}, nil
 }
 
 // openRaftFiles opens raft.db and the log, which are the same with bolt.
-func (d *Dir) openRaftFiles(known *floor.Floor) (stable *boltdb.BoltStore, logs entries, err error) {
-	if err := d.checkRaftDB(); err != nil {
+func (d *Dir) openRaftFiles(known *floor.Floor) (stable, logs entries, err error) {
+	file, err := openBolt(d.file(boltFile), d.record.Stores, d.log)
+	if err != nil {
 		return nil, nil, err
 	}
-	stable, err = boltdb.New(boltdb.Options{
-		Path: d.file("raft.db"),
-		BoltOptions: &bbolt.Options{
-			Timeout: boltLockWait,
-			// Else the free list is written again at every commit.
-			NoFreelistSync: true,
-			FreelistType:   bbolt.FreelistMapType,
-		},
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("open %s: %w", d.file("raft.db"), err)
-	}
+	stable = file
 	d.open = append(d.open, stable)
 	// A process that was killed before its sync left what it wrote in memory.
-	if err := stable.Sync(); err != nil {
-		return nil, nil, fmt.Errorf("sync %s: %w", d.file("raft.db"), err)
+	if err := file.Sync(); err != nil {
+		return nil, nil, fmt.Errorf("sync %s: %w", d.file(boltFile), err)
 	}
 	logs = stable
 	if d.record.LogStore == WAL {
@@ -107,8 +104,11 @@ func (d *Dir) openRaftFiles(known *floor.Floor) (stable *boltdb.BoltStore, logs 
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, file := range []entries{stable, logs} {
-		if err := d.label(file); err != nil {
+	if err := d.label(stable, d.file(boltFile)); err != nil {
+		return nil, nil, err
+	}
+	if d.record.LogStore == WAL {
+		if err := d.label(logs, d.file(filepath.Join("wal", metadb.FileName))); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -121,18 +121,6 @@ func (d *Dir) openRaftFiles(known *floor.Floor) (stable *boltdb.BoltStore, logs 
 	next := d.record
 	next.Stores = true
 	return stable, logs, d.save(next)
-}
-
-// checkRaftDB reads raft.db without bbolt, which would fall back to its last state but
-// one, and so forget a vote, or end the process.
-func (d *Dir) checkRaftDB() error {
-	if !d.record.Stores {
-		return nil // it is not there yet
-	}
-	if err := boltfile.CheckFile(d.file("raft.db")); err != nil {
-		return &DamageError{File: d.file("raft.db"), Offset: -1, What: "the term and the vote cannot be read", Err: err}
-	}
-	return nil
 }
 
 func (d *Dir) openWAL(known uint64) (entries, error) {
@@ -159,13 +147,13 @@ func (d *Dir) openWAL(known uint64) (entries, error) {
 }
 
 // checkBolt refuses a log in raft.db that has lost its end.
-func (d *Dir) checkBolt(logs *boltdb.BoltStore, known uint64) error {
+func (d *Dir) checkBolt(logs raft.LogStore, known uint64) error {
 	last, err := logs.LastIndex()
 	if err != nil {
 		return fmt.Errorf("read the log's last index: %w", err)
 	}
 	if last < known {
-		return &DamageError{File: d.file("raft.db"), Offset: -1, Index: last + 1, What: fmt.Sprintf("the log ends before it, and the entries to %d were stored", known)}
+		return &DamageError{File: d.file(boltFile), Offset: -1, Index: last + 1, What: fmt.Sprintf("the log ends before it, and the entries to %d were stored", known)}
 	}
 	return nil
 }
@@ -208,47 +196,47 @@ func (d *Dir) keepFloor(known *floor.Floor, logs raft.LogStore) error {
 // removes what a crash left of a first opening: nothing was ever stored in it.
 func (d *Dir) checkRaftFiles() error {
 	if !d.record.Stores {
-		return errors.Join(os.RemoveAll(d.file("raft.db")), os.RemoveAll(d.file("wal")))
+		return errors.Join(os.RemoveAll(d.file(boltFile)), os.RemoveAll(d.file("wal")))
 	}
-	names := []string{"raft.db"}
+	names := []string{boltFile}
 	if d.record.LogStore == WAL {
 		names = append(names, filepath.Join("wal", metadb.FileName))
 	}
 	for _, name := range names {
 		_, err := os.Stat(d.file(name))
-		if errors.Is(err, os.ErrNotExist) {
+		switch {
+		case errors.Is(err, os.ErrNotExist):
 			return &DamageError{File: d.file(name), Offset: -1, What: "votes or entries were stored in it, and it is not there", Err: err}
-		}
-		if err != nil {
-			return fmt.Errorf("look for %s: %w", name, err)
+		case err != nil:
+			return step("look at "+d.file(name), err)
 		}
 	}
 	return nil
 }
 
 // label writes the server's name into a new file, and checks it in an old one.
-func (d *Dir) label(file raft.StableStore) error {
+func (d *Dir) label(file raft.StableStore, path string) error {
 	owner, err := file.Get(keyOwner)
-	if err != nil && !errors.Is(err, boltdb.ErrKeyNotFound) {
-		return fmt.Errorf("read the owner of Raft's files: %w", err)
+	if err != nil && !errors.Is(err, errBoltNotFound) {
+		return step("read the owner of "+path, err)
 	}
 	switch {
 	case string(owner) == d.record.Server:
 		return nil
 	case len(owner) > 0:
-		return fmt.Errorf("data directory %s holds Raft's files of %s, and belongs to %s: %s", d.path, owner, d.record.Server, adviceEmpty)
+		return &DamageError{File: path, Offset: -1, What: fmt.Sprintf("it is a file of %q, and the directory belongs to %s", owner, d.record.Server)}
 	case d.record.Stores:
-		return &DamageError{File: d.path, Offset: -1, What: "Raft's files have vanished and were made anew"}
+		return &DamageError{File: path, Offset: -1, What: "it names no server, as if it had vanished and been made anew"}
 	}
 	if err := file.Set(keyOwner, []byte(d.record.Server)); err != nil {
-		return fmt.Errorf("label Raft's files: %w", err)
+		return step("label "+path, err)
 	}
 	return nil
 }
 
 func hasFlag(stable raft.StableStore, key []byte) (bool, error) {
 	value, err := stable.Get(key)
-	if err != nil && !errors.Is(err, boltdb.ErrKeyNotFound) {
+	if err != nil && !errors.Is(err, errBoltNotFound) {
 		return false, fmt.Errorf("read flag %s: %w", key, err)
 	}
 	return len(value) > 0, nil

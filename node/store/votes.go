@@ -1,44 +1,264 @@
 package store
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 
 	"github.com/hashicorp/raft"
 )
 
-// Raft's own keys for the last vote.
+// Raft's own keys for the term and the last vote.
 var (
+	keyTerm          = []byte("CurrentTerm")
 	keyVoteTerm      = []byte("LastVoteTerm")
 	keyVoteCandidate = []byte("LastVoteCand")
 )
 
-// votes is the stable store as Raft sees it. Raft stores a vote as its term and
-// then its candidate, each by itself, and takes a second request of the candidate
-// in that term for one that it has granted, without a look at the candidate's log.
-// Should a crash fall between the two, the candidate would be that of an older
-// vote. So the candidate is stored first: with the term of an older vote it means
-// nothing, since Raft answers no request of that term any more.
+// votes is the stable store as Raft sees it. The term and the last vote are kept
+// twice: in a record of ours with a checksum, and under Raft's keys in raft.db, where
+// bbolt would take a damaged byte or its last commit but one for the truth. Raft is
+// told that something is stored once both have it. While the server runs, neither is
+// read: what Raft reads is what was written.
+//
+// Raft stores a vote as its term and then its candidate, each by itself, and
+// takes a second request of the candidate in that term for one that it has
+// granted, without a look at the candidate's log. So a vote's term is held back
+// until its candidate comes; in the record both are written at once, and in raft.db
+// the candidate first, since with the term of an older vote it means nothing.
 type votes struct {
-	raft.StableStore
-	term uint64 // of the vote that is about to be stored; of Raft's main loop
+	raft.StableStore // raft.db
+	file             recordFile
+	server           string
+	failed           func(what string, err error)
+
+	mu     sync.Mutex
+	stored ballot
+	coming uint64 // the term of the vote whose candidate comes next
+	broken error  // the first write that failed: what is stored is not known any more
 }
 
-// SetUint64 holds the term of a vote back until its candidate comes.
-func (v *votes) SetUint64(key []byte, value uint64) error {
-	if string(key) != string(keyVoteTerm) {
-		return v.StableStore.SetUint64(key, value)
+// GetUint64 implements raft.StableStore.
+func (v *votes) GetUint64(key []byte) (uint64, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var value uint64
+	switch string(key) {
+	case string(keyTerm):
+		value = v.stored.term
+	case string(keyVoteTerm):
+		value = v.stored.voteTerm
+	default:
+		return v.StableStore.GetUint64(key)
 	}
-	v.term = value
-	return nil
+	if value == 0 {
+		return 0, errBoltNotFound
+	}
+	return value, nil
+}
+
+// Get implements raft.StableStore.
+func (v *votes) Get(key []byte) ([]byte, error) {
+	if string(key) != string(keyVoteCandidate) {
+		return v.StableStore.Get(key)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.stored.voteTerm == 0 {
+		return nil, errBoltNotFound
+	}
+	return []byte(v.stored.candidate), nil
+}
+
+// SetUint64 stores a term, and holds the term of a vote back.
+func (v *votes) SetUint64(key []byte, value uint64) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch string(key) {
+	case string(keyTerm):
+		next := v.stored
+		next.term = value
+		return v.store(next)
+	case string(keyVoteTerm):
+		v.coming = value
+		return v.broken
+	}
+	return v.StableStore.SetUint64(key, value)
 }
 
 // Set stores a vote whole when its candidate comes.
 func (v *votes) Set(key, value []byte) error {
-	if err := v.StableStore.Set(key, value); err != nil || string(key) != string(keyVoteCandidate) {
+	if string(key) != string(keyVoteCandidate) {
+		return v.StableStore.Set(key, value)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	next := v.stored
+	next.voteTerm, next.candidate = v.coming, string(value)
+	return v.store(next)
+}
+
+// store writes what has changed to both places at the same time: an election waits
+// for raft.db as before, and no longer. After a failure nothing is written any
+// more: each place holds one of two ballots, of which Raft knows the older, and
+// either may be taken at the next start.
+func (v *votes) store(next ballot) error {
+	if v.broken != nil || next == v.stored {
+		return v.broken
+	}
+	inFile := make(chan error, 1)
+	go func() { inFile <- writeBallot(v.file, next, v.server) }()
+	inDB := writeKeys(v.StableStore, v.stored, next)
+	if err := errors.Join(<-inFile, inDB); err != nil {
+		v.broken = fmt.Errorf("store the vote of term %d: %w", max(next.term, next.voteTerm), err)
+		v.failed("Raft's term and vote", v.broken)
+		return v.broken
+	}
+	v.stored = next
+	return nil
+}
+
+func writeBallot(file recordFile, b ballot, server string) error {
+	record, err := b.encode(server)
+	if err != nil {
 		return err
 	}
-	if err := v.StableStore.SetUint64(keyVoteTerm, v.term); err != nil {
-		return fmt.Errorf("store the term of a vote: %w", err)
+	if _, err := file.WriteAt(record, 0); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+// writeKeys stores what has changed under Raft's keys.
+func writeKeys(db raft.StableStore, from, to ballot) error {
+	if from.term != to.term {
+		if err := db.SetUint64(keyTerm, to.term); err != nil {
+			return err
+		}
+	}
+	if from.candidate != to.candidate {
+		if err := db.Set(keyVoteCandidate, []byte(to.candidate)); err != nil {
+			return err
+		}
+	}
+	if from.voteTerm != to.voteTerm {
+		return db.SetUint64(keyVoteTerm, to.voteTerm)
 	}
 	return nil
+}
+
+// readKeys reads what stands under Raft's keys.
+func readKeys(db raft.StableStore) (b ballot, err error) {
+	for _, one := range []struct {
+		key []byte
+		to  *uint64
+	}{{keyTerm, &b.term}, {keyVoteTerm, &b.voteTerm}} {
+		value, err := db.Get(one.key)
+		switch {
+		case errors.Is(err, errBoltNotFound):
+		case err != nil:
+			return b, fmt.Errorf("read %s: %w", one.key, err)
+		case len(value) != 8:
+			return b, fmt.Errorf("%s has %d bytes", one.key, len(value))
+		default:
+			*one.to = binary.BigEndian.Uint64(value)
+		}
+	}
+	candidate, err := db.Get(keyVoteCandidate)
+	if err != nil && !errors.Is(err, errBoltNotFound) {
+		return b, fmt.Errorf("read %s: %w", keyVoteCandidate, err)
+	}
+	b.candidate = string(candidate)
+	return b, nil
+}
+
+// found is what the two places hold when a directory is opened.
+type found struct {
+	known   bool   // the directory's last user was one that keeps the file
+	inFile  ballot // what the file holds
+	fileErr error  // it holds no valid record
+	inDB    ballot
+}
+
+// newest decides what Raft is told at the next start: at least what it had been told
+// was stored, which both places had. If the file is valid it counts, and raft.db,
+// which has no checksums, is corrected by it. If the file was torn, or is damaged,
+// raft.db is not, since one thing fails at a time. The first release does not know
+// the file: what it has stored is newer.
+func (f found) newest() ballot {
+	switch {
+	case f.fileErr != nil:
+		return f.inDB
+	case f.known:
+		return f.inFile
+	}
+	newest := f.inFile
+	newest.term = max(newest.term, f.inDB.term)
+	if f.inDB.voteTerm > newest.voteTerm {
+		newest.voteTerm, newest.candidate = f.inDB.voteTerm, f.inDB.candidate
+	}
+	return newest
+}
+
+// openVotes reads both places and makes them equal.
+func (d *Dir) openVotes(db raft.StableStore) (*votes, error) {
+	path := d.file(voteFile)
+	file, made, err := openInPlace(path, voteRecordBytes)
+	if err != nil {
+		return nil, step("open the vote file "+path, err)
+	}
+	d.open = append(d.open, file)
+	v := &votes{StableStore: db, file: file, server: d.record.Server, failed: d.failure.unwritable}
+	f := found{known: d.record.VoteFile}
+	if f.inDB, err = readKeys(db); err != nil {
+		return nil, &DamageError{File: d.file(boltFile), Offset: -1, What: "Raft's term and vote cannot be read", Err: err}
+	}
+	record := make([]byte, voteRecordBytes)
+	if _, err = file.ReadAt(record, 0); err == nil {
+		f.inFile, err = decodeBallot(record, d.record.Server)
+	}
+	if errors.Is(err, errVoteOwner) {
+		return nil, &DamageError{File: path, Offset: -1, What: errVoteOwner.Error()}
+	}
+	f.fileErr = err
+	v.stored = f.newest()
+	d.tellVotes(f, v.stored)
+	// Also where nothing has changed: what a process wrote that was killed before its
+	// sync is read back from memory, and may be on no disk yet.
+	if err := writeBallot(file, v.stored, d.record.Server); err != nil {
+		return nil, step("write the vote file "+path, err)
+	}
+	if err := writeKeys(db, f.inDB, v.stored); err != nil {
+		return nil, step("correct Raft's vote in "+d.file(boltFile), err)
+	}
+	return v, d.keepsVotes(made)
+}
+
+// tellVotes logs that the two places differed where they should not.
+func (d *Dir) tellVotes(f found, taken ballot) {
+	switch {
+	case !f.known:
+	case f.fileErr != nil:
+		d.log.Warn("the vote file was torn or damaged and is written again from raft.db", slog.String("file", d.file(voteFile)), slog.Any("error", f.fileErr), slog.Uint64("term", taken.term))
+	case f.inDB != f.inFile:
+		d.log.Warn("raft.db had another term or vote than the vote file and is corrected: a crash fell between the two, or raft.db is damaged", slog.String("file", d.file(boltFile)),
+			slog.Uint64("term", taken.term), slog.Uint64("raft_db_term", f.inDB.term), slog.Uint64("vote_term", taken.voteTerm), slog.Uint64("raft_db_vote_term", f.inDB.voteTerm))
+	}
+}
+
+// keepsVotes records that the file is there and counts.
+func (d *Dir) keepsVotes(made bool) error {
+	if made {
+		if err := syncDirectory(d.path); err != nil {
+			return err
+		}
+	}
+	if d.record.VoteFile {
+		return nil
+	}
+	next := d.record
+	next.VoteFile = true
+	return d.save(next)
 }

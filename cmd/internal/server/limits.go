@@ -48,4 +48,9 @@ const (
 	// stopWithin bounds an orderly stop that no caller bounds: SHUTDOWN's, or one
 	// after a failure.
 	stopWithin = 10 * time.Second
+
+	// collapseWithin and collapseGrace bound the stop of a server whose member or
+	// disk has failed: together they are less than a second.
+	collapseWithin = 500 * time.Millisecond
+	collapseGrace  = 250 * time.Millisecond
 )

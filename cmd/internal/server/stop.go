@@ -46,12 +46,16 @@ func nobody(context.Context, *node.Node) {}
 // stop returns at most stopGrace after ctx has ended: a disk that does not
 // answer must not keep the process. What still waits for it is left behind then.
 func (s *Server) stop(ctx context.Context, first func(context.Context, *node.Node)) error {
+	return s.stopWithGrace(ctx, stopGrace, func() error { return s.stopAll(ctx, first) })
+}
+
+func (s *Server) stopWithGrace(ctx context.Context, grace time.Duration, all func() error) error {
 	if s.ending.claimed.CompareAndSwap(false, true) {
 		over := make(chan error, 1)
-		go func() { over <- s.stopAll(ctx, first) }()
+		go func() { over <- all() }()
 		select {
 		case s.ending.err = <-over:
-		case <-graceOver(ctx, stopGrace):
+		case <-graceOver(ctx, grace):
 			s.ending.err = errStuck
 		}
 		s.log.Info("stopped")
@@ -127,6 +131,26 @@ func (s *Server) fail(err error) {
 	})
 }
 
+// collapse is fail for a member or a disk that cannot go on, and may not answer:
+// what waits for it is answered at once, and the process ends whether the disk
+// has let go of it or not.
+func (s *Server) collapse(err error) {
+	s.ending.failOnce.Do(func() {
+		s.ending.failure = err
+		s.log.Error("this server cannot go on", slog.Any("error", err), slog.String("data", s.cfg.DataDir))
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), collapseWithin)
+			defer cancel()
+			_ = s.stopWithGrace(ctx, collapseGrace, func() error {
+				if m := s.member.Load(); m != nil {
+					go m.node.Close(ctx) // answers those for whom clients would be kept open
+				}
+				return s.stopAll(ctx, nobody)
+			})
+		}()
+	})
+}
+
 // Crash stops at once, as a kill does: nothing is handed over or finished.
 func (s *Server) Crash() {
 	if !s.ending.claimed.CompareAndSwap(false, true) {
@@ -163,14 +187,14 @@ func (s *Server) watch(n *node.Node) {
 		select {
 		case <-diskFailed:
 			n.Leave(disk.Err()) // Raft first: the others elect while clients are answered here
-			s.fail(disk.Err())
+			s.collapse(disk.Err())
 			return
 		case <-n.Failed():
 			err := n.Err()
 			if fails && disk.Err() != nil {
 				err = disk.Err() // it knows more
 			}
-			s.fail(err)
+			s.collapse(err)
 			return
 		case <-s.ctx.Done():
 			return

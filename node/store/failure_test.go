@@ -1,0 +1,41 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// An operator reads the cause first, then what failed, then what to do. A backup
+// of the directory is never the remedy: an older copy has forgotten votes.
+func TestAFailureBeginsWithItsCauseAndEndsWithTheRemedy(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		begins string
+		remedy string
+	}{
+		{syscall.ENOSPC, "no space left on device: the log cannot be written", "make space there"},
+		{syscall.EIO, "input/output error: the log cannot be written", "see whether the disk is well"},
+		{&os.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, "permission denied: the log cannot be written", "let this process write there"},
+		{errors.New("odd"), "odd: the log cannot be written", "make sure that there is space"},
+	} {
+		f := newFailure(t.TempDir())
+		f.record(fmt.Errorf("store 3 entries: %w", c.err))
+		got := f.err.Error()
+		if !strings.HasPrefix(got, c.begins) || !strings.Contains(got, c.remedy) || !strings.Contains(got, "start this server again") || !errors.Is(f.err, c.err) {
+			t.Errorf("%v is told as %q", c.err, got)
+		}
+	}
+}
+
+func TestDamageFoundWhileRunningIsToldAsItIs(t *testing.T) {
+	f := newFailure(t.TempDir())
+	damage := &DamageError{File: "raft.db", Offset: 8192, What: "its keys are not in order"}
+	f.record(fmt.Errorf("store 1 entries: %w", damage))
+	if !errors.Is(f.err, damage) || !strings.HasPrefix(f.err.Error(), "raft.db: offset 8192: its keys") || strings.Contains(f.err.Error(), "backup") {
+		t.Errorf("damage is told as %q", f.err)
+	}
+}

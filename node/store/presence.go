@@ -1,0 +1,174 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"github.com/hashicorp/raft-wal/metadb"
+)
+
+// presence notices that a file of a directory in use has been removed or
+// replaced. What is stored into an unlinked file is gone with the process, and no
+// write fails for it: the server would vote and lead on, for nothing.
+//
+// Each file is held open, so that its inode is nobody else's while it is watched.
+type presence struct {
+	mu    sync.Mutex
+	files map[string]*os.File // by path
+
+	segments *segmentWatch // of the log; nil: it has none
+	suspects map[string]error
+	stop     chan struct{}
+}
+
+// errReplaced is what is wrong with a path under which there is another file.
+var errReplaced = errors.New("another file is in its place")
+
+// watchFiles starts to watch what the stores have opened.
+func (d *Dir) watchFiles(logs raft.LogStore) error {
+	p := &presence{files: map[string]*os.File{}, suspects: map[string]error{}, stop: make(chan struct{})}
+	names := []string{".", "lock", identityFile, boltFile, voteFile, "snapshots"}
+	if d.record.LogStore == WAL {
+		names = append(names, "wal", filepath.Join("wal", metadb.FileName))
+		p.segments = &segmentWatch{dir: d.file("wal"), logs: logs, known: map[string]segmentFile{}}
+	}
+	d.present = p
+	for _, name := range names {
+		if err := p.hold(d.file(name)); err != nil {
+			return step("watch "+d.file(name), err)
+		}
+	}
+	if p.segments != nil {
+		p.segments.look(map[string]error{}) // those that are there now are known
+	}
+	go p.run(d.failure)
+	return nil
+}
+
+// hold watches the file that is at path now. A nil presence watches nothing.
+func (p *presence) hold(path string) error {
+	if p == nil {
+		return nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	old := p.files[path]
+	p.files[path] = file
+	p.mu.Unlock()
+	if old != nil {
+		return old.Close()
+	}
+	return nil
+}
+
+// run looks until it finds something or is ended. A look may take for ever, on a
+// disk that does not answer: nobody waits for it.
+func (p *presence) run(failure *failure) {
+	look := time.NewTicker(presenceLook)
+	defer look.Stop()
+	for {
+		select {
+		case <-look.C:
+		case <-p.stop:
+			return
+		}
+		err := p.look()
+		select {
+		case <-p.stop:
+			return // what it has found is that the files are closed
+		default:
+		}
+		if err != nil {
+			failure.keep(err)
+			return
+		}
+	}
+}
+
+// look returns an error for what two looks in a row have found: an identity that
+// is being replaced by ourselves is found by one. Of several it names the one
+// that holds the others.
+func (p *presence) look() error {
+	found := p.findAll()
+	for _, path := range slices.Sorted(maps.Keys(found)) {
+		if p.suspects[path] != nil {
+			return goneError(path, found[path])
+		}
+	}
+	p.suspects = found
+	return nil
+}
+
+func (p *presence) findAll() map[string]error {
+	p.mu.Lock()
+	files := make(map[string]*os.File, len(p.files))
+	for path, file := range p.files {
+		files[path] = file
+	}
+	p.mu.Unlock()
+	found := map[string]error{}
+	for path, file := range files {
+		if err := samePlace(path, file); err != nil {
+			found[path] = err
+		}
+	}
+	if p.segments != nil && len(found) == 0 {
+		p.segments.look(found)
+	}
+	return found
+}
+
+// samePlace reports what is at path instead of file.
+func samePlace(path string, file *os.File) error {
+	held, err := file.Stat()
+	if errors.Is(err, os.ErrClosed) {
+		return nil // it has just been let go of
+	}
+	if err != nil {
+		return err
+	}
+	there, err := os.Stat(path)
+	if err == nil && !os.SameFile(held, there) {
+		return errReplaced
+	}
+	return err
+}
+
+// goneError names the path and what can be done. A directory that was moved away,
+// or whose volume was, is whole: this process has gone on writing into it.
+func goneError(path string, err error) error {
+	what := "cannot be found any more"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		what = "was removed"
+	case errors.Is(err, errReplaced):
+		what = "was replaced"
+	}
+	return fmt.Errorf("%s: %s %s while this server was using it: put it back if it was moved away, and start this server again; if it is gone, %s", cause(err), path, what, adviceEmpty)
+}
+
+// end stops the watch. It does not wait for a look that is under way.
+func (p *presence) end() error {
+	if p == nil {
+		return nil
+	}
+	close(p.stop)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, file := range p.files {
+		errs = append(errs, file.Close())
+	}
+	return errors.Join(errs...)
+}

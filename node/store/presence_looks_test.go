@@ -1,0 +1,103 @@
+package store
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"testing"
+
+	"github.com/hashicorp/raft"
+)
+
+func options(path string) Options {
+	return Options{Path: path, ID: "n1", LogStore: WAL, Logger: slog.New(slog.DiscardHandler), Verify: func(io.Reader) (uint64, error) { return 0, nil }}
+}
+
+// What a running server does with its own files is nothing to be noticed: it
+// replaces its identity, begins segments, and removes them at both ends of its log.
+func TestWhatAServerDoesItselfIsNotNoticed(t *testing.T) {
+	dir, err := Open(options(t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	stores, err := dir.Stores()
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(after string) {
+		t.Helper()
+		for range 2 {
+			if err := dir.present.look(); err != nil {
+				t.Fatalf("after %s: %v", after, err)
+			}
+		}
+	}
+	next := uint64(1)
+	store := func(count int) {
+		t.Helper()
+		for range count {
+			if err := stores.Logs.StoreLog(&raft.Log{Index: next, Term: 1, Data: bytes.Repeat([]byte("x"), 1<<20)}); err != nil {
+				t.Fatal(err)
+			}
+			next++
+		}
+	}
+	remove := func(first, last uint64) {
+		t.Helper()
+		if err := stores.Logs.DeleteRange(first, last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store(200)
+	look("three segments")
+	if _, err := dir.RaiseBoot(); err != nil {
+		t.Fatal(err)
+	}
+	look("a new boot number")
+	remove(1, 100)
+	look("a shorter head")
+	remove(120, 200)
+	look("a shorter tail")
+	next = 120
+	store(90)
+	look("a new tail")
+	remove(101, 209)
+	look("an empty log")
+	next = 1000
+	store(3)
+	look("a log that begins elsewhere")
+}
+
+// A segment in the midst of the log is one of many.
+func TestASegmentInTheMidstIsNeeded(t *testing.T) {
+	files := map[string]segmentFile{}
+	for i, base := range []uint64{1, 100, 200, 300} {
+		files[string(rune('a'+i))] = segmentFile{base: base, number: uint64(i)}
+	}
+	w := &segmentWatch{known: files}
+	for _, c := range []struct {
+		gone        string
+		first, last uint64
+		cut         bool // the log was cut off at 150 since
+		needed      bool
+	}{
+		{"a", 1, 350, false, true}, {"a", 99, 350, false, true}, {"a", 100, 350, false, false},
+		{"b", 1, 350, false, true}, {"b", 200, 350, false, false},
+		{"d", 1, 350, false, true}, {"d", 1, 299, false, false}, {"d", 0, 0, false, false},
+		{"c", 1, 350, true, false}, {"b", 1, 350, true, true},
+	} {
+		now := map[string]segmentFile{}
+		for name, file := range files {
+			if name != c.gone {
+				now[name] = file
+			}
+		}
+		if c.cut {
+			now["new"] = segmentFile{base: 150, number: 9}
+		}
+		if got := w.needed(files[c.gone], now, c.first, c.last); got != c.needed {
+			t.Errorf("segment %s of a log from %d to %d (cut: %v): needed %v", c.gone, c.first, c.last, c.cut, got)
+		}
+	}
+}
