@@ -139,7 +139,7 @@ func TestADamagedPageIsRefused(t *testing.T) {
 			refused++
 		}
 	}
-	if refused < pages/40 {
+	if refused < 10 { // of every fifth page; the others are free
 		t.Errorf("%d of %d pages matter", refused, pages)
 	}
 }

@@ -22,6 +22,6 @@
 //  5. After the first failure to write nothing more is written.
 //
 // frame.go reads the format, scan.go a segment, verify.go a whole log; repair.go
-// finishes what a crash cut short. meta.go and bolt.go are wal-meta.db; layer.go and
-// spare.go are the file layer; log.go puts it all together.
+// finishes what a crash cut short. meta.go is wal-meta.db; layer.go and spare.go are
+// the file layer; log.go puts it all together.
 package segments

@@ -2,6 +2,7 @@ package segments
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/fs"
 	"github.com/hashicorp/raft-wal/segment"
+	"github.com/hashicorp/raft-wal/types"
 
 	"github.com/kvorum/kvorum/node/store/directory"
 )
@@ -341,5 +343,40 @@ func TestAnOlderListThanTheFilesIsRefused(t *testing.T) {
 	err = all.with(metaFile, damaged).opens(t, 0, 1, 1)
 	if wantDamage(t, "an older list", metaFile, err); !strings.Contains(err.Error(), "it is older than") {
 		t.Fatal(err)
+	}
+}
+
+// The first release's list has no checksum: what it says must fit the files. Of the first
+// entry, the times and the size of a segment nothing depends that was stored.
+func TestADamagedListWithoutAChecksumIsRefusedOrSaysTheSame(t *testing.T) {
+	all := sample(t)
+	state, err := parseMeta(all[metaFile])
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := json.Marshal(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := directory.Disk(all.write(t))
+	told := func(state types.PersistentState) (places []types.SegmentInfo) {
+		for _, s := range state.Segments {
+			places = append(places, types.SegmentInfo{ID: s.ID, BaseIndex: s.BaseIndex, MaxIndex: s.MaxIndex, IndexStart: s.IndexStart, Codec: s.Codec})
+		}
+		return places
+	}
+	for at := range whole {
+		for bit := range 8 {
+			damaged := slices.Clone(whole)
+			damaged[at] ^= 1 << bit
+			other, err := decodeState(damaged)
+			if err != nil {
+				continue
+			}
+			v := verifier{path: "wal", dir: dir, floor: sampleLast}
+			if _, err := v.verify(other); err == nil && !slices.Equal(told(other), told(state)) {
+				t.Fatalf("byte %d, bit %d: accepted, and says\n%s\nfor\n%s", at, bit, damaged, whole)
+			}
+		}
 	}
 }

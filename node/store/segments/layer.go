@@ -95,7 +95,7 @@ func (l *layer) OpenWriter(_, name string) (types.WritableFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tailFile{File: file, layer: l, named: true}, nil
+	return &tailFile{File: file, layer: l, named: true, soon: l.spares.bytes / spareAtShare}, nil
 }
 
 // tailFile is the file that entries are appended to.

@@ -75,6 +75,8 @@ func (v *verifier) checkList(state types.PersistentState) error {
 			return wrong("segment %d has encoding %d, which is none", s.ID, s.Codec)
 		case s.SealTime.IsZero() != tail:
 			return wrong("segment %d is sealed or not against its place", s.ID)
+		case tail && (s.MaxIndex != 0 || s.IndexStart != 0):
+			return wrong("segment %d is open and has an end, entry %d", s.ID, s.MaxIndex)
 		case s.ID >= state.NextSegmentID:
 			return wrong("it lists segment %d, and says that %d is the next one", s.ID, state.NextSegmentID)
 		case s.BaseIndex == 0 || s.MinIndex < s.BaseIndex || i > 0 && s.MinIndex != s.BaseIndex:
