@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+func main() {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer cancel()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "damage:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	p := plan{}
+	flag.StringVar(&p.kvorum, "kvorum", "", "the binary to break (default: built from this source)")
+	stores := flag.String("stores", "wal,bolt", "log stores")
+	files := flag.String("files", "", "only these files: tail, sealed, wal-meta.db, raft.db, state.bin, meta.json, older-state.bin, older-meta.json, identity.json, …")
+	kindList := flag.String("kinds", strings.Join(kinds, ","), "kinds of damage")
+	sceneList := flag.String("scenes", "alone,restart,leading", "scenes")
+	flag.BoolVar(&p.sealed, "sealed", false, "have a full segment in the log")
+	flag.Int64Var(&p.stride, "stride", strideDefault, "damage every so many-th byte; 1 is all of them")
+	flag.IntVar(&p.workers, "workers", workersDefault, "how many cases run at the same time")
+	flag.IntVar(&p.port, "port", portDefault, "the first client port")
+	flag.StringVar(&p.only, "only", "", "run one case, as a violation names it")
+	parent := flag.String("dir", "", "where the nodes' directories are made (default: the system's for temporary files)")
+	keep := flag.Bool("keep", false, "keep the nodes' data and logs, and say where")
+	flag.Parse()
+	p.stores, p.kinds, p.scenes = list(*stores), list(*kindList), list(*sceneList)
+	p.files = list(*files)
+
+	dir, err := os.MkdirTemp(*parent, "kvorum-damage")
+	if err != nil {
+		return err
+	}
+	p.dir = dir
+	if *keep {
+		fmt.Println("data and logs:", dir)
+	} else {
+		defer os.RemoveAll(dir)
+	}
+	if p.kvorum == "" {
+		if p.kvorum, err = build(ctx, dir); err != nil {
+			return err
+		}
+	}
+	if p.only != "" {
+		p.stores = []string{strings.Split(p.only, "/")[0]}
+		p.stride, p.workers = 1, 1
+	}
+	return p.run(ctx)
+}
+
+// run sweeps each store and prints the table.
+func (p plan) run(ctx context.Context) error {
+	began := time.Now()
+	t := newTable()
+	var err error
+	for _, store := range p.stores {
+		if err = p.sweep(ctx, store, t, os.Stderr); err != nil {
+			break
+		}
+	}
+	t.print(os.Stdout)
+	fmt.Printf("%v\n", time.Since(began).Round(time.Second))
+	if err != nil {
+		return err
+	}
+	if n := t.violations(); n > 0 {
+		return fmt.Errorf("%d cases broke a promise", n)
+	}
+	return nil
+}
+
+func build(ctx context.Context, dir string) (string, error) {
+	kvorum := filepath.Join(dir, "kvorum")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", kvorum, "./cmd/kvorum")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("build kvorum (run this from the repository's root): %w", err)
+	}
+	return kvorum, nil
+}
+
+func list(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, ",")
+}
