@@ -39,6 +39,11 @@ const (
 	bigValueBytes = 400 << 10
 	bigValuesMax  = 400
 
+	// A rotation is watched from changesBeforeRotation before the new segment is
+	// made until writesBehindRotation entries are in it.
+	changesBeforeRotation = 8
+	writesBehindRotation  = 2
+
 	// pageBytes is the page of the file cache, in which a disk loses what was written.
 	pageBytes = 4096
 	// behindBytes are damaged behind the last byte of a file that is not zero.

@@ -10,9 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/kvorum/kvorum/scripts/damage/tracer"
 )
 
 func main() {
+	tracer.Become()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
 	if err := run(ctx); err != nil {
@@ -33,11 +36,18 @@ func run(ctx context.Context) error {
 	flag.IntVar(&p.workers, "workers", workersDefault, "how many cases run at the same time")
 	flag.IntVar(&p.port, "port", portDefault, "the first client port")
 	flag.StringVar(&p.only, "only", "", "run one case, as a violation names it")
+	crashes := flag.Bool("crashes", false, "instead of damages: kill nodes at each change that they make to their directories")
+	sequenceList := flag.String("sequences", "", "with -crashes: only these of start, first-start, snapshot, install, truncation, rotation")
+	deedList := flag.String("deeds", "kill,tear", "with -crashes: kill before a change, tear a write in two")
+	flag.Int64Var(&p.step, "step", 1, "with -crashes: every so many-th change")
 	parent := flag.String("dir", "", "where the nodes' directories are made (default: the system's for temporary files)")
 	keep := flag.Bool("keep", false, "keep the nodes' data and logs, and say where")
 	flag.Parse()
 	p.stores, p.kinds, p.scenes = list(*stores), list(*kindList), list(*sceneList)
-	p.files = list(*files)
+	p.files, p.sequences = list(*files), list(*sequenceList)
+	for _, deed := range list(*deedList) {
+		p.deeds = append(p.deeds, tracer.Deed(deed))
+	}
 
 	dir, err := os.MkdirTemp(*parent, "kvorum-damage")
 	if err != nil {
@@ -58,16 +68,19 @@ func run(ctx context.Context) error {
 		p.stores = []string{strings.Split(p.only, "/")[0]}
 		p.stride, p.workers = 1, 1
 	}
-	return p.run(ctx)
+	if *crashes {
+		return p.run(ctx, p.crashes)
+	}
+	return p.run(ctx, p.sweep)
 }
 
 // run sweeps each store and prints the table.
-func (p plan) run(ctx context.Context) error {
+func (p plan) run(ctx context.Context, sweep func(context.Context, string, *table) error) error {
 	began := time.Now()
 	t := newTable()
 	var err error
 	for _, store := range p.stores {
-		if err = p.sweep(ctx, store, t, os.Stderr); err != nil {
+		if err = sweep(ctx, store, t); err != nil {
 			break
 		}
 	}

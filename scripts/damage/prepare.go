@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,60 @@ func prepare(c *cluster, sealed bool) (p *pristine, err error) {
 	return p, nil
 }
 
+// prepareFor makes the directories that a sequence begins with.
+func prepareFor(c *cluster, s sequence) (*pristine, error) {
+	if s.fresh {
+		return &pristine{books: newBooks()}, nil
+	}
+	p, err := prepare(c, false)
+	if err != nil || !s.forked {
+		return p, err
+	}
+	defer c.kill()
+	if err := p.fork(c); err != nil {
+		return nil, fmt.Errorf("prepare the directories: %w", err)
+	}
+	return p, nil
+}
+
+// fork has the first node store what nobody confirms while it leads, and the
+// others go on without it.
+func (p *pristine) fork(c *cluster) error {
+	first, others := c.nodes[0], c.nodes[1:]
+	if err := c.start(c.nodes[:]...); err != nil {
+		return err
+	}
+	if err := c.leads(first); err != nil {
+		return err
+	}
+	for _, n := range others {
+		n.kill()
+	}
+	conn := client.Conn{Addr: first.addr, Within: askWithin}
+	defer conn.Close()
+	if _, err := p.books.incr(&conn, "counter:1"); err == nil {
+		return errors.New("a write was acknowledged by one node of three")
+	}
+	first.kill()
+	if err := c.start(others...); err != nil {
+		return err
+	}
+	if err := p.write(others[0], writesBetween, "fifth"); err != nil {
+		return err
+	}
+	if _, err := agree(others, prepareWithin); err != nil {
+		return err
+	}
+	c.kill()
+	for i, n := range c.nodes {
+		var err error
+		if p.images[i], err = capture(n.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // found makes a cluster of one, makes a new one of it whose log begins behind a
 // snapshot, and has the others join that.
 func (p *pristine) found(c *cluster) error {
@@ -70,7 +125,12 @@ func (p *pristine) found(c *cluster) error {
 	if err := first.start(); err != nil {
 		return err
 	}
-	for _, n := range c.nodes[1:] {
+	joining := c.nodes[1:]
+	if c.store == "bolt" {
+		joining = append(slices.Clone(joining), first) // kvorum recover has given it the other log store
+	}
+	for _, n := range joining {
+		n.kill()
 		if err := os.RemoveAll(n.data); err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kvorum/kvorum/scripts/client"
+	"github.com/kvorum/kvorum/scripts/damage/tracer"
 )
 
 // parentPipe is where a node finds the pipe whose end tells it that this program has gone.
@@ -23,9 +24,11 @@ type node struct {
 	addr, peer string
 	data, log  string
 	kvorum     string
-	lifeline   *os.File // the reading end of the pipe
+	lifeline   *os.File      // the reading end of the pipe
+	order      *tracer.Order // what the tracer is to do from the next start on, nil for none
 
 	cmd    *exec.Cmd
+	traced bool          // cmd is a tracer
 	gone   chan struct{} // closed when cmd has ended
 	logged int64         // the log's size when it was started
 	admin  client.Conn
@@ -44,6 +47,12 @@ func (n *node) start(place ...string) error {
 	args := append([]string{"serve", "--id=" + n.id, "--listen=" + n.addr, "--peer-listen=" + n.peer, "--http=none", "--data=" + n.data,
 		"--debug-commands", "--write-timeout=" + writeTimeout, "--parent-pipe=" + strconv.Itoa(parentPipe)}, place...)
 	cmd := exec.Command(n.kvorum, args...)
+	if n.traced = n.order != nil; n.traced {
+		n.order.Dir, n.order.Report = n.data, n.report()
+		if cmd, err = tracer.Command(*n.order, n.kvorum, args...); err != nil {
+			return fmt.Errorf("start %s: %w", n.id, err)
+		}
+	}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{n.lifeline}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is this program's
@@ -79,7 +88,11 @@ func (n *node) kill() {
 		return
 	}
 	n.admin.Close()
-	_ = n.cmd.Process.Kill() // it may have ended
+	end := os.Kill
+	if n.traced {
+		end = tracer.Stop
+	}
+	_ = n.cmd.Process.Signal(end) // it may have ended
 	<-n.gone
 	n.cmd = nil
 }
@@ -95,6 +108,16 @@ func (n *node) stop() error {
 	}
 	n.cmd = nil
 	return nil
+}
+
+// report is where a tracer tells what it has counted.
+func (n *node) report() string { return n.data + ".changes" }
+
+// arm has the tracer count from now on.
+func (n *node) arm() {
+	if n.traced && n.runs() {
+		_ = n.cmd.Process.Signal(tracer.Arm) // it may have ended
+	}
 }
 
 // said is what the process has logged since its start.

@@ -5,34 +5,42 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/kvorum/kvorum/scripts/damage/tracer"
 )
 
 // plan says which cases are run.
 type plan struct {
-	kvorum  string // the binary
-	dir     string
-	stores  []string
-	files   []string // kinds of file, none for all
-	kinds   []string
-	scenes  []string
-	sealed  bool // with a full segment of the log
-	stride  int64
+	kvorum string // the binary
+	dir    string
+	stores []string
+	files  []string // kinds of file, none for all
+	kinds  []string
+	scenes []string
+	sealed bool // with a full segment of the log
+	stride int64
+
+	sequences []string // that are cut short, none for all
+	deeds     []tracer.Deed
+	step      int64 // every so many-th change of a sequence
+
 	workers int
 	port    int
 	only    string // one case, store/file/kind/offset/scene
 }
 
 // sweep runs the cases of one store and fills the table.
-func (p plan) sweep(ctx context.Context, store string, t *table, to io.Writer) error {
+func (p plan) sweep(ctx context.Context, store string, t *table) error {
 	var workers sync.WaitGroup
 	failures := make([]error, p.workers)
 	for i := range p.workers {
-		workers.Go(func() { failures[i] = p.work(ctx, store, share{i, t, to}) })
+		workers.Go(func() { failures[i] = p.work(ctx, store, share{i, t, os.Stderr}) })
 	}
 	workers.Wait()
 	for i, err := range failures {
