@@ -70,8 +70,16 @@ func (c *cluster) start(nodes ...*node) error {
 
 // kill kills every process.
 func (c *cluster) kill() {
+	c.signalKill() // all at once
 	for _, n := range c.nodes {
 		n.kill()
+	}
+}
+
+// signalKill kills every process and does not wait for its end.
+func (c *cluster) signalKill() {
+	for _, n := range c.nodes {
+		n.signalKill()
 	}
 }
 

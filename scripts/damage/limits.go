@@ -39,10 +39,16 @@ const (
 	bigValueBytes = 400 << 10
 	bigValuesMax  = 400
 
-	// A rotation is watched from changesBeforeRotation before the new segment is
-	// made until writesBehindRotation entries are in it.
-	changesBeforeRotation = 8
-	writesBehindRotation  = 2
+	// writesBehindRotation entries go into a further segment.
+	writesBehindRotation = 2
+
+	// failingFor is how long clients write after a change has failed, and gapMax
+	// how long those of the other nodes may wait.
+	failingFor = 3 * time.Second
+	gapMax     = 300 * time.Millisecond
+	// writesFailedMax is how many changes are failed, or crashed at, while nodes only
+	// store entries, of which one is like the other.
+	writesFailedMax = 12
 
 	// pageBytes is the page of the file cache, in which a disk loses what was written.
 	pageBytes = 4096
@@ -57,6 +63,9 @@ const (
 	workersDefault = 4
 	// strideDefault is the distance of two damaged bytes.
 	strideDefault = 97
+	// sampleStride and sampleStep are those of the tests: a minute in all.
+	sampleStride = 5003
+	sampleStep   = 12
 	// shownMax is how many violations of a group are printed in full.
 	shownMax = 5
 )

@@ -25,7 +25,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	p := plan{}
+	p := plan{log: os.Stderr}
 	flag.StringVar(&p.kvorum, "kvorum", "", "the binary to break (default: built from this source)")
 	stores := flag.String("stores", "wal,bolt", "log stores")
 	files := flag.String("files", "", "only these files: tail, sealed, wal-meta.db, raft.db, state.bin, meta.json, older-state.bin, older-meta.json, identity.json, …")
@@ -37,9 +37,10 @@ func run(ctx context.Context) error {
 	flag.IntVar(&p.port, "port", portDefault, "the first client port")
 	flag.StringVar(&p.only, "only", "", "run one case, as a violation names it")
 	crashes := flag.Bool("crashes", false, "instead of damages: kill nodes at each change that they make to their directories")
-	sequenceList := flag.String("sequences", "", "with -crashes: only these of start, first-start, snapshot, install, truncation, rotation")
+	failures := flag.Bool("failures", false, "instead of damages: changes of the leader's directory fail once, with EIO and ENOSPC")
+	sequenceList := flag.String("sequences", "", "with -crashes and -failures: only these of start, first-start, snapshot, install, truncation, writes, rotation")
 	deedList := flag.String("deeds", "kill,tear", "with -crashes: kill before a change, tear a write in two")
-	flag.Int64Var(&p.step, "step", 1, "with -crashes: every so many-th change")
+	flag.Int64Var(&p.step, "step", 1, "with -crashes and -failures: every so many-th change")
 	parent := flag.String("dir", "", "where the nodes' directories are made (default: the system's for temporary files)")
 	keep := flag.Bool("keep", false, "keep the nodes' data and logs, and say where")
 	flag.Parse()
@@ -71,6 +72,9 @@ func run(ctx context.Context) error {
 	if *crashes {
 		return p.run(ctx, p.crashes)
 	}
+	if *failures {
+		return p.run(ctx, p.failings)
+	}
 	return p.run(ctx, p.sweep)
 }
 
@@ -97,10 +101,10 @@ func (p plan) run(ctx context.Context, sweep func(context.Context, string, *tabl
 
 func build(ctx context.Context, dir string) (string, error) {
 	kvorum := filepath.Join(dir, "kvorum")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", kvorum, "./cmd/kvorum")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", kvorum, "github.com/kvorum/kvorum/cmd/kvorum")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("build kvorum (run this from the repository's root): %w", err)
+		return "", fmt.Errorf("build kvorum (run this within the repository): %w", err)
 	}
 	return kvorum, nil
 }

@@ -88,13 +88,21 @@ func (n *node) kill() {
 		return
 	}
 	n.admin.Close()
+	n.signalKill()
+	<-n.gone
+	n.cmd = nil
+}
+
+// signalKill kills the process and does not wait for its end.
+func (n *node) signalKill() {
+	if n.cmd == nil {
+		return
+	}
 	end := os.Kill
 	if n.traced {
 		end = tracer.Stop
 	}
 	_ = n.cmd.Process.Signal(end) // it may have ended
-	<-n.gone
-	n.cmd = nil
 }
 
 // stop ends the process in order.

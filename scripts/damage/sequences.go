@@ -23,9 +23,10 @@ type sequence struct {
 	fresh bool
 	// victim is the number of the node that it is about.
 	victim int
-	// begin is the change in front of which the sequence begins, by the end of its
-	// report; "" for the first. A few changes before it count as well.
-	begin string
+	// only is what the changes have to match that count, "" for all.
+	only string
+	// most is how many of the changes count, 0 for all.
+	most int
 	// play does it, from a cluster that does not run. Errors of what asks nodes
 	// that are being ended are none.
 	play func(*crash) error
@@ -37,8 +38,13 @@ var sequences = []sequence{
 	{title: "snapshot", play: (*crash).snapshotSequence},
 	{title: "install", victim: 2, play: (*crash).installSequence},
 	{title: "truncation", forked: true, play: (*crash).startSequence},
-	{title: "rotation", begin: ".wal", play: (*crash).rotationSequence},
+	{title: "writes", most: writesFailedMax, play: (*crash).writesSequence},
+	{title: "rotation", only: rotationChanges, play: (*crash).rotationSequence},
 }
+
+// rotationChanges are those of a log that goes on in a further segment: every
+// change but those within a segment.
+const rotationChanges = `wal-meta\.db|^(create|rename|unlink|fallocate|ftruncate) wal/`
 
 // victims are the nodes that are traced.
 func (k *crash) victims() []*node {
@@ -76,7 +82,7 @@ func (k *crash) settled() error {
 // order has the victims traced at their next start.
 func (k *crash) order(armed bool) {
 	for _, n := range k.victims() {
-		n.order = &tracer.Order{At: k.at, Deed: k.deed, Armed: armed}
+		n.order = &tracer.Order{At: k.at, Deed: k.deed, Armed: armed, Only: k.sequence.only}
 	}
 }
 
@@ -126,11 +132,24 @@ func (k *crash) installSequence() error {
 	return k.startSequence()
 }
 
-// rotationSequence writes until the victim's log has a further segment.
-func (k *crash) rotationSequence() error {
-	if k.cluster.store != "wal" {
-		return nil
+// writesSequence has clients of all nodes write.
+func (k *crash) writesSequence() error {
+	if err := k.armed(); err != nil {
+		return err
 	}
+	l := startLoad(k.cluster, k.books)
+	err := await(prepareWithin, "writes", func() bool { return k.struck() || l.flows() })
+	if k.all && k.struck() {
+		k.cluster.signalKill() // before anybody's client waits
+	}
+	l.stop()
+	k.contradicted(l.wrong)
+	k.books = l.merged()
+	return err
+}
+
+// rotationSequence writes until the victim's log has a further segment, and a bit.
+func (k *crash) rotationSequence() error {
 	if err := k.armed(); err != nil {
 		return err
 	}

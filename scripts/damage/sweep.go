@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,7 +16,8 @@ import (
 
 // plan says which cases are run.
 type plan struct {
-	kvorum string // the binary
+	kvorum string    // the binary
+	log    io.Writer // of violations, as they are found
 	dir    string
 	stores []string
 	files  []string // kinds of file, none for all
@@ -40,7 +40,7 @@ func (p plan) sweep(ctx context.Context, store string, t *table) error {
 	var workers sync.WaitGroup
 	failures := make([]error, p.workers)
 	for i := range p.workers {
-		workers.Go(func() { failures[i] = p.work(ctx, store, share{i, t, os.Stderr}) })
+		workers.Go(func() { failures[i] = p.work(ctx, store, share{i, t, p.log}) })
 	}
 	workers.Wait()
 	for i, err := range failures {

@@ -26,6 +26,7 @@ type Order struct {
 	At     int    // the number of the change, from 1 on; 0: only count
 	Deed   Deed
 	Armed  bool   // count from the start; else from Arm on
+	Only   string // a regular expression that changes have to match, to count
 	Report string // a file that gets a line for each change that counts
 }
 

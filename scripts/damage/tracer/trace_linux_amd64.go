@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"regexp"
 	"runtime"
 	"sync/atomic"
 	"syscall"
@@ -17,6 +18,7 @@ const Supported = true
 // tracee is a program being traced.
 type tracee struct {
 	order  Order
+	only   *regexp.Regexp
 	pid    int
 	armed  atomic.Bool
 	report *os.File
@@ -26,13 +28,17 @@ type tracee struct {
 
 // trace runs a program to its end and returns its exit status.
 func trace(o Order, args []string) (code int, err error) {
+	only, err := regexp.Compile(o.Only)
+	if err != nil {
+		return 126, fmt.Errorf("which changes count: %w", err)
+	}
 	runtime.LockOSThread() // a tracee belongs to the thread that started it
 	report, err := os.OpenFile(o.Report, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return 126, fmt.Errorf("open the report: %w", err)
 	}
 	defer report.Close()
-	t := &tracee{order: o, report: report}
+	t := &tracee{order: o, only: only, report: report}
 	t.armed.Store(o.Armed)
 	heard := make(chan os.Signal, 4)
 	signal.Notify(heard, Arm, Stop, syscall.SIGTERM)
@@ -134,7 +140,7 @@ func (t *tracee) entering(thread int) bool {
 	}
 	what := change(thread, &regs, t.order.Dir)
 	call := calls[regs.Orig_rax]
-	if what == "" || t.order.Deed == NoSpace && call.syncs {
+	if what == "" || !t.only.MatchString(what) || t.order.Deed == NoSpace && call.syncs {
 		return false
 	}
 	t.count++
