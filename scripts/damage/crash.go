@@ -165,7 +165,7 @@ func (p plan) crashWork(ctx context.Context, store string, s sequence, part shar
 	if err != nil {
 		return err
 	}
-	for _, all := range []bool{false, true} {
+	for _, all := range p.together {
 		for _, deed := range p.deeds {
 			from := crash{trial: trial{cluster: c, pristine: pristine}, sequence: s, all: all, deed: deed}
 			if err := p.crashSweep(ctx, part, from); err != nil {

@@ -46,8 +46,8 @@ func TestNoDamageOfADirectoryIsBelieved(t *testing.T) {
 		t.Run(store, func(t *testing.T) {
 			t.Parallel()
 			p, results := sample(t, portDefault+1000+i*nodeCount*100)
-			p.stores, p.kinds, p.stride = []string{store}, kinds, sampleStride
-			p.scenes, p.log = []string{"alone", "restart", "leading"}, &bytes.Buffer{}
+			p.stores, p.kinds, p.stride, p.sampled = []string{store}, kinds, sampleStride, true
+			p.log = &bytes.Buffer{}
 			check(t, p, results, p.sweep)
 		})
 	}
@@ -58,7 +58,16 @@ func TestACrashAtAnyChangeIsRecoveredFrom(t *testing.T) {
 	t.Parallel()
 	p, results := sample(t, portDefault+2000)
 	p.stores, p.deeds, p.step = []string{"wal"}, []tracer.Deed{tracer.Kill}, sampleStep
-	p.sequences, p.log = []string{"start", "truncation", "rotation"}, &bytes.Buffer{}
+	p.workers, p.together, p.sequences, p.log = sampleWorkers, []bool{true}, []string{"start"}, &bytes.Buffer{}
+	check(t, p, results, p.crashes)
+}
+
+func TestACrashInARotationOfTheLogIsRecoveredFrom(t *testing.T) {
+	needTracer(t)
+	t.Parallel()
+	p, results := sample(t, portDefault+2500)
+	p.stores, p.deeds, p.step = []string{"wal"}, []tracer.Deed{tracer.Kill}, rotationStep
+	p.workers, p.together, p.sequences, p.log = sampleWorkers, []bool{true}, []string{"rotation"}, &bytes.Buffer{}
 	check(t, p, results, p.crashes)
 }
 

@@ -63,9 +63,17 @@ const (
 	workersDefault = 4
 	// strideDefault is the distance of two damaged bytes.
 	strideDefault = 97
-	// sampleStride and sampleStep are those of the tests: a minute in all.
-	sampleStride = 5003
+	// sampleStride bytes are between two that the tests damage, at least
+	// sampleOfEach of each file and the last; sampleStep changes between two crashes.
+	sampleStride = 501
+	sampleOfEach = 1
 	sampleStep   = 12
+	// rotationStep is the same where fewer changes are.
+	rotationStep = 3
+	// sampleWorkers prepare directories for a few crashes.
+	sampleWorkers = 2
+	// lastWordsBytesMax is how much of a log line is shown.
+	lastWordsBytesMax = 600
 	// shownMax is how many violations of a group are printed in full.
 	shownMax = 5
 )

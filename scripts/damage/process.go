@@ -148,11 +148,18 @@ func (n *node) names(names []string) bool {
 	return false
 }
 
-// lastWords is the last line that the process has logged, which is why it ended.
+// lastWords is the last line that the process has logged, which is why it ended,
+// or what a stack trace begins with.
 func (n *node) lastWords() string {
 	lines := bytes.Split(bytes.TrimSpace(n.said()), []byte("\n"))
 	last := lines[len(lines)-1]
-	return string(last[:min(len(last), 400)])
+	for _, line := range lines {
+		if bytes.HasPrefix(line, []byte("panic: ")) || bytes.HasPrefix(line, []byte("fatal error: ")) || bytes.HasPrefix(line, []byte("unexpected fault")) {
+			last = line
+			break
+		}
+	}
+	return string(last[:min(len(last), lastWordsBytesMax)])
 }
 
 // panicked reports whether the process has ended with a stack trace.

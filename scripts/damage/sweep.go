@@ -16,16 +16,18 @@ import (
 
 // plan says which cases are run.
 type plan struct {
-	kvorum string    // the binary
-	log    io.Writer // of violations, as they are found
-	dir    string
-	stores []string
-	files  []string // kinds of file, none for all
-	kinds  []string
-	scenes []string
-	sealed bool // with a full segment of the log
-	stride int64
+	kvorum  string    // the binary
+	log     io.Writer // of violations, as they are found
+	dir     string
+	stores  []string
+	files   []string // kinds of file, none for all
+	kinds   []string
+	scenes  []string
+	sampled bool // a few damages of each kind, each in one scene
+	sealed  bool // with a full segment of the log
+	stride  int64
 
+	together  []bool   // whether one node is killed, or all
 	sequences []string // that are cut short, none for all
 	deeds     []tracer.Deed
 	step      int64 // every so many-th change of a sequence
@@ -74,6 +76,9 @@ func (p plan) work(ctx context.Context, store string, s share) error {
 		if turn%p.workers != s.number {
 			continue
 		}
+		if p.sampled {
+			p.scenes = []string{scenes[turn/p.workers%len(scenes)].title}
+		}
 		if err := p.play(ctx, c, s, trial{cluster: c, pristine: pristine, harm: h}); err != nil {
 			return err
 		}
@@ -115,7 +120,11 @@ func (p plan) harms(img image) []harm {
 			continue
 		}
 		for _, kind := range p.kinds {
-			all = append(all, img[path].each(harm{file: file, path: path, kind: kind}, p.stride)...)
+			found := img[path].each(harm{file: file, path: path, kind: kind}, p.stride)
+			if p.sampled {
+				found = thin(found, (len(found)+sampleOfEach-1)/sampleOfEach)
+			}
+			all = append(all, found...)
 		}
 	}
 	if p.only == "" {
