@@ -184,13 +184,13 @@ func (p plan) crashSweep(ctx context.Context, part share, from crash) error {
 			return ctx.Err()
 		}
 		k := from
-		k.at = at
+		k.at = max(at, p.at)
 		if err := k.run(); err != nil {
 			return err
 		}
 		who := map[bool]string{false: "one", true: "all"}[k.all]
 		part.table.add(part.to, strings.Join([]string{k.cluster.store, k.sequence.title, string(k.deed), who}, " "), k.cluster.store+"/"+k.String(), &k.trial)
-		if !k.done {
+		if !k.done || p.at > 0 {
 			return nil // the sequence was over before
 		}
 	}

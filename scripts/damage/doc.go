@@ -20,8 +20,16 @@
 //	         comes back (emptied, so that it is sent a snapshot, if that is what is
 //	         damaged), then the damaged node is restarted
 //
+// Two more sweeps stop a node at one of the changes that it makes to its directory,
+// each in turn (package tracer; Linux on amd64):
+//
+//	go run ./scripts/damage -crashes             # killed, one node or all at once, then all are started again
+//	go run ./scripts/damage -failures            # EIO or ENOSPC once, while clients of all nodes write
+//
 // In no scene may an acknowledged write be lost, an answer contradict the books,
 // an intact node end or be condemned, or two intact nodes not serve. The damage is
 // named in the damaged node's log, or it is proved harmless: all nodes hold the same
-// and what the books say.
+// and what the books say. After a crash all nodes serve again. While the leader's
+// disk fails, clients of the other nodes wait for gapMax at most, and a leader that
+// ends says why.
 package main

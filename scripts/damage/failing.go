@@ -296,6 +296,9 @@ func (p plan) failings(ctx context.Context, store string, t *table) error {
 		}
 		p.print("%s %s without a fault: the longest gap was %v", store, work.title, from.gap.Round(time.Millisecond))
 		for _, deed := range []tracer.Deed{tracer.EIO, tracer.NoSpace} {
+			if p.at > 0 && !slices.Contains(p.deeds, deed) {
+				continue
+			}
 			from.deed = deed
 			more, err := p.failingSweep(ctx, share{0, t, p.log}, from)
 			gaps = append(gaps, more...)
@@ -323,7 +326,7 @@ func (p plan) failingSweep(ctx context.Context, part share, from failing) (gaps 
 		if ctx.Err() != nil {
 			return gaps, ctx.Err()
 		}
-		f := failing{trial: trial{cluster: from.cluster, pristine: from.pristine}, work: from.work, deed: from.deed, at: at}
+		f := failing{trial: trial{cluster: from.cluster, pristine: from.pristine}, work: from.work, deed: from.deed, at: max(at, p.at)}
 		if err := f.run(); err != nil {
 			return gaps, fmt.Errorf("%v: %w", &f, err)
 		}
@@ -331,7 +334,10 @@ func (p plan) failingSweep(ctx context.Context, part share, from failing) (gaps 
 			return gaps, nil
 		}
 		gaps = append(gaps, f.gap)
-		part.table.add(part.to, strings.Join([]string{f.cluster.store, f.work.title, string(f.deed)}, " "), f.cluster.store+"/"+f.work.title+"/"+string(f.deed)+"/"+strconv.Itoa(at), &f.trial)
+		part.table.add(part.to, strings.Join([]string{f.cluster.store, f.work.title, string(f.deed)}, " "), f.cluster.store+"/"+f.work.title+"/"+string(f.deed)+"/"+strconv.Itoa(f.at), &f.trial)
+		if p.at > 0 {
+			break
+		}
 	}
 	return gaps, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func run(ctx context.Context) error {
 	flag.Int64Var(&p.stride, "stride", strideDefault, "damage every so many-th byte; 1 is all of them")
 	flag.IntVar(&p.workers, "workers", workersDefault, "how many cases run at the same time")
 	flag.IntVar(&p.port, "port", portDefault, "the first client port")
-	flag.StringVar(&p.only, "only", "", "run one case, as a violation names it")
+	flag.StringVar(&p.only, "only", "", "run one case, as a violation names it (with -crashes or -failures, if it was one of theirs)")
 	crashes := flag.Bool("crashes", false, "instead of damages: kill nodes at each change that they make to their directories")
 	failures := flag.Bool("failures", false, "instead of damages: changes of the leader's directory fail once, with EIO and ENOSPC")
 	sequenceList := flag.String("sequences", "", "with -crashes and -failures: only these of start, first-start, snapshot, install, truncation, writes, rotation")
@@ -65,9 +66,8 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	if p.only != "" {
-		p.stores = []string{strings.Split(p.only, "/")[0]}
-		p.stride, p.workers = 1, 1
+	if err := p.narrow(*crashes, *failures); err != nil {
+		return err
 	}
 	if *crashes {
 		return p.run(ctx, p.crashes)
@@ -76,6 +76,28 @@ func run(ctx context.Context) error {
 		return p.run(ctx, p.failings)
 	}
 	return p.run(ctx, p.sweep)
+}
+
+// narrow has the plan hold the one case that -only names, if any.
+func (p *plan) narrow(crashes, failures bool) error {
+	if p.only == "" {
+		return nil
+	}
+	words := strings.Split(p.only, "/")
+	if want := 5; len(words) != want && !(failures && len(words) == want-1) {
+		return fmt.Errorf("-only %s is no case; give what stands before a violation", p.only)
+	}
+	p.stores, p.stride, p.step, p.workers = words[:1], 1, 1, 1
+	if !crashes && !failures {
+		return nil
+	}
+	var err error
+	p.sequences, p.deeds = words[1:2], []tracer.Deed{tracer.Deed(words[2])}
+	p.together = []bool{words[3] == "all"}
+	if p.at, err = strconv.Atoi(words[len(words)-1]); err != nil {
+		return fmt.Errorf("-only %s is no case: %w", p.only, err)
+	}
+	return nil
 }
 
 // run sweeps each store and prints the table.

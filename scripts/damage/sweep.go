@@ -34,7 +34,8 @@ type plan struct {
 
 	workers int
 	port    int
-	only    string // one case, store/file/kind/offset/scene
+	only    string // one case, as a violation names it
+	at      int    // the only change to crash at, 0 for all
 }
 
 // sweep runs the cases of one store and fills the table.
