@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,7 +22,6 @@ type crash struct {
 	all      bool
 	at       int // the change at which it happens, from 1 on
 	deed     tracer.Deed
-	changes  int // that were counted
 	done     bool
 }
 
@@ -105,11 +106,10 @@ func (k *crash) report() error {
 		if n.cmd == nil || !n.traced {
 			continue
 		}
-		changes, done, err := tracer.Changes(n.report())
-		if err != nil {
+		_, done, err := tracer.Changes(n.report())
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // another was killed before this tracer began
 			return err
 		}
-		k.changes = max(k.changes, len(changes))
 		k.done = k.done || done
 	}
 	return nil

@@ -49,6 +49,9 @@ func (n *node) start(place ...string) error {
 	cmd := exec.Command(n.kvorum, args...)
 	if n.traced = n.order != nil; n.traced {
 		n.order.Dir, n.order.Report = n.data, n.report()
+		if err := os.RemoveAll(n.report()); err != nil {
+			return fmt.Errorf("start %s: %w", n.id, err)
+		}
 		if cmd, err = tracer.Command(*n.order, n.kvorum, args...); err != nil {
 			return fmt.Errorf("start %s: %w", n.id, err)
 		}
