@@ -177,15 +177,14 @@ func (n *node) condemned() bool {
 	return err == nil && bytes.Contains(text, []byte(`"diverged"`))
 }
 
-// up waits until the process answers a client or has ended.
-func (n *node) up() (bool, error) {
-	answers := false
-	err := await(prepareWithin, n.id+" to answer or end", func() bool {
+// up waits until the process answers a client or has ended, which is false; one
+// that does neither runs.
+func (n *node) up() bool {
+	_ = await(serveWithin, n.id+" to answer or end", func() bool {
 		_, err := n.admin.Look()
-		answers = err == nil
-		return answers || n.ended()
+		return err == nil || n.ended()
 	})
-	return answers, err
+	return n.runs()
 }
 
 // ready reports whether the node says that it serves.
