@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"testing"
+
+	"github.com/kvorum/kvorum/scripts/damage/tracer"
+)
+
+func TestMain(m *testing.M) {
+	tracer.Become()
+	os.Exit(m.Run())
+}
+
+// sample is the short form of the whole: go run ./scripts/damage has the long one.
+func sample(t *testing.T, port int) (plan, *table) {
+	t.Helper()
+	dir := t.TempDir()
+	kvorum, err := build(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan{kvorum: kvorum, dir: dir, port: port, workers: workersDefault}, newTable()
+}
+
+// check runs one sweep and fails for each promise that is broken.
+func check(t *testing.T, p plan, results *table, sweep func(context.Context, string, *table) error) {
+	t.Helper()
+	var table bytes.Buffer
+	for _, store := range p.stores {
+		if err := sweep(t.Context(), store, results); err != nil {
+			t.Error(err)
+		}
+	}
+	results.print(&table)
+	t.Logf("\n%s", &table)
+	if n := results.violations(); n > 0 || len(results.rows) == 0 {
+		t.Errorf("%d cases broke a promise:\n%s", n, p.log)
+	}
+}
+
+func TestNoDamageOfADirectoryIsBelieved(t *testing.T) {
+	for i, store := range []string{"wal", "bolt"} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			p, results := sample(t, portDefault+1000+i*nodeCount*100)
+			p.stores, p.kinds, p.stride, p.sampled = []string{store}, kinds, sampleStride, true
+			p.log = &bytes.Buffer{}
+			check(t, p, results, p.sweep)
+		})
+	}
+}
+
+func TestACrashAtAnyChangeIsRecoveredFrom(t *testing.T) {
+	needTracer(t)
+	t.Parallel()
+	p, results := sample(t, portDefault+2000)
+	p.stores, p.deeds, p.step = []string{"wal"}, []tracer.Deed{tracer.Kill}, sampleStep
+	p.workers, p.together, p.sequences, p.log = sampleWorkers, []bool{true}, []string{"start"}, &bytes.Buffer{}
+	check(t, p, results, p.crashes)
+}
+
+func TestACrashInARotationOfTheLogIsRecoveredFrom(t *testing.T) {
+	needTracer(t)
+	t.Parallel()
+	p, results := sample(t, portDefault+2500)
+	p.stores, p.deeds, p.step = []string{"wal"}, []tracer.Deed{tracer.Kill}, rotationStep
+	p.workers, p.together, p.sequences, p.log = sampleWorkers, []bool{true}, []string{"rotation"}, &bytes.Buffer{}
+	check(t, p, results, p.crashes)
+}
+
+func TestALeaderWhoseDiskFailsKeepsNobodyWaiting(t *testing.T) {
+	needTracer(t)
+	t.Parallel()
+	p, results := sample(t, portDefault+3000)
+	p.stores, p.step, p.sequences, p.log = []string{"wal"}, writesFailedMax, []string{"writes"}, &bytes.Buffer{}
+	check(t, p, results, p.failings)
+}
+
+func needTracer(t *testing.T) {
+	if !tracer.Supported {
+		t.Skip("only Linux on amd64 can stop a program at its N-th write")
+	}
+}

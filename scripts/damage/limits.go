@@ -1,0 +1,79 @@
+package main
+
+import "time"
+
+const (
+	nodeCount = 3
+
+	// A worker's ports: its nodes' client ports follow each other, and their
+	// ports for the others lie peerOffset above.
+	portDefault    = 24379
+	portsPerWorker = 20
+	peerOffset     = 10
+
+	// writeTimeout is what the nodes are given for a write: where nobody leads, a
+	// case does not wait longer for each answer.
+	writeTimeout = "2s"
+	// askWithin bounds a request of this program, above the nodes' own time-outs.
+	askWithin  = 8 * time.Second
+	lookWithin = time.Second
+	pollPause  = 10 * time.Millisecond
+
+	// prepareWithin bounds each step of making a directory.
+	prepareWithin = 60 * time.Second
+	// serveWithin is how long a majority of intact nodes may need to serve: some
+	// elections, of 1 to 2 s each, after one that a damaged node was part of.
+	serveWithin = 15 * time.Second
+	// chanceWithin is how long a damaged node and one other have to serve before
+	// the third is started: unavailable is allowed there.
+	chanceWithin = 5 * time.Second
+	// stopWithin bounds an orderly stop.
+	stopWithin = 20 * time.Second
+
+	// countersInBooks and textsInBooks are written before the first snapshot;
+	// writesBetween between two steps of the preparation.
+	countersInBooks = 4
+	textsInBooks    = 12
+	writesBetween   = 24
+	// bigValueBytes is near what one entry holds; bigValuesMax of them fill any segment.
+	bigValueBytes = 400 << 10
+	bigValuesMax  = 400
+
+	// writesBehindRotation entries go into a further segment.
+	writesBehindRotation = 2
+
+	// failingFor is how long clients write after a change has failed, and gapMax
+	// how long those of the other nodes may wait.
+	failingFor = 3 * time.Second
+	gapMax     = 300 * time.Millisecond
+	// writesFailedMax is how many changes are failed, or crashed at, while nodes only
+	// store entries, of which one is like the other.
+	writesFailedMax = 12
+
+	// pageBytes is the page of the file cache, in which a disk loses what was written.
+	pageBytes = 4096
+	// behindBytes are damaged behind the last byte of a file that is not zero.
+	behindBytes = 16
+	// cutStep is the distance of the cuts of a file, sectorBytes on a disk.
+	cutStep = 512
+	// wholeFile stands for an offset where a file is damaged as a whole.
+	wholeFile = -1
+
+	// workersDefault run cases beside each other: a case mostly waits for elections.
+	workersDefault = 4
+	// strideDefault is the distance of two damaged bytes.
+	strideDefault = 97
+	// sampleStride bytes are between two that the tests damage, at least
+	// sampleOfEach of each file and the last; sampleStep changes between two crashes.
+	sampleStride = 501
+	sampleOfEach = 1
+	sampleStep   = 12
+	// rotationStep is the same where fewer changes are.
+	rotationStep = 3
+	// sampleWorkers prepare directories for a few crashes.
+	sampleWorkers = 2
+	// lastWordsBytesMax is how much of a log line is shown.
+	lastWordsBytesMax = 600
+	// shownMax is how many violations of a group are printed in full.
+	shownMax = 5
+)
