@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/raft-wal/metadb"
 	"github.com/hashicorp/raft-wal/types"
 
+	"github.com/kvorum/kvorum/node/seal"
 	"github.com/kvorum/kvorum/node/store"
 )
 
@@ -235,6 +236,7 @@ func TestALogWithAnotherTermAtTheSnapshotsEndIsEmptied(t *testing.T) {
 		var entries []*raft.Log
 		for i := uint64(1); i <= 7; i++ {
 			entries = append(entries, &raft.Log{Index: i, Term: 0, Data: []byte("of a deposed leader")})
+			seal.Put(entries[i-1])
 		}
 		if err := stores.Logs.StoreLogs(entries); err != nil {
 			t.Fatal(err)
@@ -262,7 +264,9 @@ func TestALogOfALaterTermThanItsSnapshotIsEmptied(t *testing.T) {
 	eachStore(t, func(t *testing.T, kind store.LogStore) {
 		o := options(t.TempDir(), "n1", kind)
 		dir, stores := openStores(t, o)
-		if err := stores.Logs.StoreLogs([]*raft.Log{{Index: 1, Term: 1}, {Index: 2, Term: 9}}); err != nil {
+		later := &raft.Log{Index: 2, Term: 9}
+		seal.Put(later)
+		if err := stores.Logs.StoreLogs([]*raft.Log{{Index: 1, Term: 1}, later}); err != nil {
 			t.Fatal(err)
 		}
 		if err := writeSnapshot(stores.Snapshots, 2, "whole"); err != nil {

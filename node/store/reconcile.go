@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/node"
 )
 
 // reconcile brings log and snapshots together after a crash, or refuses what no
@@ -15,7 +17,8 @@ import (
 // goes on behind it, from an entry of another term at the snapshot's index, and none of
 // that was ever committed. It is emptied: raft-wal would refuse the next entry as a
 // gap, and Raft would compare the next one with an entry that the cluster never had.
-func reconcile(stable raft.StableStore, logs raft.LogStore, snapshots *snapshotStore) error {
+func reconcile(stable raft.StableStore, stored node.Stores, snapshots *snapshotStore) error {
+	logs := stored.Logs
 	newest, err := snapshots.newestValid()
 	if err != nil {
 		return err
@@ -34,7 +37,7 @@ func reconcile(stable raft.StableStore, logs raft.LogStore, snapshots *snapshotS
 	if last == 0 {
 		return checkEmptyLog(stable, newest)
 	}
-	left, err := leftBehind(logs, newest, last)
+	left, err := leftBehind(stored, newest, last)
 	if err != nil {
 		return err
 	}
@@ -48,7 +51,9 @@ func reconcile(stable raft.StableStore, logs raft.LogStore, snapshots *snapshotS
 }
 
 // leftBehind says whether the log should have gone when the snapshot was installed.
-func leftBehind(logs raft.LogStore, newest *raft.SnapshotMeta, last uint64) (bool, error) {
+// A term that differs from the snapshot's is held against the entry's checksum, since
+// all behind it would be lost.
+func leftBehind(stored node.Stores, newest *raft.SnapshotMeta, last uint64) (bool, error) {
 	if newest == nil {
 		return false, nil
 	}
@@ -56,14 +61,39 @@ func leftBehind(logs raft.LogStore, newest *raft.SnapshotMeta, last uint64) (boo
 		return true, nil
 	}
 	var entry raft.Log
-	err := logs.GetLog(newest.Index, &entry)
+	err := stored.Logs.GetLog(newest.Index, &entry)
 	if errors.Is(err, raft.ErrLogNotFound) {
 		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("read entry %d of the log: %w", newest.Index, err)
 	}
-	return entry.Term != newest.Term, nil
+	if entry.Term == newest.Term {
+		return false, nil
+	}
+	if err := stored.ReadLog(newest.Index, &entry); err != nil {
+		return false, err
+	}
+	return true, checkTerm(stored, &entry)
+}
+
+// checkTerm finds damage in the term of an entry of the first release, which has no
+// checksum, as far as it can: terms never fall along a log.
+func checkTerm(stored node.Stores, entry *raft.Log) error {
+	for _, index := range []uint64{entry.Index - 1, entry.Index + 1} {
+		var beside raft.Log
+		err := stored.Logs.GetLog(index, &beside)
+		if errors.Is(err, raft.ErrLogNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read entry %d of the log: %w", index, err)
+		}
+		if index < entry.Index != (beside.Term < entry.Term) && beside.Term != entry.Term {
+			return stored.Describe(entry.Index, fmt.Sprintf("it is of term %d, beside entry %d of term %d", entry.Term, index, beside.Term), nil)
+		}
+	}
+	return nil
 }
 
 func bounds(logs raft.LogStore) (first, last uint64, err error) {

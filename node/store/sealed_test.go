@@ -215,3 +215,44 @@ func TestADirectoryThatIsOnlyReadKeepsItsIdentity(t *testing.T) {
 		t.Errorf("sealed from %d", stores.SealedFrom)
 	}
 }
+
+// The term of the entry at which the snapshot ends says whether the log goes on
+// from it. One that is damaged says nothing: the log stays, and is refused.
+func TestADamagedTermAtTheSnapshotsEndDoesNotEmptyTheLog(t *testing.T) {
+	for release, sealed := range map[string]bool{"the first release": false, "this one": true} {
+		t.Run(release, func(t *testing.T) { damageTermAtSnapshot(t, sealed) })
+	}
+}
+
+func damageTermAtSnapshot(t *testing.T, sealed bool) {
+	o := options(filepath.Join(t.TempDir(), "d"), "n1", store.Bolt)
+	dir, stores := openStores(t, o)
+	for i := uint64(1); i <= 20; i++ {
+		e := sealedEntry(i)
+		e.Term = 1 // the snapshot's
+		if e.Extensions = nil; sealed {
+			seal.Put(e)
+		}
+		if err := stores.Logs.StoreLog(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := writeSnapshot(stores.Snapshots, 10, "whole"); err != nil {
+		t.Fatal(err)
+	}
+	closeDir(t, dir)
+	distance := layouts[store.Bolt]["term"]
+	if !sealed {
+		dropFromIdentity(t, o.Path, "sealed_from")
+		distance -= 5 // the bytes of a seal
+	}
+	xor(t, placesOf(t, o.Path, 10), distance, 4)
+	for range 2 {
+		wantRefusal(t, refused(o), filepath.Join(o.Path, "raft.db"), "entry 10", "empty the directory")
+	}
+	xor(t, placesOf(t, o.Path, 10), distance, 4)
+	_, stores = openStores(t, o)
+	if last, err := stores.Logs.LastIndex(); err != nil || last != 20 {
+		t.Errorf("the log ends at %d (%v), not 20", last, err)
+	}
+}

@@ -63,7 +63,8 @@ func (d *Dir) Stores() (node.Stores, error) {
 	if watched.begun, err = hasFlag(stable, keyLogBegun); err != nil {
 		return node.Stores{}, err
 	}
-	if err := reconcile(stable, watched, snapshots); err != nil {
+	found := node.Stores{Logs: watched, SealedFrom: d.record.SealedFrom, Describe: d.describeEntry}
+	if err := reconcile(stable, found, snapshots); err != nil {
 		return node.Stores{}, fmt.Errorf("data directory %s: %w", d.path, err)
 	}
 	votes, err := d.openVotes(stable)
