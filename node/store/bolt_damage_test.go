@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -321,3 +324,32 @@ func TestAnOpenRaftDBThatIsCutOffIsAnError(t *testing.T) {
 		t.Errorf("a term was stored: %v, and the directory says %v", err, b.Err())
 	}
 }
+
+// faultError is what the runtime panics with over a page that cannot be read.
+type faultError struct{ error }
+
+func (faultError) Addr() uintptr { return 4096 }
+
+// A page that its disk does not give back is no damage: it may be readable later, so
+// the directory is not set aside for it.
+func TestAFaultOfADiskThatCannotBeReadIsNotCalledDamage(t *testing.T) {
+	fault := faultError{errors.New("unexpected fault address")}
+	for _, c := range []struct {
+		panicked    any
+		file        io.ReaderAt
+		rebuildable bool
+	}{
+		{fault, unreadableFile{}, false},
+		{fault, strings.NewReader("all of it"), true},
+		{"page 7 already freed", unreadableFile{}, true},
+	} {
+		err := &DamageError{File: boltFile, Offset: -1, What: "it is damaged, or cannot be read", Err: panicCause(c.panicked, c.file)}
+		if got := Rebuildable(err); got != c.rebuildable {
+			t.Errorf("%v: rebuildable is %v", err, got)
+		}
+	}
+}
+
+type unreadableFile struct{}
+
+func (unreadableFile) ReadAt([]byte, int64) (int, error) { return 0, syscall.EIO }

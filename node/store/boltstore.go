@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"math"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -144,10 +146,22 @@ func (s *boltStore) guarded(index uint64, do func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			err = s.fail(&DamageError{File: s.path, Offset: -1, Index: index, What: "it is damaged, or cannot be read", Err: fmt.Errorf("%v", r)})
+			err = s.fail(&DamageError{File: s.path, Offset: -1, Index: index, What: "it is damaged, or cannot be read", Err: panicCause(r, s.file)})
 		}
 	}()
 	return do()
+}
+
+// panicCause is why bbolt panicked. A fault in mapped memory says nothing of a disk
+// that cannot be read at the moment, which is no damage; reading the file does.
+func panicCause(r any, file io.ReaderAt) error {
+	if _, fault := r.(interface{ Addr() uintptr }); !fault {
+		return fmt.Errorf("%v", r)
+	}
+	if _, err := io.Copy(io.Discard, io.NewSectionReader(file, 0, math.MaxInt64)); err != nil {
+		return fmt.Errorf("%w (%v)", err, r)
+	}
+	return fmt.Errorf("%v", r)
 }
 
 func (s *boltStore) fail(damage *DamageError) error {
