@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/kvorum/kvorum/node/store/segments"
 )
@@ -19,6 +20,11 @@ type DamageError struct {
 
 // Error names the file and the place, then what is wrong, then the remedy.
 func (e *DamageError) Error() string {
+	return e.Found() + ": the directory must not be used again; " + adviceEmpty
+}
+
+// Found is Error without the remedy, for whoever has no other copy to be caught up from.
+func (e *DamageError) Found() string {
 	var place []string
 	if e.Offset >= 0 {
 		place = append(place, fmt.Sprintf("offset %d", e.Offset))
@@ -34,19 +40,22 @@ func (e *DamageError) Error() string {
 	if e.Err != nil {
 		parts = append(parts, e.Err.Error())
 	}
-	return strings.Join(parts, ": ") + ": the directory must not be used again; " + adviceEmpty
+	return strings.Join(parts, ": ")
 }
 
 // Unwrap returns the cause.
 func (e *DamageError) Unwrap() error { return e.Err }
 
-// damage makes what a log says of its damage a DamageError, and puts the step
-// that failed before any other error.
-func damage(err error, step string) error {
+// damage makes what a log says of its damage a DamageError, and says of any other
+// error in which step it came, after what the operating system has said.
+func damage(err error, doing string) error {
 	var found *segments.Damage
 	if errors.As(err, &found) {
 		damaged := DamageError(*found)
 		return &damaged
 	}
-	return fmt.Errorf("%s: %w", step, err)
+	if errors.As(err, new(syscall.Errno)) {
+		return step(doing, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -39,3 +39,15 @@ func TestDamageFoundWhileRunningIsToldAsItIs(t *testing.T) {
 		t.Errorf("damage is told as %q", f.err)
 	}
 }
+
+// A start that finds no space says so first, and what to do last.
+func TestALogThatCannotBeOpenedSaysWhyFirst(t *testing.T) {
+	text := damage(fmt.Errorf("make the next segment: %w", syscall.ENOSPC), "open the log").Error()
+	if !strings.HasPrefix(text, "no space left on device: open the log: ") || !strings.HasSuffix(text, "make space there") {
+		t.Error(text)
+	}
+	own := errors.New("x.wal is no segment of the log: remove it")
+	if text := damage(own, "open the log").Error(); text != "open the log: "+own.Error() {
+		t.Error(text)
+	}
+}
