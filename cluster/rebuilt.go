@@ -32,7 +32,7 @@ func (s *Service) rebuiltOthers(ctx context.Context) []string {
 	if len(others) > 0 {
 		slices.Sort(others)
 		waits = append(waits, fmt.Sprintf("%v have set damaged directories aside, too: only with a majority of the servers intact there can be a leader; "+
-			"if there is none for good, run kvorum recover on the data directory of one that is intact, or on what was set aside as far as that can be read", others))
+			"if there is none for good, run kvorum recover on the data directory of one that is intact, and keep what was set aside", others))
 	}
 	return waits
 }

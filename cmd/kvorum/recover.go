@@ -80,7 +80,7 @@ func recoverCluster(f *recoverFlags, stdout io.Writer) (err error) {
 	}
 	old, err := openStores(f.from, f.id, true)
 	if err != nil {
-		return fmt.Errorf("open --from: %w", err)
+		return unrecoverable(f.from, "open --from", err)
 	}
 	defer old.dir.Close()
 	made, err := openStores(f.data, f.id, false)
@@ -96,7 +96,7 @@ func recoverCluster(f *recoverFlags, stdout io.Writer) (err error) {
 	self := member.Server{ID: made.dir.Identity().Server, PeerAddr: f.peerAdvertise.String()}
 	r, err := node.Recover(old.stores, made.stores, self)
 	if err != nil {
-		return fmt.Errorf("recover %s: %w", f.from, err)
+		return unrecoverable(f.from, "recover "+f.from, err)
 	}
 	// Last: a directory without a cluster is one whose recovery was cut short.
 	cluster := rand.Text()
@@ -106,6 +106,16 @@ func recoverCluster(f *recoverFlags, stdout io.Writer) (err error) {
 	fmt.Fprintf(stdout, "recovered %d keys up to entry %d of term %d\nnew cluster %s with one member, %s, in %s\n", r.Keys, r.Index, r.Term, cluster, self.ID, f.data)
 	fmt.Fprintf(stdout, "next: kvorum serve --id %s --data %s …, then let empty nodes join it; keep %s until all is well\n", f.id, f.data, f.from)
 	return nil
+}
+
+// unrecoverable is the error of an old directory that cannot be read. A damaged one may
+// be the last copy of what it holds, so nobody is told to empty it.
+func unrecoverable(from, step string, err error) error {
+	damage := (*store.DamageError)(nil)
+	if !errors.As(err, &damage) {
+		return fmt.Errorf("%s: %w", step, err)
+	}
+	return fmt.Errorf("%s: %s: this directory cannot be recovered from; recover from another node's, and keep %s until all is well", step, damage.Found(), from)
 }
 
 // opened is a data directory with its stores.

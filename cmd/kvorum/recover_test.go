@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kvorum/kvorum/node/store"
@@ -88,5 +89,31 @@ func TestARecoveryThatFailsLeavesNothing(t *testing.T) {
 		if found, _ := os.ReadDir(dir); len(found) != want {
 			t.Errorf("%s holds %v", dir, found)
 		}
+	}
+}
+
+// A damaged directory may be the last copy: nobody is told to empty it.
+func TestARecoveryFromADamagedDirectoryAdvisesToKeepIt(t *testing.T) {
+	old := filepath.Join(t.TempDir(), "data")
+	d, err := store.Open(store.Options{Path: old, ID: "n2", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stores, err := d.Stores()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stores.Logs.StoreLog(&raft.Log{Index: 1, Term: 1, Type: raft.LogNoop}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(old, "raft.db")); err != nil {
+		t.Fatal(err)
+	}
+	_, err = runWith(t, "recover", "--id", "n2", "--from", old, "--data", filepath.Join(t.TempDir(), "recovered"), "--peer-advertise", "127.0.0.1:16379", "--accept-loss")
+	if err == nil || !strings.Contains(err.Error(), "raft.db") || !strings.Contains(err.Error(), "keep "+old) || strings.Contains(err.Error(), "empty the directory") {
+		t.Error(err)
 	}
 }
