@@ -108,9 +108,9 @@ func checkBolt(path string, log *slog.Logger) error {
 }
 
 // contiguousKeys refuses a log with a gap.
-func contiguousKeys() func(bucket string, key []byte) error {
+func contiguousKeys() func(bucket string, key []byte, _ boltpages.Value) error {
 	last := uint64(0)
-	return func(bucket string, key []byte) error {
+	return func(bucket string, key []byte, _ boltpages.Value) error {
 		if bucket != logsBucket {
 			return nil
 		}

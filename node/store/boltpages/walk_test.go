@@ -25,8 +25,13 @@ func must(t testing.TB, err error) {
 // with pages that overflow, and pages that are free.
 func file(t testing.TB, keys int) []byte {
 	t.Helper()
+	return fileAs(t, keys, &bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, NoSync: true})
+}
+
+func fileAs(t testing.TB, keys int, options *bbolt.Options) []byte {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "db")
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, NoSync: true})
+	db, err := bbolt.Open(path, 0o600, options)
 	must(t, err)
 	put := func(from, to int) {
 		must(t, db.Update(func(tx *bbolt.Tx) error {
@@ -62,7 +67,7 @@ func file(t testing.TB, keys int) []byte {
 
 // content is what a walk finds; nil if it finds a fault.
 func content(db []byte, w boltpages.Walk) (keys []string, err error) {
-	w.Visit = func(bucket string, key []byte) error {
+	w.Visit = func(bucket string, key []byte, _ boltpages.Value) error {
 		keys = append(keys, fmt.Sprintf("%s %x", bucket, key))
 		return nil
 	}
