@@ -3,8 +3,16 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 
+	wal "github.com/hashicorp/raft-wal"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/kvorum/kvorum/node"
 	"github.com/kvorum/kvorum/node/store/segments"
 )
 
@@ -34,7 +42,7 @@ func (e *DamageError) Error() string {
 	if e.Err != nil {
 		parts = append(parts, e.Err.Error())
 	}
-	return strings.Join(parts, ": ") + ": the directory must not be used again; " + adviceEmpty
+	return strings.Join(parts, ": ") + ": the directory must not be used again; " + node.AdviceEmpty
 }
 
 // Unwrap returns the cause.
@@ -49,4 +57,51 @@ func damage(err error, step string) error {
 		return &damaged
 	}
 	return fmt.Errorf("%s: %w", step, err)
+}
+
+// describeEntry is node.Stores.Describe: what is wrong with an entry, in which file, and
+// what to do. A disk that fails may be well again; what it has returned and cannot be
+// read is damage.
+func (d *Dir) describeEntry(index uint64, what string, err error) error {
+	if errors.As(err, new(*DamageError)) {
+		return err
+	}
+	file := d.fileOf(index)
+	if err == nil {
+		return &DamageError{File: file, Offset: -1, Index: index, What: what}
+	}
+	if !diskFails(err) {
+		return &DamageError{File: file, Offset: -1, Index: index, What: "it cannot be read", Err: err}
+	}
+	subject := file
+	if index > 0 {
+		subject = fmt.Sprintf("%s: entry %d", file, index)
+	}
+	return fmt.Errorf("%w: %s cannot be read: make sure that the disk is well, then start this server again; if it cannot be read then either, %s", err, subject, node.AdviceEmpty)
+}
+
+// diskFails reports whether an error is of the disk or the process, and not of what
+// the disk has returned.
+func diskFails(err error) bool {
+	return errors.As(err, new(syscall.Errno)) || errors.As(err, new(*fs.PathError)) || errors.Is(err, fs.ErrClosed) ||
+		errors.Is(err, wal.ErrClosed) || errors.Is(err, bolterrors.ErrDatabaseNotOpen) || errors.Is(err, bolterrors.ErrTxClosed)
+}
+
+// fileOf is the file that holds an entry, or where the log is if no single one does.
+func (d *Dir) fileOf(index uint64) string {
+	if d.record.LogStore == Bolt {
+		return d.file(boltFile)
+	}
+	holds := d.file(walDirectory)
+	found, err := os.ReadDir(d.file(walDirectory)) // by name, which begins with the first entry's index
+	if err != nil || index == 0 {
+		return holds
+	}
+	for _, segment := range found {
+		var first, id uint64
+		if _, err := fmt.Sscanf(segment.Name(), "%020d-%016x.wal", &first, &id); err == nil && first <= index {
+			holds = filepath.Join(d.file(walDirectory), segment.Name())
+		}
+	}
+	return holds
 }

@@ -126,7 +126,7 @@ func (d *Dir) identify(o Options) error {
 
 // mint makes the identity of a directory that has none.
 func (d *Dir) mint(o Options) error {
-	for _, name := range []string{boltFile, voteFile, "wal", "snapshots"} {
+	for _, name := range []string{boltFile, voteFile, walDirectory, "snapshots"} {
 		switch _, err := os.Lstat(d.file(name)); {
 		case err == nil:
 			return &DamageError{File: d.file(name), Offset: -1, What: "there is no " + identityFile + " beside it"}
