@@ -44,7 +44,7 @@ func (o *opening) watchFiles() error {
 	names := []string{".", "lock", identityFile, boltFile, voteFile, floor.FileName, "snapshots"}
 	if d.record.LogStore == WAL {
 		names = append(names, walDirectory, filepath.Join(walDirectory, metadb.FileName))
-		p.segments = &segmentWatch{dir: d.file(walDirectory), logs: o.log, known: map[string]segmentFile{}}
+		p.segments = &segmentWatch{dir: d.file(walDirectory), logs: o.contiguous, known: map[string]segmentFile{}}
 	}
 	d.present = p
 	for _, name := range names {

@@ -43,12 +43,12 @@ type entries interface {
 // opening is what Stores opens, step by step. What each step opens is closed by Close.
 type opening struct {
 	*Dir
-	known     *floor.Floor // to which entry the log was stored
-	stable    entries      // raft.db
-	logs      entries      // what keeps the log: raft.db, or the directory wal
-	log       *contiguousLog
-	snapshots *snapshotStore
-	votes     raft.StableStore
+	known      *floor.Floor // to which entry the log was stored
+	stable     entries      // raft.db
+	logs       entries      // what keeps the log: raft.db, or the directory wal
+	contiguous *contiguousLog
+	snapshots  *snapshotStore
+	votes      raft.StableStore
 }
 
 // Stores opens what Raft persists to, and refuses a directory from which
@@ -76,13 +76,13 @@ func (d *Dir) Stores() (node.Stores, error) {
 			return node.Stores{}, err
 		}
 	}
-	return node.Stores{Logs: o.log, Stable: o.votes, Snapshots: o.snapshots, SealedFrom: d.record.SealedFrom, Describe: d.describeEntry}, nil
+	return node.Stores{Logs: o.contiguous, Stable: o.votes, Snapshots: o.snapshots, SealedFrom: d.record.SealedFrom, Describe: d.describeEntry}, nil
 }
 
 // openRaftDB opens raft.db, which holds the log too with the bolt log store.
 func (o *opening) openRaftDB() error {
 	path := o.file(boltFile)
-	file, err := openBolt(path, o.record.Stores, o.Dir.log)
+	file, err := openBolt(path, o.record.Stores, o.log)
 	if err != nil {
 		return err
 	}
@@ -97,10 +97,10 @@ func (o *opening) openRaftDB() error {
 
 // openLog opens what keeps the log, and puts the checks above it that both kinds need.
 func (o *opening) openLog() error {
-	o.log = &contiguousLog{path: o.file(boltFile), stable: o.stable, floor: o.known, failed: o.failure.record}
+	o.contiguous = &contiguousLog{path: o.file(boltFile), stable: o.stable, floor: o.known, failed: o.failure.record}
 	var err error
 	if o.record.LogStore == WAL {
-		o.log.path, o.log.whole = o.file(walDirectory), true
+		o.contiguous.path, o.contiguous.whole = o.file(walDirectory), true
 		o.logs, err = o.openWAL(o.known.Index())
 	} else {
 		o.logs, err = o.stable, o.checkReach(o.stable, o.known.Index())
@@ -108,8 +108,8 @@ func (o *opening) openLog() error {
 	if err != nil {
 		return err
 	}
-	o.log.LogStore = o.logs
-	o.log.begun, err = hasFlag(o.stable, keyLogBegun)
+	o.contiguous.LogStore = o.logs
+	o.contiguous.begun, err = hasFlag(o.stable, keyLogBegun)
 	return err
 }
 
@@ -121,9 +121,9 @@ func (o *opening) openSnapshots() (err error) {
 
 // reconcile brings the log and the snapshots together.
 func (o *opening) reconcile() error {
-	r := reconciliation{stable: o.stable, logs: o.log, snapshots: o.snapshots, path: o.log.path, describe: o.describeEntry}
+	r := reconciliation{stable: o.stable, logs: o.contiguous, snapshots: o.snapshots, path: o.contiguous.path, describe: o.describeEntry}
 	if err := r.run(); err != nil {
-		return fmt.Errorf("data directory %s: %w", o.path, err)
+		return step("bring log and snapshots in "+o.path+" together", err)
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func (o *opening) raiseFloor() error {
 	if o.existing {
 		return nil
 	}
-	last, err := o.log.LastIndex()
+	last, err := o.contiguous.LastIndex()
 	if err != nil {
 		return fmt.Errorf("read the log's last index: %w", err)
 	}
@@ -162,7 +162,7 @@ func (o *opening) keepMarks() error {
 	next := o.record
 	next.Stores, next.VoteFile, next.Floor = true, true, true
 	if next.SealedFrom == 0 {
-		last, err := o.log.LastIndex()
+		last, err := o.contiguous.LastIndex()
 		if err != nil {
 			return fmt.Errorf("read the log's last index: %w", err)
 		}
@@ -224,7 +224,7 @@ func (o *opening) openFloor() (err error) {
 			return step("remove the old "+o.file(floor.FileName), err)
 		}
 	}
-	if o.known, err = floor.Open(dir, o.Dir.log); err != nil {
+	if o.known, err = floor.Open(dir, o.log); err != nil {
 		return step("open "+o.file(floor.FileName), err)
 	}
 	o.open = append(o.open, o.known)
