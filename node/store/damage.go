@@ -48,15 +48,33 @@ func (e *DamageError) Error() string {
 // Unwrap returns the cause.
 func (e *DamageError) Unwrap() error { return e.Err }
 
-// damage makes what a log says of its damage a DamageError, and puts the step
-// that failed before any other error.
-func damage(err error, step string) error {
+// orUnreadable returns another error where a disk has failed to read the file: what it
+// holds may be well.
+func (e *DamageError) orUnreadable() error {
+	if e.Err == nil || errors.Is(e.Err, fs.ErrNotExist) || !diskFails(e.Err) {
+		return e
+	}
+	return cannotRead(e.File, e.Index, e.Err)
+}
+
+// cannotRead is the error for a file, or an entry in it, that a disk has failed to read.
+func cannotRead(file string, index uint64, err error) error {
+	subject := file
+	if index > 0 {
+		subject = fmt.Sprintf("%s: entry %d", file, index)
+	}
+	return fmt.Errorf("%s: %s cannot be read: %w; make sure that the disk is well, then start this server again; if it cannot be read then either, %s", cause(err), subject, err, node.AdviceEmpty)
+}
+
+// logError makes what a log says of its damage a DamageError, and any other error one
+// of the step that failed.
+func logError(what string, err error) error {
 	var found *segments.Damage
 	if errors.As(err, &found) {
 		damaged := DamageError(*found)
-		return &damaged
+		return damaged.orUnreadable()
 	}
-	return fmt.Errorf("%s: %w", step, err)
+	return step(what, err)
 }
 
 // describeEntry is node.Stores.Describe: what is wrong with an entry, in which file, and
@@ -73,11 +91,7 @@ func (d *Dir) describeEntry(index uint64, what string, err error) error {
 	if !diskFails(err) {
 		return &DamageError{File: file, Offset: -1, Index: index, What: "it cannot be read", Err: err}
 	}
-	subject := file
-	if index > 0 {
-		subject = fmt.Sprintf("%s: entry %d", file, index)
-	}
-	return fmt.Errorf("%w: %s cannot be read: make sure that the disk is well, then start this server again; if it cannot be read then either, %s", err, subject, node.AdviceEmpty)
+	return cannotRead(file, index, err)
 }
 
 // diskFails reports whether an error is of the disk or the process, and not of what

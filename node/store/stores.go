@@ -115,8 +115,10 @@ func (o *opening) openLog() error {
 
 // openSnapshots finds the snapshots.
 func (o *opening) openSnapshots() (err error) {
-	o.snapshots, err = openSnapshots(o.Dir)
-	return err
+	if o.snapshots, err = openSnapshots(o.Dir); err != nil {
+		return step("open the snapshots in "+o.path, err)
+	}
+	return nil
 }
 
 // reconcile brings the log and the snapshots together.
@@ -148,7 +150,10 @@ func (o *opening) raiseFloor() error {
 		return fmt.Errorf("read the log's last index: %w", err)
 	}
 	o.known.Raise(last)
-	return o.known.Sync()
+	if err := o.known.Sync(); err != nil {
+		return step("sync "+o.file(floor.FileName), err)
+	}
+	return nil
 }
 
 // keepMarks records that Raft's files have been made, that the vote file and the floor
@@ -179,7 +184,7 @@ func (o *opening) keepMarks() error {
 func (d *Dir) openWAL(known uint64) (entries, error) {
 	path := d.file(walDirectory)
 	if err := makeDirectory(path); err != nil {
-		return nil, fmt.Errorf("make the log's directory: %w", err)
+		return nil, step("make the log's directory "+path, err)
 	}
 	disk := directory.Disk(path)
 	o := segments.Options{Path: path, Dir: disk, Meta: &segments.BoltMeta{}, SegmentBytes: segments.SegmentBytes(d.record.Server), FirstBytes: firstSegmentBytes,
@@ -193,7 +198,7 @@ func (d *Dir) openWAL(known uint64) (entries, error) {
 	}
 	logs, err := segments.Open(o)
 	if err != nil {
-		return nil, damage(err, "open the log in "+path)
+		return nil, logError("open the log in "+path, err)
 	}
 	d.open = append(d.open, logs)
 	return logs, d.label(logs, filepath.Join(path, metadb.FileName))
