@@ -24,12 +24,20 @@
 // machine was there), alarm.go (what follows if the others' were different).
 //
 // What the disk says: sealed.go (an entry is sealed when it is stored and checked when it
-// is read or received), logs.go (the log as Raft gets it), leave.go (a node that cannot
-// read or write it, or go on, leaves Raft first).
+// is read or received), leave.go (a node that cannot read or write its log, or cannot go
+// on, leaves Raft first), snapshotstore.go (a damaged snapshot is replaced).
 //
-// Besides: clock.go (stamps), snapshots.go (when), turns.go (so that not all at once), snapshotstore.go (a damaged one
-// is replaced), membership.go, ready.go, status.go. limits.go holds every bound, errors.go what
-// clients are told, fault.go the faults that the checkers must find.
+// The log is a chain of stores. Each promises something to the one above it:
+//
+//	raftLogs       install.go: what Raft takes for its last entry is the last entry
+//	raft.LogCache  the newest entries are not read from the disk
+//	guardedLogs    logs.go: an entry that is stored carries a seal, and one that is read
+//	               is the one that was stored; else the node leaves Raft
+//	Stores.Logs    the store that the node is given: package store goes on from here
+//
+// Besides: clock.go (stamps), snapshots.go (when one is taken), turns.go (members take
+// turns with that), membership.go, ready.go, status.go. limits.go holds every bound,
+// errors.go what clients are told, fault.go the faults that the checkers must find.
 //
 // Locks: those of the worker (the machine), the session, the reads, the
 // committer and the notices are never held together. The small ones (stamps,

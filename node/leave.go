@@ -153,7 +153,7 @@ func (g *guardedStable) GetUint64(key []byte) (uint64, error) {
 // no value.
 func (g *guardedStable) read(key []byte, err error) error {
 	if err != nil && err.Error() != "not found" {
-		g.leave(fmt.Errorf("the server's term or vote (%s) cannot be read: %w: make sure that the disk is well, then start this server again; if it cannot be read then either, %s", key, err, adviceEmpty))
+		g.leave(fmt.Errorf("the server's term or vote (%s) cannot be read: %w: make sure that the disk is well, then start this server again; if it cannot be read then either, %s", key, err, AdviceEmpty))
 	}
 	return err
 }

@@ -11,8 +11,8 @@ import (
 
 var errUnplugged = errors.New("the log store is unplugged: the node is stopping")
 
-// guardedLogs is the log store below Raft's cache: it knows how long a write has
-// been under way, and can be unplugged. Above the cache are raftLogs.
+// guardedLogs is the log store below Raft's cache (see the package's comment). It
+// knows how long a write has been under way, and can be unplugged.
 //
 // What is stored is sealed, and what is read is checked (ReadLog). A node that reads
 // damage, or that cannot read or write its log, leaves: Raft would repeat a read for

@@ -102,13 +102,14 @@ func (s Stores) describe(index uint64, what string, err error) error {
 		subject = fmt.Sprintf("entry %d", index)
 	}
 	if err == nil {
-		return fmt.Errorf("%s is damaged: %s: the directory must not be used again; %s", subject, what, adviceEmpty)
+		return fmt.Errorf("%s is damaged: %s: the directory must not be used again; %s", subject, what, AdviceEmpty)
 	}
-	return fmt.Errorf("%s cannot be read: %w: make sure that the disk is well, then start this server again; if it cannot be read then either, %s", subject, err, adviceEmpty)
+	return fmt.Errorf("%s cannot be read: %w: make sure that the disk is well, then start this server again; if it cannot be read then either, %s", subject, err, AdviceEmpty)
 }
 
-// adviceEmpty is what helps where a log is damaged.
-const adviceEmpty = "empty the directory: the node then joins the cluster as a new server and is caught up by the others"
+// AdviceEmpty is the remedy for a directory that must not be used again. A backup of
+// it is none: an older copy has forgotten votes and entries.
+const AdviceEmpty = "empty the directory: the node then joins the cluster as a new server and is caught up by the others"
 
 // sealAll seals the entries that have no seal: a leader's own, and those that a leader
 // of the first release has sent. A seal that is there is checked and stays.

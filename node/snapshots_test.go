@@ -29,10 +29,10 @@ func (s *shared) count(word string) int {
 	return strings.Count(s.text.String(), word)
 }
 
-// A leader whose newest snapshot is damaged notices that once, says it once,
-// and takes another at once: the follower that needs it does not wait for the
-// next one that is due.
-func TestADamagedSnapshotIsReplacedAtOnce(t *testing.T) {
+// withOneBehind runs do in a cluster of three of which one is away, and needs one of the
+// snapshots that the leader has taken since.
+func withOneBehind(t *testing.T, do func(t *testing.T, l *lab, said *shared, leader *Node, away string)) {
+	t.Helper()
 	var said shared
 	tweak := func(c *Config) {
 		smallSnapshots(c)
@@ -45,6 +45,15 @@ func TestADamagedSnapshotIsReplacedAtOnce(t *testing.T) {
 		for leader.snapshots.taken.Load() < 3 {
 			write(leader, "incr", "n")
 		}
+		do(t, l, &said, leader, away)
+	})
+}
+
+// A leader whose newest snapshot is damaged notices that once, says it once,
+// and takes another at once: the follower that needs it does not wait for the
+// next one that is due.
+func TestADamagedSnapshotIsReplacedAtOnce(t *testing.T) {
+	withOneBehind(t, func(t *testing.T, l *lab, said *shared, leader *Node, away string) {
 		l.eventually("no snapshot is under way", func() bool { return !leader.snapshots.running.Load() })
 		snapshots := l.disks[leader.cfg.Session.Server].snapshots
 		spoilt, taken := snapshots.spoil(), leader.snapshots.taken.Load()
@@ -79,18 +88,7 @@ func TestADamagedSnapshotIsReplacedAtOnce(t *testing.T) {
 // stored, with a reason that the leader hears and says too; once there is room,
 // the follower catches up.
 func TestASnapshotThatDoesNotFitIsRefusedUntilThereIsRoom(t *testing.T) {
-	var said shared
-	tweak := func(c *Config) {
-		smallSnapshots(c)
-		c.Logger = slog.New(slog.NewTextHandler(&said, nil))
-	}
-	inBubble(t, 3, tweak, func(t *testing.T, l *lab) {
-		leader := l.leader()
-		away := l.followers()[0].cfg.Session.Server
-		l.crash(away)
-		for leader.snapshots.taken.Load() < 3 {
-			write(leader, "incr", "n")
-		}
+	withOneBehind(t, func(t *testing.T, l *lab, said *shared, leader *Node, away string) {
 		snapshots := l.disks[away].snapshots
 		snapshots.full.Store(true)
 		created := 0

@@ -49,7 +49,7 @@ func openBallots(path string, existing bool) (*ballots, error) {
 	}
 	d.open = append(d.open, b.db)
 	if err = d.label(b.db, d.file(boltFile)); err == nil {
-		b.votes, err = d.openVotes(b.db)
+		b.votes, err = openVotes(d, b.db)
 	}
 	if err != nil {
 		b.closeFiles()

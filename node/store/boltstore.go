@@ -101,7 +101,7 @@ func checkBolt(path string, log *slog.Logger) error {
 	w := boltpages.Walk{Buckets: []string{logsBucket, confBucket}, Visit: contiguousKeys()}
 	meta, err := w.Run(file, info.Size())
 	if err != nil {
-		return boltDamage(path, err)
+		return boltDamage(path, err).orUnreadable()
 	}
 	if meta.Alone {
 		log.Warn("one of the two roots of raft.db is damaged, or was torn by a crash: the other one is used", slog.String("file", path), slog.Uint64("commit", meta.TxID))
@@ -110,9 +110,9 @@ func checkBolt(path string, log *slog.Logger) error {
 }
 
 // contiguousKeys refuses a log with a gap.
-func contiguousKeys() func(bucket string, key []byte) error {
+func contiguousKeys() func(bucket string, key []byte, _ boltpages.Value) error {
 	last := uint64(0)
-	return func(bucket string, key []byte) error {
+	return func(bucket string, key []byte, _ boltpages.Value) error {
 		if bucket != logsBucket {
 			return nil
 		}

@@ -9,9 +9,8 @@ import (
 	"github.com/kvorum/kvorum/node/store/floor"
 )
 
-// contiguousLog is either log store as Raft sees it: without gaps, so that both
-// behave alike after an installed snapshot, known to have begun, known to reach
-// as far as its floor, and closed to entries once one could not be stored.
+// contiguousLog makes both log stores behave alike: it has no gaps, notes that it has
+// begun, moves its floor along, and takes no more entries once one could not be stored.
 type contiguousLog struct {
 	raft.LogStore
 	path   string // of the file or directory that holds the entries

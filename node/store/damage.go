@@ -3,9 +3,16 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
+	wal "github.com/hashicorp/raft-wal"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/kvorum/kvorum/node"
 	"github.com/kvorum/kvorum/node/store/segments"
 )
 
@@ -20,7 +27,7 @@ type DamageError struct {
 
 // Error names the file and the place, then what is wrong, then the remedy.
 func (e *DamageError) Error() string {
-	return e.Found() + ": the directory must not be used again; " + adviceEmpty
+	return e.Found() + ": the directory must not be used again; " + node.AdviceEmpty
 }
 
 // Found is Error without the remedy, for whoever has no other copy to be caught up from.
@@ -46,16 +53,74 @@ func (e *DamageError) Found() string {
 // Unwrap returns the cause.
 func (e *DamageError) Unwrap() error { return e.Err }
 
-// damage makes what a log says of its damage a DamageError, and says of any other
-// error in which step it came, after what the operating system has said.
-func damage(err error, doing string) error {
+// orUnreadable returns another error where a disk has failed to read the file: what it
+// holds may be well.
+func (e *DamageError) orUnreadable() error {
+	if e.Err == nil || errors.Is(e.Err, fs.ErrNotExist) || !diskFails(e.Err) {
+		return e
+	}
+	return cannotRead(e.File, e.Index, e.Err)
+}
+
+// cannotRead is the error for a file, or an entry in it, that a disk has failed to read.
+func cannotRead(file string, index uint64, err error) error {
+	subject := file
+	if index > 0 {
+		subject = fmt.Sprintf("%s: entry %d", file, index)
+	}
+	return fmt.Errorf("%s: %s cannot be read: %w; make sure that the disk is well, then start this server again; if it cannot be read then either, %s", cause(err), subject, err, node.AdviceEmpty)
+}
+
+// logError makes what a log says of its damage a DamageError, and any other error one
+// of the step that failed.
+func logError(what string, err error) error {
 	var found *segments.Damage
 	if errors.As(err, &found) {
 		damaged := DamageError(*found)
-		return &damaged
+		return damaged.orUnreadable()
 	}
-	if errors.As(err, new(syscall.Errno)) {
-		return step(doing, err)
+	return step(what, err)
+}
+
+// describeEntry is node.Stores.Describe: what is wrong with an entry, in which file, and
+// what to do. A disk that fails may be well again; what it has returned and cannot be
+// read is damage.
+func (d *Dir) describeEntry(index uint64, what string, err error) error {
+	if errors.As(err, new(*DamageError)) {
+		return err
 	}
-	return fmt.Errorf("%s: %w", doing, err)
+	file := d.fileOf(index)
+	if err == nil {
+		return &DamageError{File: file, Offset: -1, Index: index, What: what}
+	}
+	if !diskFails(err) {
+		return &DamageError{File: file, Offset: -1, Index: index, What: "it cannot be read", Err: err}
+	}
+	return cannotRead(file, index, err)
+}
+
+// diskFails reports whether an error is of the disk or the process, and not of what
+// the disk has returned.
+func diskFails(err error) bool {
+	return errors.As(err, new(syscall.Errno)) || errors.As(err, new(*fs.PathError)) || errors.Is(err, fs.ErrClosed) ||
+		errors.Is(err, wal.ErrClosed) || errors.Is(err, bolterrors.ErrDatabaseNotOpen) || errors.Is(err, bolterrors.ErrTxClosed)
+}
+
+// fileOf is the file that holds an entry, or where the log is if no single one does.
+func (d *Dir) fileOf(index uint64) string {
+	if d.record.LogStore == Bolt {
+		return d.file(boltFile)
+	}
+	holds := d.file(walDirectory)
+	found, err := os.ReadDir(d.file(walDirectory)) // by name, which begins with the first entry's index
+	if err != nil || index == 0 {
+		return holds
+	}
+	for _, segment := range found {
+		var first, id uint64
+		if _, err := fmt.Sscanf(segment.Name(), "%020d-%016x.wal", &first, &id); err == nil && first <= index {
+			holds = filepath.Join(d.file(walDirectory), segment.Name())
+		}
+	}
+	return holds
 }

@@ -90,7 +90,10 @@ func Open(o Options) (*Dir, error) {
 	}
 	d := &Dir{path: o.Path, existing: o.Existing, lock: lock, volume: osVolume{}, verify: o.Verify, describe: o.Describe, log: o.Logger, failure: newFailure(o.Path)}
 	if !o.Existing {
-		err = removeUnfinished(snapshotsIn(o.Path)) // first: they may have filled the disk
+		// First: they may have filled the disk.
+		if err = removeUnfinished(snapshotsIn(o.Path)); err != nil {
+			err = step("remove unfinished snapshots in "+o.Path, err)
+		}
 	}
 	if err == nil {
 		err = d.identify(o)
@@ -126,7 +129,7 @@ func (d *Dir) identify(o Options) error {
 
 // mint makes the identity of a directory that has none.
 func (d *Dir) mint(o Options) error {
-	for _, name := range []string{boltFile, voteFile, "wal", "snapshots"} {
+	for _, name := range []string{boltFile, voteFile, walDirectory, "snapshots"} {
 		switch _, err := os.Lstat(d.file(name)); {
 		case err == nil:
 			return &DamageError{File: d.file(name), Offset: -1, What: "there is no " + identityFile + " beside it"}
@@ -232,10 +235,7 @@ func (d *Dir) Condemn(reason string) error {
 	}
 	next := d.record
 	next.Diverged = reason
-	if err := d.save(next); err != nil {
-		return fmt.Errorf("mark the data directory as diverged: %w", err)
-	}
-	return nil
+	return d.save(next)
 }
 
 // RaiseBoot raises the boot number, stores it and returns it.
@@ -245,7 +245,7 @@ func (d *Dir) RaiseBoot() (uint64, error) {
 	next := d.record
 	next.Boot++
 	if err := d.save(next); err != nil {
-		return 0, fmt.Errorf("raise the boot number: %w", err)
+		return 0, err
 	}
 	return next.Boot, nil
 }

@@ -8,8 +8,9 @@
 //	wal/            the log, with the wal log store; spare is its next segment
 //	floor           to which entry the log was stored, so that a lost end is noticed
 //	identity.json.spare  space for the next identity, so that a full disk stops no start
-//	snapshots/      the newest snapshot, verified; while one is written, it and that one
-//	damaged-snapshot-*  a snapshot found damaged, at a start or while it was to be sent: what this server has held
+//	snapshots/      the newest snapshot, verified; a new one beside it while that is written
+//	damaged-snapshot-*   a snapshot that was found damaged: it says what this server has held
+//	damaged-<time>/ all that was in a damaged directory in whose place Rebuild put a new server
 //
 // What must hold:
 //
@@ -29,4 +30,21 @@
 //     and whose name, term, index, configuration and size are those of its content.
 //  7. A write that finds the disk full leaves nothing behind, and a start needs no
 //     new space.
+//  8. Damage is a DamageError, which names the file and the remedy, and never a panic.
+//     A disk that fails to read or write is none: it may be well again.
+//
+// The log that Raft is given (node.Stores.Logs) is a chain of stores, too:
+//
+//	contiguousLog           makes both kinds alike: no gaps, the floor follows what is
+//	                        stored, and nothing is stored after a failure
+//	boltStore               raft.db: the pages that bbolt is going to touch are checked
+//	                        first (boltpages), and its panics are errors
+//	segments.Log            or wal/: the log was verified when it was opened; nothing is
+//	                        stored after a failure that raft-wal only logs
+//	raft-boltdb, raft-wal   the formats, the first release's
+//	directory.Directory     wal/ only: the files, for tests also in a memory that forgets
+//	                        what was not synced
+//
+// Whether an entry is the one that was stored is checked above them (node.Stores.ReadLog),
+// since only the seal tells.
 package store

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/kvorum/kvorum/node/store/boltpages"
+	"github.com/kvorum/kvorum/node/store/segments"
 )
 
 // An operator reads the cause first, then what failed, then what to do. A backup
@@ -42,12 +45,26 @@ func TestDamageFoundWhileRunningIsToldAsItIs(t *testing.T) {
 
 // A start that finds no space says so first, and what to do last.
 func TestALogThatCannotBeOpenedSaysWhyFirst(t *testing.T) {
-	text := damage(fmt.Errorf("make the next segment: %w", syscall.ENOSPC), "open the log").Error()
+	text := logError("open the log", fmt.Errorf("make the next segment: %w", syscall.ENOSPC)).Error()
 	if !strings.HasPrefix(text, "no space left on device: open the log: ") || !strings.HasSuffix(text, "make space there") {
 		t.Error(text)
 	}
-	own := errors.New("x.wal is no segment of the log: remove it")
-	if text := damage(own, "open the log").Error(); text != "open the log: "+own.Error() {
-		t.Error(text)
+}
+
+// A disk that fails to read is told from one that returns what was not stored.
+func TestADiskThatFailsToReadAFileIsNotCalledDamaged(t *testing.T) {
+	eio := &os.PathError{Op: "read", Path: "x", Err: syscall.EIO}
+	for name, err := range map[string]error{
+		"a segment": logError("open the log", &segments.Damage{File: "x.wal", Offset: 512, What: "it cannot be read", Err: eio}),
+		"raft.db":   boltDamage("raft.db", &boltpages.Fault{What: "it cannot be read", Err: eio}).orUnreadable(),
+		"an entry":  (&Dir{path: "d", record: record{LogStore: Bolt}}).describeEntry(7, "", fmt.Errorf("read: %w", eio)),
+	} {
+		if errors.As(err, new(*DamageError)) || !errors.Is(err, syscall.EIO) || !strings.HasPrefix(err.Error(), "input/output error: ") || !strings.Contains(err.Error(), "make sure that the disk is well") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	gone := logError("open the log", &segments.Damage{File: "x.wal", Offset: -1, What: "it is not there", Err: &os.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}})
+	if !errors.As(gone, new(*DamageError)) {
+		t.Errorf("a file that is gone: %v", gone)
 	}
 }

@@ -13,8 +13,8 @@ const (
 	// snapshotPauseMax bounds the pause that follows such a sync, in which the
 	// disk belongs to the log.
 	snapshotPauseMax = 50 * time.Millisecond
-	// snapshotReserveBytes is what a snapshot leaves of the free space: two
-	// segments of the log, 64 MB each.
+	// snapshotReserveBytes is what a snapshot leaves of the free space: some segments
+	// of the log, and the spare one.
 	snapshotReserveBytes = 128 << 20
 	// metaBytesMax bounds the description of a snapshot that is read; the largest
 	// part of it is the list of the members.

@@ -353,7 +353,7 @@ func TestAnEntryThatIsDamagedWhileTheServerRunsIsNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		var entry raft.Log
-		err := stores.Logs.GetLog(1, &entry)
+		err := stores.ReadLog(1, &entry)
 		wantRefusal(t, err, filepath.Join(o.Path, "wal"), "entry 1", "empty the directory")
 		var typed *store.DamageError
 		if !errors.As(err, &typed) || typed.Index != 1 {

@@ -11,8 +11,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/raft"
 	"github.com/hashicorp/raft-wal/metadb"
+
+	"github.com/kvorum/kvorum/node"
+	"github.com/kvorum/kvorum/node/store/floor"
 )
 
 // presence notices that a file of a directory in use has been removed or
@@ -33,12 +35,16 @@ type presence struct {
 var errReplaced = errors.New("another file is in its place")
 
 // watchFiles starts to watch what the stores have opened.
-func (d *Dir) watchFiles(logs raft.LogStore) error {
+func (o *opening) watchFiles() error {
+	if o.existing {
+		return nil // it is open for a moment
+	}
+	d := o.Dir
 	p := &presence{files: map[string]*os.File{}, suspects: map[string]error{}, stop: make(chan struct{})}
-	names := []string{".", "lock", identityFile, boltFile, voteFile, "snapshots"}
+	names := []string{".", "lock", identityFile, boltFile, voteFile, floor.FileName, "snapshots"}
 	if d.record.LogStore == WAL {
-		names = append(names, "wal", filepath.Join("wal", metadb.FileName))
-		p.segments = &segmentWatch{dir: d.file("wal"), logs: logs, known: map[string]segmentFile{}}
+		names = append(names, walDirectory, filepath.Join(walDirectory, metadb.FileName))
+		p.segments = &segmentWatch{dir: d.file(walDirectory), logs: o.contiguous, known: map[string]segmentFile{}}
 	}
 	d.present = p
 	for _, name := range names {
@@ -155,7 +161,7 @@ func goneError(path string, err error) error {
 	case errors.Is(err, errReplaced):
 		what = "was replaced"
 	}
-	return fmt.Errorf("%s: %s %s while this server was using it: put it back if it was moved away, and start this server again; if it is gone, %s", cause(err), path, what, adviceEmpty)
+	return fmt.Errorf("%s: %s %s while this server was using it: put it back if it was moved away, and start this server again; if it is gone, %s", cause(err), path, what, node.AdviceEmpty)
 }
 
 // end stops the watch. It does not wait for a look that is under way.

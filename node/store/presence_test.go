@@ -54,7 +54,7 @@ func TestWhatIsRemovedOrReplacedWhileItIsUsedIsNoticed(t *testing.T) {
 	}
 	var victims []victim
 	for _, kind := range []store.LogStore{store.Bolt, store.WAL} {
-		names := []string{"", "lock", "identity.json", "raft.db", "votes", "snapshots"}
+		names := []string{"", "lock", "identity.json", "raft.db", "votes", "floor", "snapshots"}
 		if kind == store.WAL {
 			names = append(names, "wal", "wal/wal-meta.db", "wal/*.wal")
 		}

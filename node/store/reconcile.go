@@ -9,7 +9,7 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// reconcile brings log and snapshots together after a crash, or refuses what no
+// reconciliation brings log and snapshots together after a crash, or refuses what no
 // crash explains.
 //
 // Between an installed snapshot and the truncation of the log a kill leaves a
@@ -17,13 +17,20 @@ import (
 // goes on behind it, from an entry of another term at the snapshot's index, and none of
 // that was ever committed. It is emptied: raft-wal would refuse the next entry as a
 // gap, and Raft would compare the next one with an entry that the cluster never had.
-func reconcile(stable raft.StableStore, stored node.Stores, snapshots *snapshotStore) error {
-	logs := stored.Logs
-	newest, err := snapshots.newestValid()
+type reconciliation struct {
+	stable    raft.StableStore
+	logs      raft.LogStore
+	snapshots *snapshotStore
+	path      string      // of the log
+	stored    node.Stores // the log, as it is read with its seals
+}
+
+func (r *reconciliation) run() error {
+	newest, err := r.snapshots.newestValid()
 	if err != nil {
 		return err
 	}
-	first, last, err := bounds(logs)
+	first, last, err := bounds(r.logs)
 	if err != nil {
 		return err
 	}
@@ -31,66 +38,64 @@ func reconcile(stable raft.StableStore, stored node.Stores, snapshots *snapshotS
 	if newest != nil {
 		reach = max(reach, newest.Index)
 	}
-	if err := snapshots.checkDamaged(reach); err != nil {
+	if err := r.snapshots.checkDamaged(reach); err != nil {
 		return err
 	}
 	if last == 0 {
-		return checkEmptyLog(stable, newest)
+		return r.checkEmptyLog(newest)
 	}
-	left, err := leftBehind(stored, newest, last)
+	left, err := r.leftBehind(newest, last)
 	if err != nil {
 		return err
 	}
 	if left {
-		if err := logs.DeleteRange(first, last); err != nil {
+		if err := r.logs.DeleteRange(first, last); err != nil {
 			return fmt.Errorf("empty the log, from %d to %d, beside the snapshot of %d: %w", first, last, newest.Index, err)
 		}
 		return nil
 	}
-	return checkContinues(logs, newest, last)
+	return r.checkContinues(newest, last)
 }
 
 // leftBehind says whether the log should have gone when the snapshot was installed.
 // A term that differs from the snapshot's is held against the entry's checksum, since
 // all behind it would be lost.
-func leftBehind(stored node.Stores, newest *raft.SnapshotMeta, last uint64) (bool, error) {
+func (r *reconciliation) leftBehind(newest *raft.SnapshotMeta, last uint64) (bool, error) {
 	if newest == nil {
 		return false, nil
 	}
 	if last < newest.Index {
 		return true, nil
 	}
-	var entry raft.Log
-	err := stored.Logs.GetLog(newest.Index, &entry)
+	entry, err := r.read(newest.Index)
 	if errors.Is(err, raft.ErrLogNotFound) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("read entry %d of the log: %w", newest.Index, err)
+		return false, err
 	}
 	if entry.Term == newest.Term {
 		return false, nil
 	}
-	if err := stored.ReadLog(newest.Index, &entry); err != nil {
+	if err := r.stored.ReadLog(newest.Index, &entry); err != nil {
 		return false, err
 	}
-	return true, checkTerm(stored, &entry)
+	return true, r.checkTerm(&entry)
 }
 
 // checkTerm finds damage in the term of an entry of the first release, which has no
 // checksum, as far as it can: terms never fall along a log.
-func checkTerm(stored node.Stores, entry *raft.Log) error {
+func (r *reconciliation) checkTerm(entry *raft.Log) error {
 	for _, index := range []uint64{entry.Index - 1, entry.Index + 1} {
-		var beside raft.Log
-		err := stored.Logs.GetLog(index, &beside)
+		beside, err := r.read(index)
 		if errors.Is(err, raft.ErrLogNotFound) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("read entry %d of the log: %w", index, err)
+			return err
 		}
 		if index < entry.Index != (beside.Term < entry.Term) && beside.Term != entry.Term {
-			return stored.Describe(entry.Index, fmt.Sprintf("it is of term %d, beside entry %d of term %d", entry.Term, index, beside.Term), nil)
+			return r.stored.Describe(entry.Index, fmt.Sprintf("it is of term %d, beside entry %d of term %d", entry.Term, index, beside.Term), nil)
 		}
 	}
 	return nil
@@ -108,19 +113,19 @@ func bounds(logs raft.LogStore) (first, last uint64, err error) {
 
 // checkEmptyLog refuses an empty log that has held entries and that no snapshot
 // stands for. A term alone proves nothing: a founder votes before its first entry.
-func checkEmptyLog(stable raft.StableStore, newest *raft.SnapshotMeta) error {
-	begun, err := hasFlag(stable, keyLogBegun)
+func (r *reconciliation) checkEmptyLog(newest *raft.SnapshotMeta) error {
+	begun, err := hasFlag(r.stable, keyLogBegun)
 	if err != nil {
 		return err
 	}
 	if !begun || newest != nil {
 		return nil
 	}
-	term, err := currentTerm(stable)
+	term, err := currentTerm(r.stable)
 	if err != nil {
 		return err
 	}
-	return &DamageError{File: "the log", Offset: -1, What: fmt.Sprintf("the log has vanished beside term %d", term)}
+	return &DamageError{File: r.path, Offset: -1, What: fmt.Sprintf("the log has vanished beside term %d", term)}
 }
 
 // currentTerm reads the term that Raft has stored, 0 for none.
@@ -133,7 +138,7 @@ func currentTerm(stable raft.StableStore) (uint64, error) {
 }
 
 // checkContinues refuses a log that does not go on where the snapshot ends.
-func checkContinues(logs raft.LogStore, newest *raft.SnapshotMeta, last uint64) error {
+func (r *reconciliation) checkContinues(newest *raft.SnapshotMeta, last uint64) error {
 	next := uint64(1)
 	if newest != nil {
 		next = newest.Index + 1
@@ -141,13 +146,23 @@ func checkContinues(logs raft.LogStore, newest *raft.SnapshotMeta, last uint64) 
 	if next > last {
 		return nil
 	}
-	var entry raft.Log
-	err := logs.GetLog(next, &entry)
+	_, err := r.read(next)
 	if errors.Is(err, raft.ErrLogNotFound) {
-		return &DamageError{File: "the log", Offset: -1, Index: next, What: fmt.Sprintf("the log reaches from some entry to %d, but entry %d is in no snapshot that can be read and not in the log", last, next)}
+		return &DamageError{File: r.path, Offset: -1, Index: next, What: fmt.Sprintf("the log reaches from some entry to %d, but entry %d is in no snapshot that can be read and not in the log", last, next)}
 	}
-	if err != nil {
-		return fmt.Errorf("read entry %d of the log: %w", next, err)
+	return err
+}
+
+// read reads an entry. Its seal is checked when all of the log is read, next.
+func (r *reconciliation) read(index uint64) (entry raft.Log, err error) {
+	err = r.logs.GetLog(index, &entry)
+	switch {
+	case errors.Is(err, raft.ErrLogNotFound):
+		return entry, err
+	case err != nil:
+		return entry, r.stored.Describe(index, "", err)
+	case entry.Index != index:
+		return entry, r.stored.Describe(index, fmt.Sprintf("it says that it is entry %d", entry.Index), nil)
 	}
-	return nil
+	return entry, nil
 }

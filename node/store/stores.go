@@ -16,8 +16,12 @@ import (
 	"github.com/kvorum/kvorum/node/store/segments"
 )
 
-// boltFile keeps Raft's term and vote, and with the bolt log store the log.
-const boltFile = "raft.db"
+const (
+	// boltFile keeps Raft's term and vote, and with the bolt log store the log.
+	boltFile = "raft.db"
+	// walDirectory holds the log with the wal log store.
+	walDirectory = "wal"
+)
 
 var (
 	// keyOwner is where each of Raft's files names the server that it belongs
@@ -36,98 +40,152 @@ type entries interface {
 	io.Closer
 }
 
+// opening is what Stores opens, step by step. What each step opens is closed by Close.
+type opening struct {
+	*Dir
+	known      *floor.Floor // to which entry the log was stored
+	stable     entries      // raft.db
+	logs       entries      // what keeps the log: raft.db, or the directory wal
+	contiguous *contiguousLog
+	snapshots  *snapshotStore
+	votes      raft.StableStore
+}
+
 // Stores opens what Raft persists to, and refuses a directory from which
 // something is missing that Raft was told to have stored.
+//
+// Until it has returned Raft has stored nothing: so the identity is replaced once, in
+// the last step, and a crash before that leaves what it was before.
 func (d *Dir) Stores() (node.Stores, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.checkRaftFiles(); err != nil {
-		return node.Stores{}, err
-	}
-	known, err := d.openFloor()
-	if err != nil {
-		return node.Stores{}, err
-	}
-	stable, logs, err := d.openRaftFiles(known)
-	if err != nil {
-		return node.Stores{}, err
-	}
-	snapshots, err := openSnapshots(d)
-	if err != nil {
-		return node.Stores{}, err
-	}
-	watched := &contiguousLog{LogStore: checkedLog{logs, d.describeEntry}, path: d.file(boltFile), stable: stable, floor: known, failed: d.failure.record, whole: d.record.LogStore == WAL}
-	if watched.whole {
-		watched.path = d.file("wal")
-	}
-	if watched.begun, err = hasFlag(stable, keyLogBegun); err != nil {
-		return node.Stores{}, err
-	}
-	found := node.Stores{Logs: watched, SealedFrom: d.record.SealedFrom, Describe: d.describeEntry}
-	if err := reconcile(stable, found, snapshots); err != nil {
-		return node.Stores{}, fmt.Errorf("data directory %s: %w", d.path, err)
-	}
-	votes, err := d.openVotes(stable)
-	if err != nil {
-		return node.Stores{}, err
-	}
-	if err := d.keepFloor(known, watched); err != nil {
-		return node.Stores{}, err
-	}
-	if err := d.watchFiles(logs); err != nil {
-		return node.Stores{}, err
-	}
-	sealedFrom, err := d.sealFrom(logs)
-	if err != nil {
-		return node.Stores{}, err
-	}
-	return node.Stores{Logs: watched, Stable: votes, Snapshots: snapshots, SealedFrom: sealedFrom, Describe: d.describeEntry}, nil
-}
-
-// openRaftFiles opens raft.db and the log, which are the same with bolt.
-func (d *Dir) openRaftFiles(known *floor.Floor) (stable, logs entries, err error) {
-	file, err := openBolt(d.file(boltFile), d.record.Stores, d.log)
-	if err != nil {
-		return nil, nil, err
-	}
-	stable = file
-	d.open = append(d.open, stable)
-	// A process that was killed before its sync left what it wrote in memory.
-	if err := file.Sync(); err != nil {
-		return nil, nil, fmt.Errorf("sync %s: %w", d.file(boltFile), err)
-	}
-	logs = stable
-	if d.record.LogStore == WAL {
-		logs, err = d.openWAL(known.Index())
-	} else {
-		err = d.checkBolt(stable, known.Index())
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := d.label(stable, d.file(boltFile)); err != nil {
-		return nil, nil, err
-	}
-	if d.record.LogStore == WAL {
-		if err := d.label(logs, d.file(filepath.Join("wal", metadb.FileName))); err != nil {
-			return nil, nil, err
+	o := &opening{Dir: d}
+	for _, step := range []func() error{
+		o.checkRaftFiles, // before opening could make what has vanished anew
+		o.openFloor,      // how far the log must reach
+		o.openRaftDB,
+		o.openLog,
+		o.openSnapshots,
+		o.reconcile, // log and snapshots, after a crash between the two
+		o.openVotes,
+		o.raiseFloor,
+		o.keepMarks, // all of it must be there from now on
+		o.watchFiles,
+	} {
+		if err := step(); err != nil {
+			return node.Stores{}, err
 		}
 	}
-	if d.record.Stores {
-		return stable, logs, nil
-	}
-	if err := syncDirectory(d.path); err != nil {
-		return nil, nil, err
-	}
-	next := d.record
-	next.Stores = true
-	return stable, logs, d.save(next)
+	return node.Stores{Logs: o.contiguous, Stable: o.votes, Snapshots: o.snapshots, SealedFrom: d.record.SealedFrom, Describe: d.describeEntry}, nil
 }
 
+// openRaftDB opens raft.db, which holds the log too with the bolt log store.
+func (o *opening) openRaftDB() error {
+	path := o.file(boltFile)
+	file, err := openBolt(path, o.record.Stores, o.log)
+	if err != nil {
+		return err
+	}
+	o.stable = file
+	o.open = append(o.open, file)
+	// A process that was killed before its sync left what it wrote in memory.
+	if err := file.Sync(); err != nil {
+		return step("sync "+path, err)
+	}
+	return o.label(file, path)
+}
+
+// openLog opens what keeps the log, and puts the checks above it that both kinds need.
+func (o *opening) openLog() error {
+	o.contiguous = &contiguousLog{path: o.file(boltFile), stable: o.stable, floor: o.known, failed: o.failure.record}
+	var err error
+	if o.record.LogStore == WAL {
+		o.contiguous.path, o.contiguous.whole = o.file(walDirectory), true
+		o.logs, err = o.openWAL(o.known.Index())
+	} else {
+		o.logs, err = o.stable, o.checkReach(o.stable, o.known.Index())
+	}
+	if err != nil {
+		return err
+	}
+	o.contiguous.LogStore = o.logs
+	o.contiguous.begun, err = hasFlag(o.stable, keyLogBegun)
+	return err
+}
+
+// openSnapshots finds the snapshots.
+func (o *opening) openSnapshots() (err error) {
+	if o.snapshots, err = openSnapshots(o.Dir); err != nil {
+		return step("open the snapshots in "+o.path, err)
+	}
+	return nil
+}
+
+// reconcile brings the log and the snapshots together.
+func (o *opening) reconcile() error {
+	r := reconciliation{stable: o.stable, logs: o.contiguous, snapshots: o.snapshots, path: o.contiguous.path,
+		stored: node.Stores{Logs: o.contiguous, SealedFrom: o.record.SealedFrom, Describe: o.describeEntry}}
+	if err := r.run(); err != nil {
+		return step("bring log and snapshots in "+o.path+" together", err)
+	}
+	return nil
+}
+
+// openVotes opens the record of term and vote. A directory that is only read keeps
+// what it has: nobody votes from it.
+func (o *opening) openVotes() (err error) {
+	if o.votes = o.stable; o.existing {
+		return nil
+	}
+	o.votes, err = openVotes(o.Dir, o.stable)
+	return err
+}
+
+// raiseFloor notes that all that was found is stored.
+func (o *opening) raiseFloor() error {
+	if o.existing {
+		return nil
+	}
+	last, err := o.contiguous.LastIndex()
+	if err != nil {
+		return fmt.Errorf("read the log's last index: %w", err)
+	}
+	o.known.Raise(last)
+	if err := o.known.Sync(); err != nil {
+		return step("sync "+o.file(floor.FileName), err)
+	}
+	return nil
+}
+
+// keepMarks records that Raft's files have been made, that the vote file and the floor
+// count, and from where every entry carries a seal: this release stores no other. The
+// first release drops the last three marks when it raises the boot number at its
+// start, so after a way back to it the directory is taken leniently once more.
+func (o *opening) keepMarks() error {
+	if o.existing || o.record.Stores && o.record.VoteFile && o.record.Floor && o.record.SealedFrom > 0 {
+		return nil
+	}
+	next := o.record
+	next.Stores, next.VoteFile, next.Floor = true, true, true
+	if next.SealedFrom == 0 {
+		last, err := o.contiguous.LastIndex()
+		if err != nil {
+			return fmt.Errorf("read the log's last index: %w", err)
+		}
+		next.SealedFrom = last + 1
+	}
+	// The files' names first: the mark says that they are there.
+	if err := syncDirectory(o.path); err != nil {
+		return step("sync "+o.path, err)
+	}
+	return o.save(next)
+}
+
+// openWAL opens the log in the directory wal, and makes it if the directory is new.
 func (d *Dir) openWAL(known uint64) (entries, error) {
-	path := d.file("wal")
+	path := d.file(walDirectory)
 	if err := makeDirectory(path); err != nil {
-		return nil, fmt.Errorf("make the log's directory: %w", err)
+		return nil, step("make the log's directory "+path, err)
 	}
 	disk := directory.Disk(path)
 	o := segments.Options{Path: path, Dir: disk, Meta: &segments.BoltMeta{}, SegmentBytes: segments.SegmentBytes(d.record.Server), FirstBytes: firstSegmentBytes,
@@ -141,14 +199,14 @@ func (d *Dir) openWAL(known uint64) (entries, error) {
 	}
 	logs, err := segments.Open(o)
 	if err != nil {
-		return nil, damage(err, "open the log in "+path)
+		return nil, logError("open the log in "+path, err)
 	}
 	d.open = append(d.open, logs)
-	return logs, nil
+	return logs, d.label(logs, filepath.Join(path, metadb.FileName))
 }
 
-// checkBolt refuses a log in raft.db that has lost its end.
-func (d *Dir) checkBolt(logs raft.LogStore, known uint64) error {
+// checkReach refuses a log in raft.db that has lost its end.
+func (d *Dir) checkReach(logs raft.LogStore, known uint64) error {
 	last, err := logs.LastIndex()
 	if err != nil {
 		return fmt.Errorf("read the log's last index: %w", err)
@@ -161,47 +219,36 @@ func (d *Dir) checkBolt(logs raft.LogStore, known uint64) error {
 
 // openFloor opens what says how far the log was stored. A binary that knows nothing
 // of it, and has used the directory since, has dropped the mark that it counts.
-func (d *Dir) openFloor() (*floor.Floor, error) {
-	if !d.record.Floor {
-		if err := os.Remove(d.file(floor.FileName)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("remove the old %s: %w", d.file(floor.FileName), err)
+func (o *opening) openFloor() (err error) {
+	var dir directory.Directory = directory.Disk(o.path)
+	switch {
+	case o.record.Floor:
+	case o.existing:
+		dir = directory.NewMemory(nil) // and none is left behind
+	default:
+		if err := os.Remove(o.file(floor.FileName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return step("remove the old "+o.file(floor.FileName), err)
 		}
 	}
-	known, err := floor.Open(directory.Disk(d.path), d.log)
-	if err != nil {
-		return nil, err
+	if o.known, err = floor.Open(dir, o.log); err != nil {
+		return step("open "+o.file(floor.FileName), err)
 	}
-	d.open = append(d.open, known)
-	return known, nil
-}
-
-// keepFloor makes the floor count from now on: all that was found is stored.
-func (d *Dir) keepFloor(known *floor.Floor, logs raft.LogStore) error {
-	last, err := logs.LastIndex()
-	if err != nil {
-		return fmt.Errorf("read the log's last index: %w", err)
-	}
-	known.Raise(last)
-	if err := known.Sync(); err != nil {
-		return err
-	}
-	if d.record.Floor {
-		return nil
-	}
-	next := d.record
-	next.Floor = true
-	return d.save(next)
+	o.open = append(o.open, o.known)
+	return nil
 }
 
 // checkRaftFiles finds what has vanished before opening could make it anew, and
 // removes what a crash left of a first opening: nothing was ever stored in it.
 func (d *Dir) checkRaftFiles() error {
+	if !d.record.Stores && d.existing {
+		return fmt.Errorf("data directory %s holds no entry and no snapshot: its server has never come as far as that", d.path)
+	}
 	if !d.record.Stores {
-		return errors.Join(os.RemoveAll(d.file(boltFile)), os.RemoveAll(d.file("wal")))
+		return errors.Join(os.RemoveAll(d.file(boltFile)), os.RemoveAll(d.file(walDirectory)))
 	}
 	names := []string{boltFile}
 	if d.record.LogStore == WAL {
-		names = append(names, filepath.Join("wal", metadb.FileName))
+		names = append(names, filepath.Join(walDirectory, metadb.FileName))
 	}
 	for _, name := range names {
 		_, err := os.Stat(d.file(name))

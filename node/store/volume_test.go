@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/kvorum/kvorum/node"
 	"github.com/kvorum/kvorum/node/store"
 )
 
@@ -217,22 +218,24 @@ func TestASnapshotThatFailsAtAnyStepLeavesNothing(t *testing.T) {
 	}
 }
 
-// A kill, or a loss of power, before any step of a snapshot: the directory opens
-// with the old snapshot or the new one; after the last step, when the log may be
-// cut, with the new one.
-func TestACrashAtAnyStepOfASnapshotLosesNone(t *testing.T) {
+// openBrittle opens a new directory whose snapshots go to a brittle volume.
+func openBrittle(t *testing.T) (store.Options, *brittle, node.Stores) {
+	t.Helper()
 	o := options(t.TempDir(), "n1", store.WAL)
-	dir, err := store.Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
-	volume := newBrittle()
+	dir, volume := open(t, o), newBrittle()
 	dir.SetVolume(volume)
 	stores, err := dir.Stores()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return o, volume, stores
+}
+
+// A kill, or a loss of power, before any step of a snapshot: the directory opens
+// with the old snapshot or the new one; after the last step, when the log may be
+// cut, with the new one.
+func TestACrashAtAnyStepOfASnapshotLosesNone(t *testing.T) {
+	o, volume, stores := openBrittle(t)
 	appendEntries(t, stores.Logs, 1, 20)
 	if err := writeSnapshot(stores.Snapshots, 10, "whole"); err != nil {
 		t.Fatal(err)
@@ -251,18 +254,7 @@ func TestACrashAtAnyStepOfASnapshotLosesNone(t *testing.T) {
 // A snapshot that there is no room for is not begun, and one that turns out to
 // be larger than the room leaves what the log needs.
 func TestASnapshotIsNotWrittenIntoTheLogsRoom(t *testing.T) {
-	o := options(t.TempDir(), "n1", store.WAL)
-	dir, err := store.Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
-	volume := newBrittle()
-	dir.SetVolume(volume)
-	stores, err := dir.Stores()
-	if err != nil {
-		t.Fatal(err)
-	}
+	o, volume, stores := openBrittle(t)
 	wantNothing := func(step int) {
 		t.Helper()
 		if names, _ := filepath.Glob(filepath.Join(o.Path, "snapshots", "*")); len(names) > 0 || volume.step > step {

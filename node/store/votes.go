@@ -203,7 +203,7 @@ func (f found) newest() ballot {
 }
 
 // openVotes reads both places and makes them equal.
-func (d *Dir) openVotes(db raft.StableStore) (*votes, error) {
+func openVotes(d *Dir, db raft.StableStore) (*votes, error) {
 	path := d.file(voteFile)
 	file, made, err := openInPlace(path, voteRecordBytes)
 	if err != nil {
@@ -233,7 +233,10 @@ func (d *Dir) openVotes(db raft.StableStore) (*votes, error) {
 	if err := writeKeys(db, f.inDB, v.stored); err != nil {
 		return nil, step("correct Raft's vote in "+d.file(boltFile), err)
 	}
-	return v, d.keepsVotes(made)
+	if made {
+		return v, syncDirectory(d.path)
+	}
+	return v, nil
 }
 
 // tellVotes logs that the two places differed where they should not.
@@ -246,19 +249,4 @@ func (d *Dir) tellVotes(f found, taken ballot) {
 		d.log.Warn("raft.db had another term or vote than the vote file and is corrected: a crash fell between the two, or raft.db is damaged", slog.String("file", d.file(boltFile)),
 			slog.Uint64("term", taken.term), slog.Uint64("raft_db_term", f.inDB.term), slog.Uint64("vote_term", taken.voteTerm), slog.Uint64("raft_db_vote_term", f.inDB.voteTerm))
 	}
-}
-
-// keepsVotes records that the file is there and counts.
-func (d *Dir) keepsVotes(made bool) error {
-	if made {
-		if err := syncDirectory(d.path); err != nil {
-			return err
-		}
-	}
-	if d.record.VoteFile {
-		return nil
-	}
-	next := d.record
-	next.VoteFile = true
-	return d.save(next)
 }

@@ -8,9 +8,11 @@
 //   - its elements follow each other without gaps, and behind the last there are
 //     zeros;
 //   - keys ascend, within a page and from page to page;
-//   - the root holds buckets and nothing else, and they hold keys and nothing else.
+//   - the root holds buckets and nothing else, and they hold keys and nothing else;
+//   - the list of free pages, if one is kept, names every page that is not reached, and
+//     no other.
 //
 // A file that passes can be opened: what bbolt finds on its way is what was
-// written. Keys are handed to the caller; values are read by nobody here, since
-// whoever stores them has checksums of its own.
+// written. Keys are handed to the caller, and values if it asks for them: what a value says is
+// not protected here, since whoever stores one adds a checksum.
 package boltpages

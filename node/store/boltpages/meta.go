@@ -34,6 +34,7 @@ type Meta struct {
 
 	pageSize int64
 	root     uint64 // the page of the bucket of all buckets
+	freelist uint64 // the page of the list of free pages, or freelistNone
 	pages    uint64 // the first number that no page has
 }
 
@@ -44,6 +45,10 @@ const (
 
 	magic   = 0xED0CDAED
 	version = 2
+
+	// freelistNone is what stands for a list that is not kept: bbolt finds the free
+	// pages again at each open.
+	freelistNone = ^uint64(0)
 
 	// pageBytesMin and pageSizes are where bbolt looks for its second meta page.
 	pageBytesMin = 1 << 10
@@ -56,7 +61,7 @@ var errNoMeta = errors.New("neither meta page is valid")
 func ReadMeta(r io.ReaderAt) (Meta, error) {
 	first, firstErr := metaAt(r, 0)
 	if firstErr != nil {
-		return otherMeta(r)
+		return otherMeta(r, firstErr)
 	}
 	second, err := metaAt(r, first.pageSize)
 	switch {
@@ -69,8 +74,8 @@ func ReadMeta(r io.ReaderAt) (Meta, error) {
 }
 
 // otherMeta looks for the second meta page where the first does not say how far
-// away it is.
-func otherMeta(r io.ReaderAt) (Meta, error) {
+// away it is. A disk that cannot read the first is told from a file that holds none.
+func otherMeta(r io.ReaderAt, firstErr error) (Meta, error) {
 	for i := range pageSizes {
 		at := int64(pageBytesMin) << i
 		if m, err := metaAt(r, at); err == nil && m.pageSize == at {
@@ -78,7 +83,10 @@ func otherMeta(r io.ReaderAt) (Meta, error) {
 			return m, nil
 		}
 	}
-	return Meta{}, &Fault{What: "it is no database of bbolt", Err: errNoMeta}
+	if errors.Is(firstErr, io.EOF) {
+		firstErr = errNoMeta
+	}
+	return Meta{}, &Fault{What: "it is no database of bbolt", Err: firstErr}
 }
 
 func metaAt(r io.ReaderAt, at int64) (Meta, error) {
@@ -93,5 +101,5 @@ func metaAt(r io.ReaderAt, at int64) (Meta, error) {
 	if word.Uint32(b) != magic || word.Uint32(b[4:]) != version || word.Uint64(b[metaSumOffset:]) != sum.Sum64() {
 		return Meta{}, errNoMeta
 	}
-	return Meta{pageSize: int64(word.Uint32(b[8:])), root: word.Uint64(b[16:]), pages: word.Uint64(b[40:]), TxID: word.Uint64(b[48:])}, nil
+	return Meta{pageSize: int64(word.Uint32(b[8:])), root: word.Uint64(b[16:]), freelist: word.Uint64(b[32:]), pages: word.Uint64(b[40:]), TxID: word.Uint64(b[48:])}, nil
 }

@@ -3,6 +3,7 @@ package boltpages
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"slices"
 )
@@ -11,12 +12,21 @@ import (
 type Walk struct {
 	Buckets []string // that must be there
 	// Visit, if there is one, is told every key in order; its error ends the walk.
-	Visit func(bucket string, key []byte) error
+	Visit func(bucket string, key []byte, value Value) error
 	// Only, if there is one, says whether the keys from low on and before high
 	// (nil: to the end) matter. Pages with others are left out, but for the ones
 	// beside: bbolt reads these when it joins pages.
 	Only func(bucket string, low, high []byte) bool
 }
+
+// Value is where the value of a key lies. It is read when it is asked for.
+type Value struct {
+	page     *page
+	at, size int64
+}
+
+// Read reads the value.
+func (v Value) Read() ([]byte, error) { return v.page.bytes(v.at, v.size) }
 
 // tree is one walk through one file.
 type tree struct {
@@ -47,7 +57,10 @@ func (w Walk) Run(r io.ReaderAt, size int64) (Meta, error) {
 			return m, &Fault{Offset: int64(m.root) * m.pageSize, What: "bucket " + name + " is not there"}
 		}
 	}
-	return m, nil
+	if w.Only == nil && m.freelist != freelistNone {
+		err = t.free()
+	}
+	return m, err
 }
 
 // root walks through the bucket of buckets and then through each of them.
@@ -118,10 +131,11 @@ func (t *tree) key(p *page, e element) error {
 	if t.Visit == nil {
 		return nil
 	}
-	if err := t.Visit(t.bucket, e.key); err != nil {
+	err := t.Visit(t.bucket, e.key, Value{p, e.at, e.size})
+	if err != nil && !errors.As(err, new(*Fault)) {
 		return &Fault{Offset: p.at + e.at, What: err.Error()}
 	}
-	return nil
+	return err
 }
 
 // bounds are the keys that a page may hold: from low on, before high.
@@ -189,6 +203,19 @@ func (t *tree) children(all []element, within bounds, visit func(*page, element)
 
 // page reads a page of the tree, which is reached for the first time.
 func (t *tree) page(number uint64) (*page, error) {
+	p, err := t.read(number)
+	if err != nil {
+		return nil, err
+	}
+	overflow, err := parsePage(p, number)
+	if err != nil {
+		return nil, err
+	}
+	return p, t.claim(p, number, overflow)
+}
+
+// read reads the first part of a page, as much as one page has.
+func (t *tree) read(number uint64) (*page, error) {
 	if number < 2 || number >= t.meta.pages {
 		return nil, &Fault{What: "a page is named that there is not"}
 	}
@@ -196,19 +223,27 @@ func (t *tree) page(number uint64) (*page, error) {
 	if _, err := t.r.ReadAt(p.head, p.at); err != nil {
 		return nil, &Fault{Offset: p.at, What: "it cannot be read", Err: err}
 	}
-	overflow, err := parsePage(p, number)
-	if err != nil {
-		return nil, err
-	}
+	return p, nil
+}
+
+// claim notes that a page is reached, with those that it overflows into.
+func (t *tree) claim(p *page, number uint64, overflow uint32) error {
 	if uint64(overflow) >= t.meta.pages-number {
-		return nil, p.fault(12, "page %d reaches beyond the file's end", number)
+		return p.fault(12, "page %d reaches beyond the file's end", number)
 	}
 	p.extent = (int64(overflow) + 1) * t.meta.pageSize
 	for n := number; n <= number+uint64(overflow); n++ {
-		if t.seen[n/64]&(1<<(n%64)) != 0 {
-			return nil, p.fault(0, "page %d is reached twice", n)
+		if !t.first(n) {
+			return p.fault(0, "page %d is reached twice", n)
 		}
-		t.seen[n/64] |= 1 << (n % 64)
 	}
-	return p, nil
+	return nil
+}
+
+// first notes a page and says whether it is noted for the first time.
+func (t *tree) first(number uint64) bool {
+	bit := uint64(1) << (number % 64)
+	seen := t.seen[number/64]&bit != 0
+	t.seen[number/64] |= bit
+	return !seen
 }

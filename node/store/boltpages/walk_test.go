@@ -25,8 +25,13 @@ func must(t testing.TB, err error) {
 // with pages that overflow, and pages that are free.
 func file(t testing.TB, keys int) []byte {
 	t.Helper()
+	return fileAs(t, keys, &bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, NoSync: true})
+}
+
+func fileAs(t testing.TB, keys int, options *bbolt.Options) []byte {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "db")
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, NoSync: true})
+	db, err := bbolt.Open(path, 0o600, options)
 	must(t, err)
 	put := func(from, to int) {
 		must(t, db.Update(func(tx *bbolt.Tx) error {
@@ -62,7 +67,7 @@ func file(t testing.TB, keys int) []byte {
 
 // content is what a walk finds; nil if it finds a fault.
 func content(db []byte, w boltpages.Walk) (keys []string, err error) {
-	w.Visit = func(bucket string, key []byte) error {
+	w.Visit = func(bucket string, key []byte, _ boltpages.Value) error {
 		keys = append(keys, fmt.Sprintf("%s %x", bucket, key))
 		return nil
 	}
@@ -89,6 +94,9 @@ func TestADamagedByteIsAFaultOrIsInAKeyOrValue(t *testing.T) {
 	faults := 0
 	damaged := bytes.Clone(whole)
 	for at := range whole {
+		if at > 0 && whole[at] == whole[at-1] && at%16 != 0 {
+			continue // one of many zeros, or in the midst of a value
+		}
 		damaged[at] ^= 1 << (at % 8)
 		keys, err := content(damaged, both)
 		alone := metaFellBack(damaged)
@@ -102,8 +110,8 @@ func TestADamagedByteIsAFaultOrIsInAKeyOrValue(t *testing.T) {
 			t.Fatalf("a flip at %d hides %d keys", at, len(want)-len(keys))
 		}
 	}
-	if faults < len(whole)/10 {
-		t.Errorf("%d of %d flips were faults", faults, len(whole))
+	if faults < 1000 {
+		t.Errorf("only %d of the flips in %d bytes were faults", faults, len(whole))
 	}
 }
 

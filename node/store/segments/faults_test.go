@@ -1,6 +1,7 @@
 package segments
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -107,9 +108,14 @@ func (f files) write(t *testing.T) (path string) {
 	return path
 }
 
+// meta is what wal-meta.db lists.
+func (f files) meta() (types.PersistentState, error) {
+	return parseMeta(bytes.NewReader(f[metaFile]), int64(len(f[metaFile])))
+}
+
 // verified is what the checks before an open say of the files.
 func (f files) verified(known uint64) error {
-	state, err := parseMeta(f[metaFile])
+	state, err := f.meta()
 	if err != nil {
 		return &Damage{File: metaFile, What: "unreadable", Err: err}
 	}
@@ -350,7 +356,7 @@ func TestAnOlderListThanTheFilesIsRefused(t *testing.T) {
 // entry, the times and the size of a segment nothing depends that was stored.
 func TestADamagedListWithoutAChecksumIsRefusedOrSaysTheSame(t *testing.T) {
 	all := sample(t)
-	state, err := parseMeta(all[metaFile])
+	state, err := all.meta()
 	if err != nil {
 		t.Fatal(err)
 	}

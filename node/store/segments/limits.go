@@ -32,6 +32,4 @@ const (
 	// metaLockWait bounds the wait for the lock on wal-meta.db, which can only be held by
 	// something that ignores the data directory's own.
 	metaLockWait = time.Second
-	// metaBytesMax bounds wal-meta.db, which is read whole: a list of segments.
-	metaBytesMax = 64 << 20
 )

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
-	"path/filepath"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
@@ -47,9 +46,7 @@ func SegmentBytes(server string) int {
 // Log is a raft-wal whose files have been verified, and whose failures name their cause.
 type Log struct {
 	*wal.WAL
-	path   string
 	spares *spares
-	meta   *watchedMeta
 	cause  *cause
 }
 
@@ -57,21 +54,21 @@ type Log struct {
 // nothing in a log that it refuses.
 func Open(o Options) (*Log, error) {
 	c := &cause{told: o.Failed}
-	l := &Log{path: o.Path, spares: newSpares(&o), cause: c}
-	l.meta = &watchedMeta{MetaStore: o.Meta, failed: c.record, release: l.spares.release}
-	if err := o.prepare(l.meta); err != nil {
+	l := &Log{spares: newSpares(&o), cause: c}
+	meta := &watchedMeta{MetaStore: o.Meta, failed: c.record, release: l.spares.release}
+	if err := o.prepare(meta); err != nil {
 		l.spares.close()
-		return nil, errors.Join(err, l.meta.Close())
+		return nil, errors.Join(err, meta.Close())
 	}
 	if err := l.spares.clean(); err != nil {
 		o.Logger.Warn("what is left of spare segments cannot be removed", "error", err)
 	}
 	files := &layer{dir: o.Dir, spares: l.spares, atOnce: uint64(o.FirstBytes), failed: c.record}
-	opened, err := wal.Open(o.Path, wal.WithLogger(o.RaftWAL), wal.WithMetaStore(l.meta),
+	opened, err := wal.Open(o.Path, wal.WithLogger(o.RaftWAL), wal.WithMetaStore(meta),
 		wal.WithSegmentFiler(segment.NewFiler(o.Path, files)), wal.WithSegmentSize(o.SegmentBytes))
 	if err != nil {
 		l.spares.close()
-		return nil, errors.Join(c.explain(err), l.meta.Close())
+		return nil, errors.Join(c.explain(err), meta.Close())
 	}
 	l.WAL = opened
 	return l, nil
@@ -132,17 +129,17 @@ func (l *Log) DeleteRange(from, to uint64) error {
 	return nil
 }
 
-// GetLog reads an entry. Raft asks for entries that are not there, too.
-func (l *Log) GetLog(index uint64, entry *raft.Log) error {
-	err := l.read(index, entry)
-	if err == nil || errors.Is(err, raft.ErrLogNotFound) || errors.Is(err, wal.ErrClosed) {
+// GetLog reads an entry. One before the first of the log is not there, although
+// raft-wal finds it as long as its segment is the tail, and its decoder panics where a
+// number has no end.
+func (l *Log) GetLog(index uint64, entry *raft.Log) (err error) {
+	first, err := l.FirstIndex()
+	if err != nil {
 		return err
 	}
-	return &Damage{File: l.meta.fileOf(l.path, index), Offset: -1, Index: index, What: "it cannot be read", Err: err}
-}
-
-// read reads an entry; raft-wal's decoder panics where a number has no end.
-func (l *Log) read(index uint64, entry *raft.Log) (err error) {
+	if index < first {
+		return raft.ErrLogNotFound
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("it does not decode: %v", r)
@@ -192,13 +189,11 @@ func (c *cause) earlier() error {
 	return c.err
 }
 
-// watchedMeta is a MetaStore that tells of a commit that fails, and knows the segments.
+// watchedMeta is a MetaStore that tells of a commit that fails.
 type watchedMeta struct {
 	types.MetaStore
 	failed  func(error)
 	release func() bool // gives the space of the spares back
-	mu      sync.Mutex
-	state   types.PersistentState
 }
 
 // CommitState replaces the state, durably. After a failure nobody knows which
@@ -211,23 +206,6 @@ func (m *watchedMeta) CommitState(state types.PersistentState) error {
 	if err != nil {
 		err = fmt.Errorf("commit the list of the log's segments: %w", err)
 		m.failed(err)
-		return err
 	}
-	m.mu.Lock()
-	m.state = state
-	m.mu.Unlock()
-	return nil
-}
-
-// fileOf names the segment that an entry is in.
-func (m *watchedMeta) fileOf(path string, index uint64) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	name := metaFile
-	for _, s := range m.state.Segments {
-		if s.BaseIndex <= index {
-			name = segment.FileName(s)
-		}
-	}
-	return filepath.Join(path, name)
+	return err
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/hashicorp/raft-wal/types"
 	"go.etcd.io/bbolt"
 
-	"github.com/kvorum/kvorum/node/store/boltfile"
+	"github.com/kvorum/kvorum/node/store/boltpages"
 )
 
 // metaFile is the file that lists the segments.
@@ -96,31 +96,33 @@ func checkMeta(path string) error {
 		return err
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, metaBytesMax))
+	info, err := file.Stat()
 	if err != nil {
-		return &Damage{File: path, Offset: -1, What: "it cannot be read", Err: err}
+		return err
 	}
-	if _, err := parseMeta(data); err != nil {
+	if _, err := parseMeta(file, info.Size()); err != nil {
 		return &Damage{File: path, Offset: -1, What: "the list of the log's segments cannot be read", Err: err}
 	}
 	return nil
 }
 
-// parseMeta returns the state in a file, an empty one for none.
-func parseMeta(data []byte) (state types.PersistentState, err error) {
-	buckets, err := boltfile.Read(data)
-	if err != nil {
-		return state, err
-	}
-	for _, name := range []string{metadb.MetaBucket, metadb.StableBucket} {
-		if buckets[name] == nil {
-			return state, fmt.Errorf("bucket %q is not there", name)
+// parseMeta returns the state in a file, an empty one for none. Where one of bbolt's two
+// roots is damaged the other counts: what it lists must then fit the files.
+func parseMeta(r io.ReaderAt, size int64) (state types.PersistentState, err error) {
+	w := boltpages.Walk{Buckets: []string{metadb.MetaBucket, metadb.StableBucket}}
+	w.Visit = func(bucket string, key []byte, value boltpages.Value) error {
+		if bucket != metadb.MetaBucket || string(key) != metadb.MetaKey {
+			return nil
 		}
+		text, err := value.Read()
+		if err != nil {
+			return err
+		}
+		state, err = decodeState(text)
+		return err
 	}
-	if text := buckets[metadb.MetaBucket][metadb.MetaKey]; text != nil {
-		return decodeState(text)
-	}
-	return state, nil
+	_, err = w.Run(r, size)
+	return state, err
 }
 
 func (m *BoltMeta) state() (state types.PersistentState, err error) {

@@ -169,7 +169,7 @@ func TestAFileThatCannotBeReadIsNamedWithItsCause(t *testing.T) {
 	all := sample(t)
 	name := all.segments()[1]
 	v := verifier{path: "wal", dir: unreadable{directory.Disk(all.write(t)), name}}
-	state, err := parseMeta(all[metaFile])
+	state, err := all.meta()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -204,15 +205,68 @@ func TestSealsAreWantedFromWhereThisReleaseFirstWrote(t *testing.T) {
 	}
 }
 
-// Who only looks at a directory leaves it as it is.
-func TestADirectoryThatIsOnlyReadKeepsItsIdentity(t *testing.T) {
-	o := options(filepath.Join(t.TempDir(), "d"), "n1", store.WAL)
-	dir, _ := openStores(t, o)
-	closeDir(t, dir)
-	store.DropSealedFrom(t, o.Path)
-	o.Existing = true
-	if _, stores := openStores(t, o); stores.SealedFrom != 0 || sealedFrom(t, o.Path) != 0 {
-		t.Errorf("sealed from %d", stores.SealedFrom)
+// Who only looks at a directory of the first release leaves it as it is: that may go on
+// with it afterwards.
+func TestADirectoryThatIsOnlyReadStaysAsItIs(t *testing.T) {
+	for _, kind := range []store.LogStore{store.Bolt, store.WAL} {
+		o := options(filepath.Join(t.TempDir(), "d"), "n1", kind)
+		dir, stores := openStores(t, o)
+		appendEntries(t, stores.Logs, 1, 20)
+		if err := stores.Stable.SetUint64([]byte("CurrentTerm"), 1); err != nil {
+			t.Fatal(err)
+		}
+		closeDir(t, dir)
+		store.AsFirstRelease(t, o.Path)
+		before := listing(t, o.Path)
+		o.Existing = true
+		dir, stores = openStores(t, o)
+		if last, err := stores.Logs.LastIndex(); last != 20 || err != nil || stores.SealedFrom != 0 {
+			t.Errorf("%s: it ends at %d, %v; sealed from %d", kind, last, err, stores.SealedFrom)
+		}
+		closeDir(t, dir)
+		if after := listing(t, o.Path); !maps.Equal(before, after) {
+			t.Errorf("%s: it held %q and holds %q", kind, before, after)
+		}
+	}
+}
+
+// listing is what lies in a directory itself, with the content of its identity.
+func listing(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, entry := range found {
+		all[entry.Name()] = ""
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "identity.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all["identity.json"] = string(text)
+	return all
+}
+
+// An identity that says all there is to say is not replaced when the stores are opened.
+func TestASecondStartLeavesTheIdentityToItsBootNumber(t *testing.T) {
+	for _, kind := range []store.LogStore{store.Bolt, store.WAL} {
+		o := options(filepath.Join(t.TempDir(), "d"), "n1", kind)
+		dir, _ := openStores(t, o)
+		closeDir(t, dir)
+		identity := func() os.FileInfo {
+			info, err := os.Stat(filepath.Join(o.Path, "identity.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return info
+		}
+		before := identity()
+		openStores(t, o)
+		if !os.SameFile(before, identity()) {
+			t.Errorf("%s: it was replaced", kind)
+		}
 	}
 }
 
