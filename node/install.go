@@ -135,12 +135,15 @@ func (l *raftLogs) StoreLogs(logs []*raft.Log) error {
 	return err
 }
 
-// DeleteRange deletes a head or a suffix. A suffix with committed entries in it stays,
+// DeleteRange deletes a head or a suffix, nothing from an empty log. A suffix with committed entries in it stays,
 // and ends the node: whoever leads has lost them.
 func (l *raftLogs) DeleteRange(from, to uint64) error {
 	last, err := l.LastIndex()
 	if err != nil {
 		return fmt.Errorf("read the log's last index: %w", err)
+	}
+	if last == 0 { // Raft compacts what an install has emptied, from index 0 on
+		return nil
 	}
 	if committed := figure(l.told()["commit_index"]); from <= committed && to > l.base().Index {
 		err := fmt.Errorf("the leader sends other entries from %d on, and up to %d they are committed: servers that had stored them have lost them. Keep this directory, which still holds them; find out which servers were wiped, or were given an older directory, before this one is started again", from, committed)
