@@ -28,7 +28,10 @@ import (
 // entries, and takes that for the last entry.
 //
 // A suffix that was cleared and could not be replaced leaves Raft with an entry that
-// is gone, too: then the node ends.
+// is gone, too: then the node ends. It also ends, and clears nothing, if entries of the
+// suffix are committed. Raft would clear them, and its machine has applied them; a
+// leader whose log ends before what it has applied never answers those who wait for
+// its next entries.
 //
 // raftLogs also knows the term of the entry at which the newest snapshot ends, where
 // the log begins right behind it or is empty.
@@ -70,12 +73,17 @@ func (l *raftLogs) GetLog(index uint64, log *raft.Log) error {
 // comes from Raft and not from the disk, where a snapshot may be that could not be
 // restored.
 func (l *raftLogs) base() position {
+	told := l.told()
+	return position{figure(told["last_snapshot_index"]), figure(told["last_snapshot_term"])}
+}
+
+// told is what Raft tells of itself, nothing before it runs.
+func (l *raftLogs) told() map[string]string {
 	stats, ok := l.stats.Load().(func() map[string]string)
 	if !ok {
-		return position{}
+		return nil
 	}
-	told := stats()
-	return position{figure(told["last_snapshot_index"]), figure(told["last_snapshot_term"])}
+	return stats()
 }
 
 // end is the last entry.
@@ -127,11 +135,20 @@ func (l *raftLogs) StoreLogs(logs []*raft.Log) error {
 	return err
 }
 
-// DeleteRange deletes a head or a suffix.
+// DeleteRange deletes a head or a suffix, nothing from an empty log. A suffix with committed entries in it stays,
+// and ends the node: whoever leads has lost them.
 func (l *raftLogs) DeleteRange(from, to uint64) error {
 	last, err := l.LastIndex()
 	if err != nil {
 		return fmt.Errorf("read the log's last index: %w", err)
+	}
+	if last == 0 { // Raft compacts what an install has emptied, from index 0 on
+		return nil
+	}
+	if committed := figure(l.told()["commit_index"]); from <= committed && to > l.base().Index {
+		err := fmt.Errorf("the leader sends other entries from %d on, and up to %d they are committed: servers that had stored them have lost them. Keep this directory, which still holds them; find out which servers were wiped, or were given an older directory, before this one is started again", from, committed)
+		l.broken(err)
+		return err
 	}
 	err = l.LogStore.DeleteRange(from, to)
 	if to < last { // a head: nothing that Raft believes in

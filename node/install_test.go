@@ -420,3 +420,47 @@ func TestALogThatLostItsEndForNothingEndsTheNode(t *testing.T) {
 		}
 	}
 }
+
+// A leader that sends another entry in the place of a committed one has lost it, and so
+// have those who voted for it: the node ends and keeps what it has. Its machine has
+// applied it, and if it led again Raft would wait for ever with what it writes there.
+func TestACommittedEntryIsNeverRemovedFromTheLogsEnd(t *testing.T) {
+	inBubble(t, 3, smallSnapshots, func(t *testing.T, l *lab) {
+		lead := l.leader().cfg.Session.Server
+		for range 3 {
+			write(l.leader(), "incr", "n")
+		}
+		to := l.followers()[0].cfg.Session.Server
+		n := l.node(to)
+		l.eventually("the follower knows that all of it is committed", func() bool { return n.raft.CommitIndex() == l.leader().raft.LastIndex() })
+		for id := range l.all() {
+			if id != to {
+				l.crash(id)
+			}
+		}
+		p, end := l.puppet(t, lead, to)
+		defer end()
+		last := n.raft.CommitIndex()
+		entry := func(index uint64) (e raft.Log) {
+			if err := l.disks[to].logs.GetLog(index, &e); err != nil {
+				t.Fatal(err)
+			}
+			return e
+		}
+		before, held := entry(last-1), entry(last)
+		p.term = n.CurrentTerm() + 5
+		var response raft.AppendEntriesResponse
+		err := p.AppendEntries(p.to, p.target, &raft.AppendEntriesRequest{
+			RPCHeader: p.self, Term: p.term, PrevLogEntry: before.Index, PrevLogTerm: before.Term,
+			Entries: []*raft.Log{{Index: last, Term: p.term, Type: raft.LogNoop}},
+		}, &response)
+		if err == nil && response.Success {
+			t.Error("the server took another entry in the place of a committed one")
+		}
+		l.failedWith(n, "committed")
+		if kept := entry(last); kept.Term != held.Term {
+			t.Errorf("entry %d was of term %d and is of term %d", last, held.Term, kept.Term)
+		}
+		l.crash(to)
+	})
+}

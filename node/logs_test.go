@@ -102,6 +102,42 @@ func TestAWholeLogIsDeletedAtOnce(t *testing.T) {
 	}
 }
 
+// Raft compacts the log after each snapshot of its own, also one that directly follows
+// an install: there is no entry then, and Raft deletes from index 0 on. A store may take
+// that for the last index before 0.
+func TestNothingIsDeletedFromAnEmptyLog(t *testing.T) {
+	memory := &deletions{theStore: memoryLog{raft.NewInmemStore()}, after: func() {}}
+	for kind, watched := range map[string]*deletions{"memory": memory, "bolt": emptyLog(t, store.Bolt), "wal": emptyLog(t, store.WAL)} {
+		t.Run(kind, func(t *testing.T) {
+			index, term := uint64(406), uint64(2)
+			l := node.RaftLogs(watched, &index, &term, func(err error) { t.Error(err) })
+			watched.seen = nil
+			must(t, l.DeleteRange(0, 197))
+			first, _ := l.FirstIndex()
+			last, _ := l.LastIndex()
+			if first != 0 || last != 0 || len(watched.seen) > 0 {
+				t.Errorf("the log reaches from %d to %d, deleted %v", first, last, watched.seen)
+			}
+			must(t, l.StoreLogs([]*raft.Log{{Index: 407, Term: 2}}))
+			if first, _ := l.FirstIndex(); first != 407 {
+				t.Errorf("the log begins with %d", first)
+			}
+		})
+	}
+}
+
+// memoryLog is a log in memory that looks like a directory's.
+type memoryLog struct{ *raft.InmemStore }
+
+func (memoryLog) IsMonotonic() bool  { return true }
+func (memoryLog) DeletesWhole() bool { return true }
+
+func emptyLog(t *testing.T, kind store.LogStore) *deletions {
+	watched, guarded := openLog(t, kind, 1)
+	must(t, guarded.DeleteRange(1, 1))
+	return watched
+}
+
 // Both log stores, below Raft's cache, do what an install over a conflicting tail
 // asks of them: a suffix goes, a mark is not stored and tells where the log ends, the
 // rest goes, and the log goes on behind the snapshot.

@@ -67,9 +67,11 @@ func TestWhatFollowsAnInstalledSnapshotMayArriveTwice(t *testing.T) {
 		for leader.snapshots.taken.Load() < 3 {
 			write(leader, "incr", "n")
 		}
+		l.outrun(leader, away)
+		l.tweak = nil // so that it takes no snapshot of its own
 		follower := l.start(away)
 		l.leader()
-		l.want(write(leader, "set", "k", "1"), reply.OK) // behind the snapshot, and too little for another
+		l.want(write(leader, "set", "k", "1"), reply.OK) // behind the snapshot
 		l.agree()
 		logs, snapshots := l.disks[away].slow, l.disks[away].snapshots
 		listed, err := snapshots.List()
@@ -153,7 +155,7 @@ func TestASnapshotThatStandsStillHoldsNobodyForLong(t *testing.T) {
 func TestASnapshotAnswersWaitingBatches(t *testing.T) {
 	inBubble(t, 3, smallSnapshots, func(t *testing.T, l *lab) {
 		leader := l.leader()
-		f := l.followers()[0]
+		f, third := l.followers()[0], l.followers()[1]
 		id, lead := f.cfg.Session.Server, leader.cfg.Session.Server
 		l.want(write(f, "set", "k", "a"), reply.OK)
 		// Raft's streams are cut, forwarding is not: its write is committed, and it does not see that.
@@ -165,14 +167,29 @@ func TestASnapshotAnswersWaitingBatches(t *testing.T) {
 		for range 200 {
 			write(leader, "incr", "n")
 		}
-		l.eventually("snapshots", func() bool { return leader.snapshots.taken.Load() >= 1 })
-		l.mendStreams(lead, id)
+		// The leader has the entry in hand, which it would send before a snapshot; the third has not.
+		l.outrun(third, id)
+		if err := leader.TransferLeadershipTo(third.cfg.Session.Server); err != nil {
+			t.Fatal(err)
+		}
 		clients.Wait()
 		l.want(<-answered, reply.Int(2))
 		if f.worker.restores.Load() == 0 {
 			t.Fatal("no snapshot was installed")
 		}
+		l.mendStreams(lead, id)
 		l.agree()
+	})
+}
+
+// outrun waits until a leader's log no longer reaches back to what another server needs
+// next: that one can only be caught up by a snapshot.
+func (l *lab) outrun(leader *Node, behind string) {
+	l.t.Helper()
+	l.eventually("the log is cut beyond "+behind, func() bool {
+		first, _ := l.disks[leader.cfg.Session.Server].slow.FirstIndex()
+		last, _ := l.disks[behind].slow.LastIndex()
+		return first > last+1
 	})
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"os"
 	"testing"
 
@@ -42,9 +43,9 @@ func check(t *testing.T, p plan, results *table, sweep func(context.Context, str
 }
 
 func TestNoDamageOfADirectoryIsBelieved(t *testing.T) {
+	needSweeps(t)
 	for i, store := range []string{"wal", "bolt"} {
 		t.Run(store, func(t *testing.T) {
-			t.Parallel()
 			p, results := sample(t, portDefault+1000+i*nodeCount*100)
 			p.stores, p.kinds, p.stride, p.sampled = []string{store}, kinds, sampleStride, true
 			p.log = &bytes.Buffer{}
@@ -54,8 +55,7 @@ func TestNoDamageOfADirectoryIsBelieved(t *testing.T) {
 }
 
 func TestACrashAtAnyChangeIsRecoveredFrom(t *testing.T) {
-	needTracer(t)
-	t.Parallel()
+	needSweeps(t)
 	p, results := sample(t, portDefault+2000)
 	p.stores, p.deeds, p.step = []string{"wal"}, []tracer.Deed{tracer.Kill}, sampleStep
 	p.workers, p.together, p.sequences, p.log = sampleWorkers, []bool{true}, []string{"start"}, &bytes.Buffer{}
@@ -63,8 +63,7 @@ func TestACrashAtAnyChangeIsRecoveredFrom(t *testing.T) {
 }
 
 func TestACrashInARotationOfTheLogIsRecoveredFrom(t *testing.T) {
-	needTracer(t)
-	t.Parallel()
+	needSweeps(t)
 	p, results := sample(t, portDefault+2500)
 	p.stores, p.deeds, p.step = []string{"wal"}, []tracer.Deed{tracer.Kill}, rotationStep
 	p.workers, p.together, p.sequences, p.log = sampleWorkers, []bool{true}, []string{"rotation"}, &bytes.Buffer{}
@@ -72,14 +71,20 @@ func TestACrashInARotationOfTheLogIsRecoveredFrom(t *testing.T) {
 }
 
 func TestALeaderWhoseDiskFailsKeepsNobodyWaiting(t *testing.T) {
-	needTracer(t)
-	t.Parallel()
+	needSweeps(t)
 	p, results := sample(t, portDefault+3000)
-	p.stores, p.step, p.sequences, p.log = []string{"wal"}, writesFailedMax, []string{"writes"}, &bytes.Buffer{}
+	p.stores, p.step, p.sequences, p.gap, p.log = []string{"wal"}, writesFailedMax, []string{"writes"}, sampleGapMax, &bytes.Buffer{}
 	check(t, p, results, p.failings)
 }
 
-func needTracer(t *testing.T) {
+var sweeps = flag.Bool("sweeps", false, "also run the short form of each sweep: minutes, which scripts/check.sh spends alone")
+
+// needSweeps skips a test that runs whole clusters for minutes: beside other
+// packages' tests, and slowed by the race detector, its time limits say nothing.
+func needSweeps(t *testing.T) {
+	if !*sweeps {
+		t.Skip("only with -sweeps")
+	}
 	if !tracer.Supported {
 		t.Skip("only Linux on amd64 can stop a program at its N-th write")
 	}

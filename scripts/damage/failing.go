@@ -25,6 +25,7 @@ type failing struct {
 	deed tracer.Deed
 	done bool
 	gap  time.Duration // the longest time without an answered write, for a client of another node
+	most time.Duration // how long that may be
 }
 
 // work is what the leader does beside the clients' writes, and which changes count.
@@ -140,7 +141,7 @@ func (f *failing) judge(changes []string) {
 			f.violate("TRACE: the leader ended with a stack trace: %s", leader.lastWords())
 		}
 	}
-	if f.done && f.gap > gapMax {
+	if f.done && f.gap > f.most {
 		f.violate("GAP: clients of the other nodes waited %v after %s of %s", f.gap.Round(time.Millisecond), f.deed, changes[len(changes)-1])
 	}
 }
@@ -326,7 +327,7 @@ func (p plan) failingSweep(ctx context.Context, part share, from failing) (gaps 
 		if ctx.Err() != nil {
 			return gaps, ctx.Err()
 		}
-		f := failing{trial: trial{cluster: from.cluster, pristine: from.pristine}, work: from.work, deed: from.deed, at: max(at, p.at)}
+		f := failing{trial: trial{cluster: from.cluster, pristine: from.pristine}, work: from.work, deed: from.deed, at: max(at, p.at), most: p.gap}
 		if err := f.run(); err != nil {
 			return gaps, fmt.Errorf("%v: %w", &f, err)
 		}

@@ -27,7 +27,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	p := plan{log: os.Stderr, together: []bool{false, true}}
+	p := plan{log: os.Stderr, together: []bool{false, true}, gap: gapMax}
 	flag.StringVar(&p.kvorum, "kvorum", "", "the binary to break (default: built from this source)")
 	stores := flag.String("stores", "wal,bolt", "log stores")
 	files := flag.String("files", "", "only these files: tail, sealed, wal-meta.db, raft.db, state.bin, meta.json, older-state.bin, older-meta.json, identity.json, …")

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/kvorum/kvorum/scripts/damage/tracer"
 )
@@ -30,7 +31,8 @@ type plan struct {
 	together  []bool   // whether one node is killed, or all
 	sequences []string // that are cut short, none for all
 	deeds     []tracer.Deed
-	step      int64 // every so many-th change of a sequence
+	step      int64         // every so many-th change of a sequence
+	gap       time.Duration // how long clients of the others may wait for one
 
 	workers int
 	port    int

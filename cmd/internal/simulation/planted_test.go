@@ -3,10 +3,12 @@
 package simulation
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -132,12 +134,19 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 // plantedProcess is set in the process of a fault that may panic.
 const plantedProcess = "KVORUM_TEST_PLANTED_PROCESS"
 
+// plantedLimit is how long that process may take: it needs seconds.
+const plantedLimit = 90 * time.Second
+
 // findInProcess looks for the fault in a process of its own, which a panic of
-// Raft's may end.
+// Raft's may end. One that hangs is ended, with its stacks.
 func (p planted) findInProcess(t *testing.T) {
 	name := "^" + t.Name()[:strings.Index(t.Name(), "/")] + "$/^" + regexp.QuoteMeta(strings.ReplaceAll(p.name, " ", "_")) + "$"
-	cmd := exec.Command(os.Args[0], "-test.run", name, "-test.v")
+	ctx, cancel := context.WithTimeout(t.Context(), plantedLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run", name, "-test.v")
 	cmd.Env = append(os.Environ(), plantedProcess+"=yes")
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGQUIT) }
+	cmd.WaitDelay = plantedLimit / 10
 	out, err := cmd.CombinedOutput()
 	i := max(strings.Index(string(out), "found by"), strings.Index(string(out), p.panics))
 	if i < 0 {
