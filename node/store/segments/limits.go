@@ -29,6 +29,10 @@ const (
 	// spareAtShare: once this part of a segment is written, a spare for the next is made.
 	spareAtShare = 4
 
+	// behindWorkMax is how many times the length of what a crash has torn may be read in
+	// the search for whole batches in it.
+	behindWorkMax = 64
+
 	// metaLockWait bounds the wait for the lock on wal-meta.db, which can only be held by
 	// something that ignores the data directory's own.
 	metaLockWait = time.Second

@@ -90,12 +90,21 @@ func (b batch) indexes(before uint64) bool {
 }
 
 // behind looks for a whole batch behind the last one of an open segment.
-func (s scan) behind(data []byte, next uint64) (b batch, ok bool) {
+func (s scan) behind(data []byte, next uint64) (b batch, v verdict) {
 	if s.sealed() || !s.torn() {
-		return b, false
+		return b, nothingWhole
 	}
 	return batchBehind(data, s.end, next)
 }
+
+// verdict is what stands behind the place where a segment's batches end.
+type verdict int
+
+const (
+	nothingWhole verdict = iota
+	aWholeBatch
+	undecided // too much looks like batches
+)
 
 // batchBehind looks for a whole batch behind the place where the batches from the
 // start of a segment end. There is one if what is at that place was
@@ -103,18 +112,61 @@ func (s scan) behind(data []byte, next uint64) (b batch, ok bool) {
 //
 // next is the index of the entry that is missing first. A batch is believed if
 // its checksum fits and its first entry's index is one that it can have there, so
-// that a client's value cannot pass for one.
-func batchBehind(data []byte, from int, next uint64) (b batch, ok bool) {
-	for at := max(from, headerBytes) + frameAlign; at+frameHeaderBytes <= len(data); at += frameAlign {
-		if kind := data[at]; kind != frameEntry && kind != frameIndex || !zero(data[at+1:at+4]) {
+// that a client's value cannot pass for one. Nor can a value make a start last: the work
+// grows with the length of what is torn, and what takes more is left undecided.
+func batchBehind(data []byte, from int, next uint64) (b batch, v verdict) {
+	if from = max(from, headerBytes); from >= len(data) {
+		return b, nothingWhole
+	}
+	commits := commitsBehind(data, from)
+	work := behindWorkMax * (len(data) - from)
+	for at := from + frameAlign; at+frameHeaderBytes <= len(data); at += frameAlign {
+		commit := int(commits[(at-from)/frameAlign])
+		if commit == 0 || !begins(data, at, from, next) {
 			continue
 		}
-		b, ok := batchAt(data, at)
-		if ok && b.plausible(data, from, next) && b.fits(data) {
-			return b, true
+		if work -= commit - at; work < 0 {
+			return b, undecided
+		}
+		if b, ok := batchAt(data, at); ok && b.plausible(data, from, next) && b.fits(data) {
+			return b, aWholeBatch
 		}
 	}
-	return b, false
+	return b, nothingWhole
+}
+
+// commitsBehind says for each place behind from, in steps of frameAlign, where the
+// frames that can be followed from there come to a commit frame; 0: to none.
+func commitsBehind(data []byte, from int) []uint32 {
+	commits := make([]uint32, (len(data)-from)/frameAlign+1)
+	for i := len(commits) - 1; i >= 0; i-- {
+		at := from + i*frameAlign
+		f, ok := frameAt(data, at)
+		switch next := (at + f.size() - from) / frameAlign; {
+		case !ok:
+		case f.kind == frameCommit:
+			commits[i] = uint32(at)
+		case next < len(commits):
+			commits[i] = commits[next]
+		}
+	}
+	return commits
+}
+
+// begins says, by its first frame alone, that a batch can begin at a place.
+func begins(data []byte, at, from int, next uint64) bool {
+	f, ok := frameAt(data, at)
+	if !ok || f.kind == frameCommit || !zero(data[at+1:at+4]) {
+		return false
+	}
+	payload := at + frameHeaderBytes
+	b := batch{start: at, end: at + f.size()}
+	if f.kind == frameEntry {
+		b.entries, b.first = 1, payload
+	} else {
+		b.indexStart, b.indexBytes = payload, int(f.value)
+	}
+	return b.plausible(data, from, next)
 }
 
 // plausible says that the batch can stand where it does: between it and from are

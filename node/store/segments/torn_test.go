@@ -1,6 +1,7 @@
 package segments
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"github.com/hashicorp/raft-wal/types"
@@ -122,6 +124,38 @@ func TestAValueThatLooksLikeABatchIsNone(t *testing.T) {
 		}
 	}
 	l.Close()
+}
+
+// A client's value may consist of what looks like frames: the search through it takes no
+// longer than through anything else.
+func TestATornValueFullOfFramesIsSearchedInNoTime(t *testing.T) {
+	frames := func(index uint64, commit bool) []byte {
+		data := make([]byte, 8<<20)
+		for at := headerBytes; at+2*frameHeaderBytes <= len(data); at += 2 * frameHeaderBytes {
+			data[at], data[at+4] = frameEntry, frameHeaderBytes
+			binary.PutUvarint(data[at+frameHeaderBytes:], index)
+		}
+		if commit {
+			data[len(data)-frameHeaderBytes] = frameCommit
+		}
+		return data
+	}
+	for name, c := range map[string]struct {
+		data []byte
+		want verdict
+	}{
+		"no commit":                 {frames(6, false), nothingWhole},
+		"a commit, other indexes":   {frames(1, true), nothingWhole},
+		"a commit, fitting indexes": {frames(6, true), undecided},
+	} {
+		begun := time.Now()
+		if _, is := batchBehind(c.data, headerBytes, 5); is != c.want {
+			t.Errorf("%s: %v, want %v", name, is, c.want)
+		}
+		if took := time.Since(begun); took > 5*time.Second { // some 0.1 s; it took hours
+			t.Errorf("%s: took %v", name, took)
+		}
+	}
 }
 
 // failing is a directory of which one kind of step fails.

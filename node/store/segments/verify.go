@@ -198,8 +198,11 @@ func (v *verifier) checkTail(found *finding) error {
 	if next <= info.MinIndex && info.MinIndex > info.BaseIndex {
 		return v.damaged(Damage{File: name, Offset: int64(found.scan.end), Index: next, What: fmt.Sprintf("it ends here, and held entry %d", info.MinIndex)})
 	}
-	if b, ok := found.scan.behind(data, next); ok {
+	switch b, is := found.scan.behind(data, next); is {
+	case aWholeBatch:
 		return v.damaged(Damage{File: name, Offset: int64(found.scan.end), Index: next, What: fmt.Sprintf("its checksum does not fit, and what was stored after it is whole, at offset %d", b.start)})
+	case undecided:
+		return v.damaged(Damage{File: name, Offset: int64(found.scan.end), Index: next, What: "its checksum does not fit, and whether anything was stored after it cannot be told"})
 	}
 	if found.last < v.floor {
 		what := fmt.Sprintf("it ends here, and the entries to %d were stored", v.floor)
