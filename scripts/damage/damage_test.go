@@ -22,7 +22,7 @@ func sample(t *testing.T, port int) (plan, *table) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plan{kvorum: kvorum, dir: dir, port: port, workers: workersDefault}, newTable()
+	return plan{kvorum: kvorum, dir: dir, port: port, workers: workersDefault, gapMax: sampleGapMax}, newTable()
 }
 
 // check runs one sweep and fails for each promise that is broken.

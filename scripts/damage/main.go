@@ -27,7 +27,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	p := plan{log: os.Stderr, together: []bool{false, true}}
+	p := plan{log: os.Stderr, together: []bool{false, true}, gapMax: gapMax}
 	flag.StringVar(&p.kvorum, "kvorum", "", "the binary to break (default: built from this source)")
 	stores := flag.String("stores", "wal,bolt", "log stores")
 	files := flag.String("files", "", "only these files: tail, sealed, wal-meta.db, raft.db, state.bin, meta.json, older-state.bin, older-meta.json, identity.json, …")
@@ -105,6 +105,9 @@ func (p *plan) narrow(crashes, failures bool) error {
 func (p plan) run(ctx context.Context, sweep func(context.Context, string, *table) error) error {
 	began := time.Now()
 	t := newTable()
+	over := make(chan struct{})
+	defer close(over)
+	go p.progress(t, over)
 	var err error
 	for _, store := range p.stores {
 		if err = sweep(ctx, store, t); err != nil {
@@ -120,6 +123,20 @@ func (p plan) run(ctx context.Context, sweep func(context.Context, string, *tabl
 		return fmt.Errorf("%d cases broke a promise", n)
 	}
 	return nil
+}
+
+// progress says now and then how far a run is.
+func (p plan) progress(t *table, over <-chan struct{}) {
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+			p.print("%d cases so far, %d of them broke a promise", t.cases(), t.violations())
+		}
+	}
 }
 
 func build(ctx context.Context, dir string) (string, error) {

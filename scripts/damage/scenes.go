@@ -41,6 +41,7 @@ type trial struct {
 	outcome   outcome
 	violation []string
 	healthy   bool // the damaged node serves, and all agree
+	named     bool // the damaged node has named the file before it was restarted
 }
 
 func (t *trial) damaged() *node  { return t.cluster.nodes[0] }
@@ -170,6 +171,7 @@ func (t *trial) leading() error {
 	if !n.runs() || len(t.violation) > 0 {
 		return nil
 	}
+	t.named = n.names(t.harm.names())
 	n.kill()
 	if err := c.start(n); err != nil {
 		return err
@@ -262,6 +264,7 @@ func (t *trial) contradicted(wrong []string) {
 func (t *trial) judge() {
 	n := t.damaged()
 	named := n.names(t.harm.names())
+	t.named = t.named || named
 	if n.cmd != nil && n.panicked() {
 		t.violate("TRACE: the damaged node ended with a stack trace: %s", n.lastWords())
 	}
@@ -272,7 +275,7 @@ func (t *trial) judge() {
 	case len(t.violation) > 0:
 		t.outcome = violated
 	case t.outcome == refusedOutcome:
-	case named:
+	case t.named:
 		t.outcome = noticedOutcome
 	case t.healthy:
 		t.outcome = harmlessOutcome

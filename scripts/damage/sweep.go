@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/kvorum/kvorum/scripts/damage/tracer"
 )
@@ -31,6 +32,7 @@ type plan struct {
 	sequences []string // that are cut short, none for all
 	deeds     []tracer.Deed
 	step      int64 // every so many-th change of a sequence
+	gapMax    time.Duration
 
 	workers int
 	port    int
@@ -40,18 +42,23 @@ type plan struct {
 
 // sweep runs the cases of one store and fills the table.
 func (p plan) sweep(ctx context.Context, store string, t *table) error {
+	return p.beside(ctx, func(ctx context.Context, number int) error { return p.work(ctx, store, share{number, t, p.log}) })
+}
+
+// beside runs the plan's workers; the first that fails ends the others.
+func (p plan) beside(ctx context.Context, work func(ctx context.Context, number int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var workers sync.WaitGroup
-	failures := make([]error, p.workers)
 	for i := range p.workers {
-		workers.Go(func() { failures[i] = p.work(ctx, store, share{i, t, p.log}) })
+		workers.Go(func() {
+			if err := work(ctx, i); err != nil {
+				cancel(fmt.Errorf("worker %d: %w", i, err)) // the first counts
+			}
+		})
 	}
 	workers.Wait()
-	for i, err := range failures {
-		if err != nil {
-			return fmt.Errorf("worker %d: %w", i, err)
-		}
-	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // share is one worker's part.

@@ -45,6 +45,17 @@ func (t *table) add(to io.Writer, title, reproduce string, result *trial) {
 	}
 }
 
+// cases is how many have been played.
+func (t *table) cases() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sum := 0
+	for _, r := range t.rows {
+		sum += r.cases
+	}
+	return sum
+}
+
 // violations is how many cases broke a promise.
 func (t *table) violations() int {
 	t.mu.Lock()
