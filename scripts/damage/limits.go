@@ -66,13 +66,10 @@ const (
 	workersDefault = 4
 	// strideDefault is the distance of two damaged bytes.
 	strideDefault = 97
-	// sampleStride bytes are between two that the tests damage, at least
-	// sampleOfEach of each file and the last; sampleStep changes between two crashes.
-	sampleStride = 501
-	sampleOfEach = 1
-	sampleStep   = 12
-	// rotationStep is the same where fewer changes are.
-	rotationStep = 3
+	// sampleStep changes are between two at which the tests crash a start, and
+	// rotationStep between two within a rotation, which has fewer.
+	sampleStep   = 20
+	rotationStep = 5
 	// sampleWorkers prepare directories for a few crashes.
 	sampleWorkers = 2
 	// lastWordsBytesMax is how much of a log line is shown.

@@ -43,11 +43,12 @@ func run(ctx context.Context) error {
 	sequenceList := flag.String("sequences", "", "with -crashes and -failures: only these of start, first-start, snapshot, install, truncation, writes, rotation")
 	deedList := flag.String("deeds", "kill,tear", "with -crashes: kill before a change, tear a write in two")
 	flag.Int64Var(&p.step, "step", 1, "with -crashes and -failures: every so many-th change")
+	show := flag.String("show", "", "print the cases with these outcomes too: refused, noticed, harmless")
 	parent := flag.String("dir", "", "where the nodes' directories are made (default: the system's for temporary files)")
 	keep := flag.Bool("keep", false, "keep the nodes' data and logs, and say where")
 	flag.Parse()
 	p.stores, p.kinds, p.scenes = list(*stores), list(*kindList), list(*sceneList)
-	p.files, p.sequences = list(*files), list(*sequenceList)
+	p.files, p.sequences, p.show = list(*files), list(*sequenceList), list(*show)
 	for _, deed := range list(*deedList) {
 		p.deeds = append(p.deeds, tracer.Deed(deed))
 	}
@@ -104,7 +105,7 @@ func (p *plan) narrow(crashes, failures bool) error {
 // run sweeps each store and prints the table.
 func (p plan) run(ctx context.Context, sweep func(context.Context, string, *table) error) error {
 	began := time.Now()
-	t := newTable()
+	t := newTable(p.show...)
 	over := make(chan struct{})
 	defer close(over)
 	go p.progress(t, over)

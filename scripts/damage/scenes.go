@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/kvorum/kvorum/scripts/client"
@@ -77,6 +78,21 @@ func (t *trial) violate(format string, args ...any) {
 	}
 	t.violation = append(t.violation, text)
 }
+
+// slow reports whether nothing was wrong but that something was waited for in
+// vain, as also happens on a machine that has too much to do.
+func (t *trial) slow() bool {
+	for _, text := range t.violation {
+		word, _, _ := strings.Cut(text, ":")
+		if !slices.Contains(waits, word) {
+			return false
+		}
+	}
+	return len(t.violation) > 0
+}
+
+// waits are the violations that consist in a time that was too long.
+var waits = []string{"STARVED", "STUCK", "APART"}
 
 // alone starts the damaged node, then the follower that lags, then the third.
 func (t *trial) alone() error {

@@ -33,6 +33,7 @@ type plan struct {
 	deeds     []tracer.Deed
 	step      int64 // every so many-th change of a sequence
 	gapMax    time.Duration
+	show      []string // outcomes whose cases are printed
 
 	workers int
 	port    int
@@ -85,7 +86,7 @@ func (p plan) work(ctx context.Context, store string, s share) error {
 			continue
 		}
 		if p.sampled {
-			p.scenes = []string{scenes[turn/p.workers%len(scenes)].title}
+			p.scenes = []string{scenes[turn%len(scenes)].title}
 		}
 		if err := p.play(ctx, c, s, trial{cluster: c, pristine: pristine, harm: h}); err != nil {
 			return err
@@ -111,6 +112,13 @@ func (p plan) play(ctx context.Context, c *cluster, s share, from trial) error {
 		} else if err := result.run(scene); err != nil {
 			return err
 		}
+		if result.slow() {
+			fmt.Fprintf(s.to, "-only %s: played again, after %s\n", reproduce, result.violation[0])
+			result = from
+			if err := result.run(scene); err != nil {
+				return err
+			}
+		}
 		refused = refused || scene.title == "alone" && result.outcome == refusedOutcome
 		title := strings.Join([]string{c.store, from.harm.file, from.harm.kind, scene.title}, " ")
 		s.table.add(s.to, title, reproduce, &result)
@@ -130,7 +138,7 @@ func (p plan) harms(img image) []harm {
 		for _, kind := range p.kinds {
 			found := img[path].each(harm{file: file, path: path, kind: kind}, p.stride)
 			if p.sampled {
-				found = thin(found, (len(found)+sampleOfEach-1)/sampleOfEach)
+				found = img[path].sample(found)
 			}
 			all = append(all, found...)
 		}
