@@ -165,6 +165,8 @@ func (d *Dir) openFloor() (*floor.Floor, error) {
 		if err := os.Remove(d.file(floor.FileName)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("remove the old %s: %w", d.file(floor.FileName), err)
 		}
+	} else if _, err := os.Stat(d.file(floor.FileName)); errors.Is(err, os.ErrNotExist) {
+		d.log.Warn("the file that says how far the log was stored is gone and is begun anew", "file", floor.FileName)
 	}
 	known, err := floor.Open(directory.Disk(d.path), d.log)
 	if err != nil {
