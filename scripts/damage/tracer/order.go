@@ -27,6 +27,7 @@ type Order struct {
 	Deed   Deed
 	Armed  bool   // count from the start; else from Arm on
 	Only   string // a regular expression that changes have to match, to count
+	Except string // one that they must not match, "" for none
 	Report string // a file that gets a line for each change that counts
 }
 

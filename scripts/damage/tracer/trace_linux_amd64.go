@@ -19,11 +19,17 @@ const Supported = true
 type tracee struct {
 	order  Order
 	only   *regexp.Regexp
+	except *regexp.Regexp // nil for none
 	pid    int
 	armed  atomic.Bool
 	report *os.File
 	count  int
 	torn   int // the thread whose write has been halved, 0 for none
+}
+
+// counts reports whether a change is one of those that the order is about.
+func (t *tracee) counts(what string) bool {
+	return t.only.MatchString(what) && (t.except == nil || !t.except.MatchString(what))
 }
 
 // trace runs a program to its end and returns its exit status.
@@ -32,13 +38,19 @@ func trace(o Order, args []string) (code int, err error) {
 	if err != nil {
 		return 126, fmt.Errorf("which changes count: %w", err)
 	}
+	var except *regexp.Regexp
+	if o.Except != "" {
+		if except, err = regexp.Compile(o.Except); err != nil {
+			return 126, fmt.Errorf("which changes do not count: %w", err)
+		}
+	}
 	runtime.LockOSThread() // a tracee belongs to the thread that started it
 	report, err := os.OpenFile(o.Report, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return 126, fmt.Errorf("open the report: %w", err)
 	}
 	defer report.Close()
-	t := &tracee{order: o, only: only, report: report}
+	t := &tracee{order: o, only: only, except: except, report: report}
 	t.armed.Store(o.Armed)
 	heard := make(chan os.Signal, 4)
 	signal.Notify(heard, Arm, Stop, syscall.SIGTERM)
@@ -140,7 +152,7 @@ func (t *tracee) entering(thread int) bool {
 	}
 	what := change(thread, &regs, t.order.Dir)
 	call := calls[regs.Orig_rax]
-	if what == "" || !t.only.MatchString(what) || t.order.Deed == NoSpace && call.syncs {
+	if what == "" || !t.counts(what) || t.order.Deed == NoSpace && call.syncs {
 		return false
 	}
 	t.count++

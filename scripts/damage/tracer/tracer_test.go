@@ -123,3 +123,10 @@ func TestAChangeFailsOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyTheChangesThatAnOrderIsAboutCount(t *testing.T) {
+	_, said, changes, _ := run(t, tracer.Order{Only: ` a`, Except: `^pwrite`})
+	if want := []string{"create a", "fsync a", "rename a b"}; !slices.Equal(changes, want) {
+		t.Errorf("changes %q, want %q; it said: %s", changes, want, said)
+	}
+}
