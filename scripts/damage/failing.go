@@ -110,7 +110,7 @@ func (f *failing) begin() error {
 			return fmt.Errorf("empty the log of %s: %w", n.id, err)
 		}
 	}
-	c.nodes[0].order = &tracer.Order{At: f.at, Deed: f.deed, Only: f.work.only, Except: zeroing}
+	c.nodes[0].order = &tracer.Order{At: f.at, Deed: f.deed, Only: f.work.only, Repeats: repeatsMax}
 	err := c.start(c.nodes[:]...)
 	c.nodes[0].order = nil
 	if err != nil {

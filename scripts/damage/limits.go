@@ -53,6 +53,10 @@ const (
 	// store entries, of which one is like the other.
 	writesFailedMax = 12
 
+	// repeatsMax is how many of the same change in a row count: a new segment is
+	// zeroed by a thousand writes, of which one is like the other.
+	repeatsMax = 3
+
 	// pageBytes is the page of the file cache, in which a disk loses what was written.
 	pageBytes = 4096
 	// behindBytes are damaged behind the last byte of a file that is not zero.

@@ -46,10 +46,6 @@ var sequences = []sequence{
 // change but those within a segment.
 const rotationChanges = `wal-meta\.db|^(create|rename|unlink|fallocate|ftruncate) wal/`
 
-// zeroing are the writes of zeros to a segment that is not used yet, some thousand,
-// of which one is like the other. What is made of the file afterwards counts.
-const zeroing = `^pwrite\S* wal/spare\.part`
-
 // victims are the nodes that are traced.
 func (k *crash) victims() []*node {
 	if k.all {
@@ -86,7 +82,7 @@ func (k *crash) settled() error {
 // order has the victims traced at their next start.
 func (k *crash) order(armed bool) {
 	for _, n := range k.victims() {
-		n.order = &tracer.Order{At: k.at, Deed: k.deed, Armed: armed, Only: k.sequence.only, Except: zeroing}
+		n.order = &tracer.Order{At: k.at, Deed: k.deed, Armed: armed, Only: k.sequence.only, Repeats: repeatsMax}
 	}
 }
 

@@ -19,7 +19,8 @@ const Supported = true
 type tracee struct {
 	order  Order
 	only   *regexp.Regexp
-	except *regexp.Regexp // nil for none
+	last   string // the last change that matched
+	row    int    // how often in a row
 	pid    int
 	armed  atomic.Bool
 	report *os.File
@@ -29,7 +30,14 @@ type tracee struct {
 
 // counts reports whether a change is one of those that the order is about.
 func (t *tracee) counts(what string) bool {
-	return t.only.MatchString(what) && (t.except == nil || !t.except.MatchString(what))
+	if !t.only.MatchString(what) {
+		return false
+	}
+	if what != t.last {
+		t.last, t.row = what, 0
+	}
+	t.row++
+	return t.order.Repeats == 0 || t.row <= t.order.Repeats
 }
 
 // trace runs a program to its end and returns its exit status.
@@ -38,19 +46,13 @@ func trace(o Order, args []string) (code int, err error) {
 	if err != nil {
 		return 126, fmt.Errorf("which changes count: %w", err)
 	}
-	var except *regexp.Regexp
-	if o.Except != "" {
-		if except, err = regexp.Compile(o.Except); err != nil {
-			return 126, fmt.Errorf("which changes do not count: %w", err)
-		}
-	}
 	runtime.LockOSThread() // a tracee belongs to the thread that started it
 	report, err := os.OpenFile(o.Report, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return 126, fmt.Errorf("open the report: %w", err)
 	}
 	defer report.Close()
-	t := &tracee{order: o, only: only, except: except, report: report}
+	t := &tracee{order: o, only: only, report: report}
 	t.armed.Store(o.Armed)
 	heard := make(chan os.Signal, 4)
 	signal.Notify(heard, Arm, Stop, syscall.SIGTERM)
