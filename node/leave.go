@@ -65,6 +65,7 @@ func (n *Node) bequeath() {
 	told := make(chan raft.Server, 1)
 	n.running.Go(func() {
 		defer close(told)
+		n.awaitForemost(ctx)
 		for _, heir := range n.heirsByLog() {
 			never, err := n.cfg.Peers.NeverLeads(ctx, string(heir.ID))
 			if ctx.Err() != nil {
@@ -93,14 +94,29 @@ func (n *Node) bequeath() {
 // refuses it for its log.
 func (n *Node) heirsByLog() []raft.Server {
 	heirs, term := n.heirs(), n.raft.CurrentTerm()
-	stored := func(s raft.Server) uint64 {
-		if d := n.transport.deliveries(s.ID); d.term == term {
-			return d.index
-		}
-		return 0
-	}
-	slices.SortStableFunc(heirs, func(a, b raft.Server) int { return cmp.Compare(stored(b), stored(a)) })
+	slices.SortStableFunc(heirs, func(a, b raft.Server) int {
+		return cmp.Compare(n.transport.deliveries(b.ID).stored(term), n.transport.deliveries(a.ID).stored(term))
+	})
 	return heirs
+}
+
+// awaitForemost waits until another voter has confirmed the last entry that this
+// leader has sent to anybody, for heirWait at most. Entries are still under way when a
+// leader leaves: one that another voter has stored and the heir has not would cost the
+// heir that voter's vote, and the cluster an election time-out.
+func (n *Node) awaitForemost(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, heirWait)
+	defer cancel()
+	term, heirs := n.raft.CurrentTerm(), n.heirs()
+	last := n.transport.lastSent(term)
+	foremost := func(s raft.Server) bool { return n.transport.deliveries(s.ID).stored(term) >= last }
+	for !slices.ContainsFunc(heirs, foremost) {
+		select {
+		case <-n.transport.confirmed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // errLeft is what Raft is told once the node has left.

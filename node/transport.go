@@ -49,6 +49,19 @@ type transport struct {
 	mu        sync.Mutex
 	heard     map[raft.ServerAddress]chan struct{} // closed at the next heartbeat that is answered
 	delivered map[raft.ServerID]delivery
+	sent      sentEntry
+	confirmed chan struct{} // cap 1: a follower has confirmed something
+}
+
+// sentEntry is the last entry that this process has sent to anybody in a term.
+type sentEntry struct{ term, index uint64 }
+
+// after is the last that was sent once one more call begins.
+func (s sentEntry) after(req *raft.AppendEntriesRequest) sentEntry {
+	if last := req.PrevLogEntry + uint64(len(req.Entries)); req.Term > s.term || req.Term == s.term && last > s.index {
+		return sentEntry{req.Term, last}
+	}
+	return s
 }
 
 // delivery is what a follower has answered of this process's entries.
@@ -57,6 +70,14 @@ type delivery struct {
 	last  time.Time
 	term  uint64 // of the newest call that has succeeded
 	index uint64 // to which the follower has stored, as far as it has confirmed in that term
+}
+
+// stored is the entry to which the follower has confirmed in a term, 0 for none.
+func (d delivery) stored(term uint64) uint64 {
+	if d.term != term {
+		return 0
+	}
+	return d.index
 }
 
 // after is what is known once one more call has been answered.
@@ -75,7 +96,7 @@ func newTransport(n *Node, logger raftLogger) *transport {
 	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
 	t := &transport{
 		layer: layer, logger: logger, leave: n.Leave, room: n.snapshots.room, paces: &n.logs.paces, calls: make(chan raft.RPC), abstains: &n.lead.abstention.withholds,
-		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{},
+		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{}, confirmed: make(chan struct{}, 1),
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream:          layer,
 			MaxPool:         connectionsPerPeer,
@@ -165,6 +186,9 @@ func target(id raft.ServerID, addr raft.ServerAddress) raft.ServerAddress {
 // their term and the follower is a member at that address, and are sent again then.
 func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	to := target(id, addr)
+	t.mu.Lock()
+	t.sent = t.sent.after(req)
+	t.mu.Unlock()
 	begun := time.Now()
 	err := t.overFresh(func() error { return t.NetworkTransport.AppendEntries(id, to, req, resp) })
 	if err == nil && len(req.Entries) > 0 {
@@ -183,6 +207,7 @@ func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req
 		t.mu.Lock()
 		t.delivered[id] = t.delivered[id].after(req, resp)
 		t.mu.Unlock()
+		signal(t.confirmed)
 	}
 	return err
 }
@@ -209,6 +234,16 @@ func (t *transport) deliveries(id raft.ServerID) delivery {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.delivered[id]
+}
+
+// lastSent is the last entry that was sent to anybody in a term, 0 for none.
+func (t *transport) lastSent(term uint64) uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.sent.term != term {
+		return 0
+	}
+	return t.sent.index
 }
 
 func (t *transport) answered(to raft.ServerAddress) {

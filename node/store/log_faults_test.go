@@ -1,10 +1,12 @@
 package store_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -210,20 +212,29 @@ func TestAFloorThatIsDamagedOrGoneIsBegunAnew(t *testing.T) {
 	dir, stores := openStores(t, o)
 	appendEntries(t, stores.Logs, 1, 9)
 	closeDir(t, dir)
+	var said bytes.Buffer
+	o.Logger = slog.New(slog.NewTextHandler(&said, nil))
+	begunAnew := func(what string) {
+		t.Helper()
+		if err := refused(o); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if !strings.Contains(said.String(), "file=floor") {
+			t.Errorf("%s: nobody is told; the log says %q", what, &said)
+		}
+		said.Reset()
+	}
 	floor := filepath.Join(o.Path, "floor")
 	for at := range len(copyFiles(t, o.Path)["floor"]) {
 		flipByte(t, floor, int64(at))
-		if err := refused(o); err != nil {
-			t.Fatalf("byte %d: %v", at, err)
-		}
+		begunAnew(fmt.Sprintf("byte %d is flipped", at))
 	}
-	for range 2 {
-		if err := os.Remove(floor); err != nil {
-			t.Fatal(err)
-		}
-		if err := refused(o); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Remove(floor); err != nil {
+		t.Fatal(err)
+	}
+	begunAnew("the file is gone")
+	if err := refused(o); err != nil || said.Len() > 0 {
+		t.Errorf("a start later: %v, and the log says %q", err, &said)
 	}
 }
 

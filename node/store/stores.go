@@ -223,6 +223,9 @@ func (o *opening) openFloor() (err error) {
 	var dir directory.Directory = directory.Disk(o.path)
 	switch {
 	case o.record.Floor:
+		if _, err := os.Stat(o.file(floor.FileName)); errors.Is(err, os.ErrNotExist) {
+			o.log.Warn("the file that says how far the log was stored is gone and is begun anew", "file", floor.FileName)
+		}
 	case o.existing:
 		dir = directory.NewMemory(nil) // and none is left behind
 	default:

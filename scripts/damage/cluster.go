@@ -91,7 +91,7 @@ func (c *cluster) close() {
 
 // leads has a node lead: it waits for a leader, and has that hand over.
 func (c *cluster) leads(n *node) error {
-	return await(serveWithin, n.id+" to lead", func() bool {
+	return await(prepareWithin, n.id+" to lead", func() bool {
 		for _, other := range c.nodes {
 			if !other.runs() {
 				continue
@@ -128,31 +128,37 @@ func (c *cluster) serves(n *node, b *books, within time.Duration) (wrong []strin
 	return wrong, err
 }
 
-// agree waits until nodes have applied the same index, and reports whether they
-// hold the same.
+// agree waits until nodes have applied the same index and say what they hold, and
+// reports whether that is the same.
 func agree(nodes []*node, within time.Duration) (equal bool, err error) {
+	var last error
 	err = await(within, "one applied index", func() bool {
 		var first client.View
 		equal = true
 		for i, n := range nodes {
 			view, err := n.admin.Look()
 			if err != nil {
+				last = err
 				return false
 			}
 			if i == 0 {
 				first = view
 			}
 			if view.Applied != first.Applied {
+				last = fmt.Errorf("%s has applied %d, and %s %d", nodes[0].id, first.Applied, n.id, view.Applied)
 				return false
 			}
 			equal = equal && view.Hash == first.Hash
 		}
-		return true
+		var same bool
+		same, last = sameDigest(nodes) // which may have to wait for a leader
+		equal = equal && same
+		return last == nil
 	})
-	if err != nil || !equal {
-		return false, err
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", err, last)
 	}
-	return sameDigest(nodes)
+	return equal, nil
 }
 
 func sameDigest(nodes []*node) (bool, error) {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/kvorum/kvorum/scripts/damage/tracer"
 )
@@ -139,16 +138,11 @@ func (p plan) crashes(ctx context.Context, store string, t *table) error {
 		if len(p.sequences) > 0 && !slices.Contains(p.sequences, s.title) || s.title == "rotation" && store != "wal" {
 			continue
 		}
-		var workers sync.WaitGroup
-		failures := make([]error, p.workers)
-		for i := range p.workers {
-			workers.Go(func() { failures[i] = p.crashWork(ctx, store, s, share{i, t, p.log}) })
-		}
-		workers.Wait()
-		for i, err := range failures {
-			if err != nil {
-				return fmt.Errorf("worker %d: %w", i, err)
-			}
+		err := p.beside(ctx, func(ctx context.Context, number int) error {
+			return p.crashWork(ctx, store, s, share{number, t, p.log})
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

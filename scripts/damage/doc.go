@@ -29,7 +29,8 @@
 // In no scene may an acknowledged write be lost, an answer contradict the books,
 // an intact node end or be condemned, or two intact nodes not serve. The damage is
 // named in the damaged node's log, or it is proved harmless: all nodes hold the same
-// and what the books say. After a crash all nodes serve again. While the leader's
+// and what the books say. A case in which nothing was wrong but that a node was waited
+// for in vain is said, and played once more: it counts if it happens twice. After a crash all nodes serve again. While the leader's
 // disk fails, clients of the other nodes wait for gapMax at most, and a leader that
 // ends says why.
 package main

@@ -20,12 +20,12 @@ import (
 // node write.
 type failing struct {
 	trial
-	work work
-	at   int // the change that fails, from 1 on; 0: none
-	deed tracer.Deed
-	done bool
-	gap  time.Duration // the longest time without an answered write, for a client of another node
-	most time.Duration // how long that may be
+	work   work
+	at     int // the change that fails, from 1 on; 0: none
+	deed   tracer.Deed
+	done   bool
+	gapMax time.Duration
+	gap    time.Duration // the longest time without an answered write, for a client of another node
 }
 
 // work is what the leader does beside the clients' writes, and which changes count.
@@ -110,7 +110,7 @@ func (f *failing) begin() error {
 			return fmt.Errorf("empty the log of %s: %w", n.id, err)
 		}
 	}
-	c.nodes[0].order = &tracer.Order{At: f.at, Deed: f.deed, Only: f.work.only}
+	c.nodes[0].order = &tracer.Order{At: f.at, Deed: f.deed, Only: f.work.only, Repeats: repeatsMax}
 	err := c.start(c.nodes[:]...)
 	c.nodes[0].order = nil
 	if err != nil {
@@ -141,7 +141,7 @@ func (f *failing) judge(changes []string) {
 			f.violate("TRACE: the leader ended with a stack trace: %s", leader.lastWords())
 		}
 	}
-	if f.done && f.gap > f.most {
+	if f.done && f.gap > f.gapMax {
 		f.violate("GAP: clients of the other nodes waited %v after %s of %s", f.gap.Round(time.Millisecond), f.deed, changes[len(changes)-1])
 	}
 }
@@ -291,7 +291,7 @@ func (p plan) failings(ctx context.Context, store string, t *table) error {
 			continue
 		}
 		var gaps []time.Duration
-		from := failing{trial: trial{cluster: c, pristine: pristine}, work: work, deed: tracer.EIO}
+		from := failing{trial: trial{cluster: c, pristine: pristine}, work: work, deed: tracer.EIO, gapMax: p.gapMax}
 		if err := from.run(); err != nil {
 			return err
 		}
@@ -327,7 +327,8 @@ func (p plan) failingSweep(ctx context.Context, part share, from failing) (gaps 
 		if ctx.Err() != nil {
 			return gaps, ctx.Err()
 		}
-		f := failing{trial: trial{cluster: from.cluster, pristine: from.pristine}, work: from.work, deed: from.deed, at: max(at, p.at), most: p.gap}
+		f := from
+		f.trial, f.at = trial{cluster: from.cluster, pristine: from.pristine}, max(at, p.at)
 		if err := f.run(); err != nil {
 			return gaps, fmt.Errorf("%v: %w", &f, err)
 		}

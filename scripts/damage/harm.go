@@ -145,6 +145,23 @@ func (f imageFile) each(like harm, stride int64) []harm {
 	return all
 }
 
+// sample keeps one of the harms of one kind to a file, and of the flips of a
+// log's tail one for each scene. A file of less than a page is not zeroed as well as cut.
+func (f imageFile) sample(all []harm) []harm {
+	if len(all) == 0 || all[0].kind == zero && len(f.used) < pageBytes {
+		return nil
+	}
+	kept := 1
+	if all[0].kind == flip && all[0].file == "tail" {
+		kept = len(scenes)
+	}
+	var some []harm
+	for i := range kept {
+		some = append(some, all[(i+1)*len(all)/(kept+1)])
+	}
+	return some
+}
+
 // thin keeps every n-th of the harms, and the last.
 func thin(all []harm, n int) []harm {
 	var kept []harm

@@ -141,3 +141,19 @@ func TestTheBooksTellWhetherAWriteMayHaveHappened(t *testing.T) {
 		t.Error("what was not answered cannot have happened")
 	}
 }
+
+func TestOnlyACaseThatWasTooSlowIsPlayedAgain(t *testing.T) {
+	for _, c := range []struct {
+		violations []string
+		want       bool
+	}{
+		{nil, false},
+		{[]string{"STARVED: n2 does not serve"}, true},
+		{[]string{"STARVED: n2 does not serve", "LOST: GET a answered 1"}, false},
+		{[]string{"UNNAMED: the node refuses"}, false},
+	} {
+		if got := (&trial{violation: c.violations}).slow(); got != c.want {
+			t.Errorf("%v: played again is %v, want %v", c.violations, got, c.want)
+		}
+	}
+}

@@ -27,7 +27,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	p := plan{log: os.Stderr, together: []bool{false, true}, gap: gapMax}
+	p := plan{log: os.Stderr, together: []bool{false, true}, gapMax: gapMax}
 	flag.StringVar(&p.kvorum, "kvorum", "", "the binary to break (default: built from this source)")
 	stores := flag.String("stores", "wal,bolt", "log stores")
 	files := flag.String("files", "", "only these files: tail, sealed, wal-meta.db, raft.db, state.bin, meta.json, older-state.bin, older-meta.json, identity.json, …")
@@ -43,11 +43,12 @@ func run(ctx context.Context) error {
 	sequenceList := flag.String("sequences", "", "with -crashes and -failures: only these of start, first-start, snapshot, install, truncation, writes, rotation")
 	deedList := flag.String("deeds", "kill,tear", "with -crashes: kill before a change, tear a write in two")
 	flag.Int64Var(&p.step, "step", 1, "with -crashes and -failures: every so many-th change")
+	show := flag.String("show", "", "print the cases with these outcomes too: refused, noticed, harmless")
 	parent := flag.String("dir", "", "where the nodes' directories are made (default: the system's for temporary files)")
 	keep := flag.Bool("keep", false, "keep the nodes' data and logs, and say where")
 	flag.Parse()
 	p.stores, p.kinds, p.scenes = list(*stores), list(*kindList), list(*sceneList)
-	p.files, p.sequences = list(*files), list(*sequenceList)
+	p.files, p.sequences, p.show = list(*files), list(*sequenceList), list(*show)
 	for _, deed := range list(*deedList) {
 		p.deeds = append(p.deeds, tracer.Deed(deed))
 	}
@@ -104,7 +105,10 @@ func (p *plan) narrow(crashes, failures bool) error {
 // run sweeps each store and prints the table.
 func (p plan) run(ctx context.Context, sweep func(context.Context, string, *table) error) error {
 	began := time.Now()
-	t := newTable()
+	t := newTable(p.show...)
+	over := make(chan struct{})
+	defer close(over)
+	go p.progress(t, over)
 	var err error
 	for _, store := range p.stores {
 		if err = sweep(ctx, store, t); err != nil {
@@ -120,6 +124,20 @@ func (p plan) run(ctx context.Context, sweep func(context.Context, string, *tabl
 		return fmt.Errorf("%d cases broke a promise", n)
 	}
 	return nil
+}
+
+// progress says now and then how far a run is.
+func (p plan) progress(t *table, over <-chan struct{}) {
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+			p.print("%d cases so far, %d of them broke a promise", t.cases(), t.violations())
+		}
+	}
 }
 
 func build(ctx context.Context, dir string) (string, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/kvorum/kvorum/scripts/client"
@@ -41,6 +42,7 @@ type trial struct {
 	outcome   outcome
 	violation []string
 	healthy   bool // the damaged node serves, and all agree
+	named     bool // the damaged node has named the file before it was restarted
 }
 
 func (t *trial) damaged() *node  { return t.cluster.nodes[0] }
@@ -76,6 +78,21 @@ func (t *trial) violate(format string, args ...any) {
 	}
 	t.violation = append(t.violation, text)
 }
+
+// slow reports whether nothing was wrong but that something was waited for in
+// vain, as also happens on a machine that has too much to do.
+func (t *trial) slow() bool {
+	for _, text := range t.violation {
+		word, _, _ := strings.Cut(text, ":")
+		if !slices.Contains(waits, word) {
+			return false
+		}
+	}
+	return len(t.violation) > 0
+}
+
+// waits are the violations that consist in a time that was too long.
+var waits = []string{"STARVED", "STUCK", "APART"}
 
 // alone starts the damaged node, then the follower that lags, then the third.
 func (t *trial) alone() error {
@@ -170,6 +187,7 @@ func (t *trial) leading() error {
 	if !n.runs() || len(t.violation) > 0 {
 		return nil
 	}
+	t.named = n.names(t.harm.names())
 	n.kill()
 	if err := c.start(n); err != nil {
 		return err
@@ -262,6 +280,7 @@ func (t *trial) contradicted(wrong []string) {
 func (t *trial) judge() {
 	n := t.damaged()
 	named := n.names(t.harm.names())
+	t.named = t.named || named
 	if n.cmd != nil && n.panicked() {
 		t.violate("TRACE: the damaged node ended with a stack trace: %s", n.lastWords())
 	}
@@ -272,7 +291,7 @@ func (t *trial) judge() {
 	case len(t.violation) > 0:
 		t.outcome = violated
 	case t.outcome == refusedOutcome:
-	case named:
+	case t.named:
 		t.outcome = noticedOutcome
 	case t.healthy:
 		t.outcome = harmlessOutcome

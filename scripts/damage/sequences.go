@@ -82,7 +82,7 @@ func (k *crash) settled() error {
 // order has the victims traced at their next start.
 func (k *crash) order(armed bool) {
 	for _, n := range k.victims() {
-		n.order = &tracer.Order{At: k.at, Deed: k.deed, Armed: armed, Only: k.sequence.only}
+		n.order = &tracer.Order{At: k.at, Deed: k.deed, Armed: armed, Only: k.sequence.only, Repeats: repeatsMax}
 	}
 }
 

@@ -31,8 +31,9 @@ type plan struct {
 	together  []bool   // whether one node is killed, or all
 	sequences []string // that are cut short, none for all
 	deeds     []tracer.Deed
-	step      int64         // every so many-th change of a sequence
-	gap       time.Duration // how long clients of the others may wait for one
+	step      int64 // every so many-th change of a sequence
+	gapMax    time.Duration
+	show      []string // outcomes whose cases are printed
 
 	workers int
 	port    int
@@ -42,18 +43,23 @@ type plan struct {
 
 // sweep runs the cases of one store and fills the table.
 func (p plan) sweep(ctx context.Context, store string, t *table) error {
+	return p.beside(ctx, func(ctx context.Context, number int) error { return p.work(ctx, store, share{number, t, p.log}) })
+}
+
+// beside runs the plan's workers; the first that fails ends the others.
+func (p plan) beside(ctx context.Context, work func(ctx context.Context, number int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var workers sync.WaitGroup
-	failures := make([]error, p.workers)
 	for i := range p.workers {
-		workers.Go(func() { failures[i] = p.work(ctx, store, share{i, t, p.log}) })
+		workers.Go(func() {
+			if err := work(ctx, i); err != nil {
+				cancel(fmt.Errorf("worker %d: %w", i, err)) // the first counts
+			}
+		})
 	}
 	workers.Wait()
-	for i, err := range failures {
-		if err != nil {
-			return fmt.Errorf("worker %d: %w", i, err)
-		}
-	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // share is one worker's part.
@@ -80,7 +86,7 @@ func (p plan) work(ctx context.Context, store string, s share) error {
 			continue
 		}
 		if p.sampled {
-			p.scenes = []string{scenes[turn/p.workers%len(scenes)].title}
+			p.scenes = []string{scenes[turn%len(scenes)].title}
 		}
 		if err := p.play(ctx, c, s, trial{cluster: c, pristine: pristine, harm: h}); err != nil {
 			return err
@@ -106,6 +112,13 @@ func (p plan) play(ctx context.Context, c *cluster, s share, from trial) error {
 		} else if err := result.run(scene); err != nil {
 			return err
 		}
+		if result.slow() {
+			fmt.Fprintf(s.to, "-only %s: played again, after %s\n", reproduce, result.violation[0])
+			result = from
+			if err := result.run(scene); err != nil {
+				return err
+			}
+		}
 		refused = refused || scene.title == "alone" && result.outcome == refusedOutcome
 		title := strings.Join([]string{c.store, from.harm.file, from.harm.kind, scene.title}, " ")
 		s.table.add(s.to, title, reproduce, &result)
@@ -125,7 +138,7 @@ func (p plan) harms(img image) []harm {
 		for _, kind := range p.kinds {
 			found := img[path].each(harm{file: file, path: path, kind: kind}, p.stride)
 			if p.sampled {
-				found = thin(found, (len(found)+sampleOfEach-1)/sampleOfEach)
+				found = img[path].sample(found)
 			}
 			all = append(all, found...)
 		}

@@ -15,6 +15,7 @@ type table struct {
 	mu    sync.Mutex
 	rows  map[string]*row
 	shown map[string]int // violations printed, by row and first word
+	show  []string       // outcomes whose cases are printed
 }
 
 type row struct {
@@ -23,7 +24,9 @@ type row struct {
 	words    map[string]int // violations by their first word
 }
 
-func newTable() *table { return &table{rows: map[string]*row{}, shown: map[string]int{}} }
+func newTable(show ...string) *table {
+	return &table{rows: map[string]*row{}, shown: map[string]int{}, show: show}
+}
 
 // add counts a case; the first violations of each sort are printed at once.
 func (t *table) add(to io.Writer, title, reproduce string, result *trial) {
@@ -36,6 +39,9 @@ func (t *table) add(to io.Writer, title, reproduce string, result *trial) {
 	}
 	r.cases++
 	r.outcomes[result.outcome]++
+	if slices.Contains(t.show, string(result.outcome)) {
+		fmt.Fprintf(to, "-only %s: %s\n", reproduce, result.outcome)
+	}
 	for _, text := range result.violation {
 		word, _, _ := strings.Cut(text, ":")
 		r.words[word]++
@@ -43,6 +49,17 @@ func (t *table) add(to io.Writer, title, reproduce string, result *trial) {
 			fmt.Fprintf(to, "-only %s: %s\n", reproduce, text)
 		}
 	}
+}
+
+// cases is how many have been played.
+func (t *table) cases() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sum := 0
+	for _, r := range t.rows {
+		sum += r.cases
+	}
+	return sum
 }
 
 // violations is how many cases broke a promise.

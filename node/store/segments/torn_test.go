@@ -136,7 +136,9 @@ func TestATornValueFullOfFramesIsSearchedInNoTime(t *testing.T) {
 			binary.PutUvarint(data[at+frameHeaderBytes:], index)
 		}
 		if commit {
-			data[len(data)-frameHeaderBytes] = frameCommit
+			end := data[len(data)-2*frameHeaderBytes:]
+			clear(end)
+			end[0] = frameCommit
 		}
 		return data
 	}

@@ -22,12 +22,13 @@ const (
 
 // Order says what is to be done.
 type Order struct {
-	Dir    string // changes of files below it count
-	At     int    // the number of the change, from 1 on; 0: only count
-	Deed   Deed
-	Armed  bool   // count from the start; else from Arm on
-	Only   string // a regular expression that changes have to match, to count
-	Report string // a file that gets a line for each change that counts
+	Dir     string // changes of files below it count
+	At      int    // the number of the change, from 1 on; 0: only count
+	Deed    Deed
+	Armed   bool   // count from the start; else from Arm on
+	Only    string // a regular expression that changes have to match, to count
+	Repeats int    // of the same change in a row no more than so many count; 0: all count
+	Report  string // a file that gets a line for each change that counts
 }
 
 // Signals to the tracer: Arm begins the count, Stop kills the program. SIGTERM is handed on.

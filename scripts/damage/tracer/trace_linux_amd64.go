@@ -19,11 +19,25 @@ const Supported = true
 type tracee struct {
 	order  Order
 	only   *regexp.Regexp
+	last   string // the last change that matched
+	row    int    // how often in a row
 	pid    int
 	armed  atomic.Bool
 	report *os.File
 	count  int
 	torn   int // the thread whose write has been halved, 0 for none
+}
+
+// counts reports whether a change is one of those that the order is about.
+func (t *tracee) counts(what string) bool {
+	if !t.only.MatchString(what) {
+		return false
+	}
+	if what != t.last {
+		t.last, t.row = what, 0
+	}
+	t.row++
+	return t.order.Repeats == 0 || t.row <= t.order.Repeats
 }
 
 // trace runs a program to its end and returns its exit status.
@@ -140,7 +154,7 @@ func (t *tracee) entering(thread int) bool {
 	}
 	what := change(thread, &regs, t.order.Dir)
 	call := calls[regs.Orig_rax]
-	if what == "" || !t.only.MatchString(what) || t.order.Deed == NoSpace && call.syncs {
+	if what == "" || !t.counts(what) || t.order.Deed == NoSpace && call.syncs {
 		return false
 	}
 	t.count++

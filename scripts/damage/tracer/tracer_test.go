@@ -14,6 +14,9 @@ import (
 func TestMain(m *testing.M) {
 	tracer.Become()
 	if dir := os.Getenv("WRITER_DIR"); dir != "" {
+		if os.Getenv("WRITER_AGAIN") != "" {
+			os.Exit(writeAgain(dir))
+		}
 		os.Exit(write(dir))
 	}
 	os.Exit(m.Run())
@@ -45,6 +48,21 @@ func write(dir string) int {
 	step(os.Truncate(filepath.Join(dir, "b"), 9))                     // by path: not counted
 	step(os.Remove(filepath.Join(dir, "sub")))                        // 6, and once more as a directory
 	return code
+}
+
+// writeAgain is another program: it writes to one file, another, and the first again.
+func writeAgain(dir string) int {
+	for _, name := range []string{"a", "a", "a", "b", "a", "a"} {
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_WRONLY, 0o644)
+		if err == nil {
+			_, err = f.WriteAt([]byte("0"), 0)
+			f.Close()
+		}
+		if err != nil {
+			return 1
+		}
+	}
+	return 0
 }
 
 func run(t *testing.T, o tracer.Order) (dir, said string, changes []string, done bool) {
@@ -120,6 +138,23 @@ func TestAChangeFailsOnce(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(dir, "b")); err != nil {
 			t.Errorf("%s: the program did not go on: %v", deed, err)
+		}
+	}
+}
+
+func TestOnlyTheChangesThatAnOrderIsAboutCount(t *testing.T) {
+	_, said, changes, _ := run(t, tracer.Order{Only: ` a`})
+	if want := []string{"create a", "pwrite a", "fsync a", "rename a b"}; !slices.Equal(changes, want) {
+		t.Errorf("changes %q, want %q; it said: %s", changes, want, said)
+	}
+}
+
+func TestTheSameChangeInARowCountsSomeTimes(t *testing.T) {
+	t.Setenv("WRITER_AGAIN", "1")
+	for repeats, want := range map[int]int{0: 6, 1: 3, 2: 5} {
+		_, said, changes, _ := run(t, tracer.Order{Only: `write`, Repeats: repeats})
+		if len(changes) != want {
+			t.Errorf("%d repeats: changes %q, want %d; it said: %s", repeats, changes, want, said)
 		}
 	}
 }

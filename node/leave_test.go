@@ -1,0 +1,65 @@
+package node
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// Two followers have confirmed the same, and one of them stores what is still under
+// way. Only that one gets the other's vote.
+func TestLeadershipIsLeftToTheVoterThatStoresWhatIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, 3, nil)
+		defer l.close()
+		leader := l.leader()
+		l.agree()
+		for _, f := range l.followers() {
+			foremost := raft.ServerID(f.cfg.Session.Server)
+			last := leader.raft.LastIndex() + 1
+			transport, term := leader.transport, leader.raft.CurrentTerm()
+			transport.mu.Lock()
+			transport.sent = sentEntry{term, last}
+			transport.mu.Unlock()
+			timer := time.AfterFunc(heirWait/10, func() {
+				transport.mu.Lock()
+				d := transport.delivered[foremost]
+				d.term, d.index = term, last
+				transport.delivered[foremost] = d
+				transport.mu.Unlock()
+				signal(transport.confirmed)
+			})
+			begun := time.Now()
+			leader.awaitForemost(t.Context())
+			timer.Stop()
+			if took := time.Since(begun); took >= heirWait {
+				t.Errorf("it waited %v for %s", took, foremost)
+			}
+			if heir := leader.heirsByLog()[0].ID; heir != foremost {
+				t.Errorf("%s is told to stand for election, and %s has stored more", heir, foremost)
+			}
+			transport.mu.Lock()
+			clear(transport.delivered)
+			transport.mu.Unlock()
+		}
+	})
+}
+
+// Nobody answers any more: a leader that leaves waits no longer than it may.
+func TestALeaderThatLeavesWaitsForNobodyForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, 3, nil)
+		defer l.close()
+		leader := l.leader()
+		leader.transport.mu.Lock()
+		leader.transport.sent = sentEntry{leader.raft.CurrentTerm(), leader.raft.LastIndex() + 100}
+		leader.transport.mu.Unlock()
+		begun := time.Now()
+		leader.awaitForemost(t.Context())
+		if took := time.Since(begun); took != heirWait {
+			t.Errorf("it waited %v, want %v", took, heirWait)
+		}
+	})
+}
