@@ -65,6 +65,9 @@ func (n *Node) bequeath() {
 	told := make(chan raft.Server, 1)
 	n.running.Go(func() {
 		defer close(told)
+		settled, enough := context.WithTimeout(ctx, earlyHeirWait)
+		n.transport.early.settle(settled)
+		enough()
 		for _, heir := range n.heirsByLog() {
 			never, err := n.cfg.Peers.NeverLeads(ctx, string(heir.ID))
 			if ctx.Err() != nil {
@@ -90,7 +93,8 @@ func (n *Node) bequeath() {
 
 // heirsByLog are the other voters, the one first that has stored most of what this
 // leader has sent in its term: it holds every committed entry, and no other voter
-// refuses it for its log.
+// refuses it for its log. What has been sent early counts: a voter that has it refuses
+// one that has not.
 func (n *Node) heirsByLog() []raft.Server {
 	heirs, term := n.heirs(), n.raft.CurrentTerm()
 	stored := func(s raft.Server) uint64 {

@@ -40,6 +40,9 @@ const (
 	deafMax = 10 * time.Second
 	// connectionsPerPeer are kept open: heartbeats, replication, notices.
 	connectionsPerPeer = 3
+	// earlyAnswerMax is how old the answer to a message may be that was sent while its
+	// entries were still being stored: Raft takes an answer for a sign of life.
+	earlyAnswerMax = 100 * time.Millisecond
 	// leadsLook is how often entries that wait for a lost follower look whether
 	// this node still leads.
 	leadsLook = 100 * time.Millisecond
@@ -136,6 +139,9 @@ const (
 	// leaveWithin is how long a leader that cannot go on looks for an heir before it
 	// cuts its connections.
 	leaveWithin = 200 * time.Millisecond
+	// earlyHeirWait is how much of that it waits for a follower to store what this
+	// leader has sent and could not store: the others refuse any other heir.
+	earlyHeirWait = 100 * time.Millisecond
 	// boundsLooks is how often an entry is looked for that is not there although the
 	// log reaches before and behind it: a head may be deleted meanwhile.
 	boundsLooks = 3

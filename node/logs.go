@@ -30,6 +30,7 @@ type guardedLogs struct {
 	unplugged atomic.Bool
 	writing   atomic.Pointer[time.Time] // when the write under way began
 	paces     paces                     // told of every write
+	early     *earlySends               // nil: the followers get entries once they are stored here
 }
 
 // IsMonotonic says whether entries must follow each other without gaps.
@@ -79,6 +80,9 @@ func (g *guardedLogs) StoreLogs(logs []*raft.Log) error {
 	}
 	if err := sealAll(logs); err != nil {
 		return err
+	}
+	if g.early != nil {
+		g.early.send(logs)
 	}
 	begun := time.Now()
 	g.writing.Store(&begun)
