@@ -89,6 +89,9 @@ func (g *guardedLogs) StoreLogs(logs []*raft.Log) error {
 	defer g.writing.Store(nil)
 	defer g.paces.stored(begun)
 	if err := g.LogStore.StoreLogs(logs); err != nil {
+		if faultSecondEntry && g.storeOthers(logs) {
+			return nil
+		}
 		g.leave(fmt.Errorf("the log cannot be written: %w: make sure that there is space and that the disk is well, then start this server again", err))
 		return err
 	}
