@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/node/seal"
 )
 
 // Scripted are kinds that only a script names.
@@ -64,7 +66,9 @@ func (d *Disk) forgeTail(to uint64) bool {
 	}
 	for d.last < to {
 		d.last++
-		d.logs[d.last] = &raft.Log{Index: d.last, Term: last.Term, Type: raft.LogNoop}
+		forged := &raft.Log{Index: d.last, Term: last.Term, Type: raft.LogNoop}
+		seal.Put(forged)
+		d.logs[d.last] = forged
 	}
 	return true
 }
