@@ -9,7 +9,8 @@
 //
 // A write: session.go (a line of calls, packed into numbered batches), sender.go
 // (to the leader, again after any doubt), committer.go (the leader's entries),
-// raft.go and transport.go (how Raft runs), install.go (what it believes of its log),
+// raft.go and transport.go (how Raft runs), early.go (followers store an entry while the
+// leader does), install.go (what it believes of its log),
 // adapter.go and queue.go (Raft hands over and goes on), worker.go (the machine),
 // resolve.go (the outcome, from this node's own machine), notice.go (the followers'
 // news of it).

@@ -14,6 +14,7 @@ const (
 	faultHeartbeatFastPath = false
 	faultStrangersVote     = false
 	faultNoSealCheck       = false
+	faultSecondEntry       = false
 )
 
 func (t *transport) belongsTo(*Node) {}
@@ -23,3 +24,5 @@ func (t *transport) strangersVote(func(id raft.ServerID, addr raft.ServerAddress
 }
 
 func slowMachine() {}
+
+func (g *guardedLogs) storeOthers([]*raft.Log) bool { return false }

@@ -5,9 +5,12 @@ package node
 import (
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/node/seal"
 )
 
 // Faults that a checker must find. Only one test at a time sets them, before
@@ -20,6 +23,7 @@ var (
 	faultHeartbeatFastPath bool // heartbeats are handled beside Raft's main loop
 	faultStrangersVote     bool // a vote of a server that has been removed counts as a voter's
 	faultNoSealCheck       bool // what a disk returns is believed
+	faultSecondEntry       bool // a leader that could not store an entry goes on in its term with another
 )
 
 // everybody is every transport of this process, and its node.
@@ -70,6 +74,7 @@ const (
 	HeartbeatFastPath Fault = "the fast heartbeat path"
 	StrangersVote     Fault = "count a removed server's vote"
 	NoSealCheck       Fault = "believe what a disk returns"
+	SecondEntry       Fault = "another entry of the same term in the place of one that could not be stored"
 )
 
 // Plant switches on exactly the named faults.
@@ -82,6 +87,7 @@ func Plant(faults ...Fault) {
 		HeartbeatFastPath: &faultHeartbeatFastPath,
 		StrangersVote:     &faultStrangersVote,
 		NoSealCheck:       &faultNoSealCheck,
+		SecondEntry:       &faultSecondEntry,
 	}
 	for _, on := range at {
 		*on = false
@@ -89,4 +95,34 @@ func Plant(faults ...Fault) {
 	for _, f := range faults {
 		*at[f] = true
 	}
+}
+
+// storeOthers has the leader store other entries under the numbers and the term of those
+// that it could not store, but has sent.
+func (g *guardedLogs) storeOthers(logs []*raft.Log) bool {
+	if g.early == nil || !g.early.finished(logs) {
+		return false
+	}
+	for _, l := range logs {
+		l.Type, l.Data, l.Extensions = raft.LogNoop, nil, nil
+		seal.Put(l)
+	}
+	time.AfterFunc(time.Second, func() { g.leave(syscall.EIO) }) // in the end it does leave
+	return g.LogStore.StoreLogs(logs) == nil
+}
+
+// finished waits until entries are no longer under way, and reports whether they were sent.
+func (e *earlySends) finished(logs []*raft.Log) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var sent bool
+	for _, slot := range e.slots {
+		if m := slot.message; m != nil && &m.req.Entries[0] == &logs[0] {
+			sent = true
+			e.mu.Unlock()
+			<-m.done
+			e.mu.Lock()
+		}
+	}
+	return sent
 }

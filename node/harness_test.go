@@ -474,6 +474,7 @@ type slowLogs struct {
 	mu    sync.Mutex
 	gate  chan struct{}
 	takes time.Duration
+	lose  bool // nothing reaches the disk any more, as after a kill
 }
 
 // IsMonotonic is as of the real stores: the log goes when a snapshot is installed.
@@ -488,6 +489,9 @@ func (s *slowLogs) StoreLogs(logs []*raft.Log) error {
 	time.Sleep(takes)
 	if gate != nil {
 		<-gate
+	}
+	if s.lose {
+		return errUnreachable
 	}
 	return s.InmemStore.StoreLogs(logs)
 }

@@ -91,7 +91,8 @@ func (n *Node) bequeath() {
 
 // heirsByLog are the other voters, the one first that has stored most of what this
 // leader has sent in its term: it holds every committed entry, and no other voter
-// refuses it for its log.
+// refuses it for its log. What has been sent early counts: a voter that has it refuses
+// one that has not.
 func (n *Node) heirsByLog() []raft.Server {
 	heirs, term := n.heirs(), n.raft.CurrentTerm()
 	slices.SortStableFunc(heirs, func(a, b raft.Server) int {

@@ -40,6 +40,9 @@ const (
 	deafMax = 10 * time.Second
 	// connectionsPerPeer are kept open: heartbeats, replication, notices.
 	connectionsPerPeer = 3
+	// earlyAnswerMax is how old the answer to a message may be that was sent while its
+	// entries were still being stored: Raft takes an answer for a sign of life.
+	earlyAnswerMax = 100 * time.Millisecond
 	// leadsLook is how often entries that wait for a lost follower look whether
 	// this node still leads.
 	leadsLook = 100 * time.Millisecond

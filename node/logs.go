@@ -30,6 +30,7 @@ type guardedLogs struct {
 	unplugged atomic.Bool
 	writing   atomic.Pointer[time.Time] // when the write under way began
 	paces     paces                     // told of every write
+	early     *earlySends               // nil: the followers get entries once they are stored here
 }
 
 // IsMonotonic says whether entries must follow each other without gaps.
@@ -80,11 +81,17 @@ func (g *guardedLogs) StoreLogs(logs []*raft.Log) error {
 	if err := sealAll(logs); err != nil {
 		return err
 	}
+	if g.early != nil {
+		g.early.send(logs)
+	}
 	begun := time.Now()
 	g.writing.Store(&begun)
 	defer g.writing.Store(nil)
 	defer g.paces.stored(begun)
 	if err := g.LogStore.StoreLogs(logs); err != nil {
+		if faultSecondEntry && g.storeOthers(logs) {
+			return nil
+		}
 		g.leave(fmt.Errorf("the log cannot be written: %w: make sure that there is space and that the disk is well, then start this server again", err))
 		return err
 	}

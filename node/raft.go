@@ -23,6 +23,7 @@ func (n *Node) openRaft() error {
 	logs := &raftLogs{LogStore: cache, broken: n.failLog}
 	n.transport = newTransport(n, conf.Logger)
 	n.transport.belongsTo(n)
+	n.logs.early = n.transport.early
 	if n.cfg.Formation != nil {
 		if err := n.bootstrap(conf, logs); err != nil {
 			n.transport.cut()

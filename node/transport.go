@@ -39,6 +39,7 @@ type transport struct {
 	calls    chan raft.RPC     // those of others, for Raft
 	serves   atomic.Value      // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
 	abstains *atomic.Bool      // no vote is asked for
+	early    *earlySends
 
 	// Of pass, which runs when Raft does.
 	logs      *raftLogs
@@ -105,6 +106,7 @@ func newTransport(n *Node, logger raftLogger) *transport {
 			Logger:          logger,
 		}),
 	}
+	t.early = newEarlySends(t.sendEarly, layer.done)
 	return t
 }
 
@@ -113,6 +115,7 @@ func (t *transport) begin(n *Node, logs *raftLogs) {
 	t.serves.Store(n.serves)
 	t.logs, t.term, t.knows = logs, n.raft.CurrentTerm, n.configuration
 	t.committed = func() uint64 { return max(n.raft.CommitIndex(), n.worker.progress.index.Load()) }
+	t.early.raft.Store(n.earlyRaft())
 	go t.pass()
 }
 
@@ -179,35 +182,71 @@ func target(id raft.ServerID, addr raft.ServerAddress) raft.ServerAddress {
 	return raft.ServerAddress(string(id) + "|" + string(addr))
 }
 
-// AppendEntries calls a follower. Raft doubles its pause after each call that
-// fails, up to ten seconds, during which a follower that is back hears
-// heartbeats and gets no entries. So entries that cannot be delivered wait here
-// for the next heartbeat that is answered, for as long as this node leads in
-// their term and the follower is a member at that address, and are sent again then.
+// AppendEntries calls a follower, unless what it says has been sent early.
 func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	to := target(id, addr)
-	t.mu.Lock()
-	t.sent = t.sent.after(req)
-	t.mu.Unlock()
-	begun := time.Now()
-	err := t.overFresh(func() error { return t.NetworkTransport.AppendEntries(id, to, req, resp) })
-	if err == nil && len(req.Entries) > 0 {
-		t.paces.answered(id, begun)
-	}
+	t.sending(req)
 	if heartbeat := req.PrevLogEntry == 0 && len(req.Entries) == 0 && req.LeaderCommitIndex == 0; heartbeat {
+		err := t.overFresh(func() error { return t.NetworkTransport.AppendEntries(id, to, req, resp) })
 		if err == nil {
 			t.answered(to)
 		}
 		return err
 	}
+	slot := t.early.begin(id)
+	if t.early.answer(slot, req, resp) {
+		t.early.end(slot, addr, req, resp)
+		return nil
+	}
+	if err := t.deliver(id, addr, req, resp); err != nil {
+		t.early.end(slot, addr, nil, nil)
+		return err
+	}
+	t.noted(id, req, resp)
+	t.early.end(slot, addr, req, resp)
+	return nil
+}
+
+// sending takes note of what is about to be sent to anybody.
+func (t *transport) sending(req *raft.AppendEntriesRequest) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sent = t.sent.after(req)
+}
+
+// deliver calls a follower with entries, or with news of a commit. Raft doubles its
+// pause after each call that fails, up to ten seconds, during which a follower that is
+// back hears heartbeats and gets no entries. So entries that cannot be delivered wait
+// here for the next heartbeat that is answered, for as long as this node leads in
+// their term and the follower is a member at that address, and are sent again then.
+func (t *transport) deliver(id raft.ServerID, addr raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	to := target(id, addr)
+	begun := time.Now()
+	err := t.overFresh(func() error { return t.NetworkTransport.AppendEntries(id, to, req, resp) })
+	if err == nil && len(req.Entries) > 0 {
+		t.paces.answered(id, begun)
+	}
 	for err != nil && !t.damagedHere(req) && t.awaitHeartbeat(id, addr, req.Term) {
 		err = t.NetworkTransport.AppendEntries(id, to, req, resp)
 	}
+	return err
+}
+
+// noted takes note of a call, no heartbeat, that a follower has answered.
+func (t *transport) noted(id raft.ServerID, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) {
+	t.mu.Lock()
+	t.delivered[id] = t.delivered[id].after(req, resp)
+	t.mu.Unlock()
+	signal(t.confirmed)
+}
+
+// sendEarly sends a message of earlySends.
+func (t *transport) sendEarly(m *earlyMessage) error {
+	t.sending(&m.req)
+	err := t.NetworkTransport.AppendEntries(m.to.ID, target(m.to.ID, m.to.Address), &m.req, &m.resp)
 	if err == nil {
-		t.mu.Lock()
-		t.delivered[id] = t.delivered[id].after(req, resp)
-		t.mu.Unlock()
-		signal(t.confirmed)
+		t.paces.answered(m.to.ID, m.sent)
+		t.noted(m.to.ID, &m.req, &m.resp)
 	}
 	return err
 }
@@ -316,6 +355,8 @@ func (t *transport) TimeoutNow(id raft.ServerID, addr raft.ServerAddress, req *r
 
 // InstallSnapshot implements raft.Transport.
 func (t *transport) InstallSnapshot(id raft.ServerID, addr raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
+	slot := t.early.begin(id)
+	defer t.early.end(slot, addr, nil, nil)
 	return t.NetworkTransport.InstallSnapshot(id, target(id, addr), req, resp, data)
 }
 

@@ -68,6 +68,8 @@ var (
 	wipedFounders = where{Scenario: Scenario{Size: 3, Script: []string{"wipe", "wipe", "wipe"}}}
 	// One server's log is damaged, again and again.
 	damagedOnes = where{Scenario: Scenario{Size: 3, Script: []string{"damage an entry", "damage an entry", "damage an entry"}}}
+	// One server's disk fails, again and again.
+	failedSyncs = where{Scenario: Scenario{Size: 3, Script: []string{"fail a sync", "fail a sync", "fail a sync"}}}
 	// Entries wait for their machines.
 	slowMachines = where{slow: 20 * time.Millisecond}
 )
@@ -86,6 +88,7 @@ var plantedFaults = []planted{
 	{"count a removed server's vote", inNode(node.StrangersVote), 20, removedOnes, "panic: log not found"},
 	{"vote under the old name of a wiped server", func() { keepNames = true }, 20, wipedOnes, ""},
 	{"believe what a disk returns", inNode(node.NoSealCheck), 20, damagedOnes, ""},
+	{"go on after a failed store", inNode(node.SecondEntry), 40, failedSyncs, ""},
 	{"a founder that waits for no promises", func() { cluster.PlantHastyFounder(true) }, 10, wipedFounders, ""},
 }
 
