@@ -36,9 +36,10 @@ import (
 // its term, so an entry that only followers have is committed by the next leader, or
 // replaced in a later term; its client was told nothing.
 type earlySends struct {
-	transmit func(m *earlyMessage) error // returns when it is answered, or fails
-	over     <-chan struct{}             // closed when the transport ends
-	raft     atomic.Pointer[earlyRaft]   // nil until Raft runs
+	sending  func(*raft.AppendEntriesRequest) // told of what is about to be sent
+	transmit func(m *earlyMessage) error      // returns when it is answered, or fails
+	over     <-chan struct{}                  // closed when the transport ends
+	raft     atomic.Pointer[earlyRaft]        // nil until Raft runs
 
 	mu    sync.Mutex
 	slots map[raft.ServerID]*earlySlot
@@ -74,8 +75,8 @@ type earlySlot struct {
 	outbox  chan *earlyMessage // for the sender; it has room for the one that may be under way
 }
 
-func newEarlySends(transmit func(*earlyMessage) error, over <-chan struct{}) *earlySends {
-	return &earlySends{transmit: transmit, over: over, slots: map[raft.ServerID]*earlySlot{}}
+func newEarlySends(sending func(*raft.AppendEntriesRequest), transmit func(*earlyMessage) error, over <-chan struct{}) *earlySends {
+	return &earlySends{sending: sending, transmit: transmit, over: over, slots: map[raft.ServerID]*earlySlot{}}
 }
 
 // send sends entries that Raft stores now to those followers that are ready for them.
@@ -101,6 +102,9 @@ func (e *earlySends) send(logs []*raft.Log) {
 			RPCHeader: r.header, Term: term, PrevLogEntry: slot.ends.Index, PrevLogTerm: slot.ends.Term,
 			Entries: logs, LeaderCommitIndex: min(committed, slot.ends.Index),
 		}}
+		// At once, and not when it goes: a leader that cannot store the entries looks
+		// for an heir that has them.
+		e.sending(&m.req)
 		slot.message, slot.sending = m, true
 		slot.outbox <- m
 	}

@@ -249,7 +249,7 @@ func TestAFollowerThatMissesAnEarlyMessageIsSentItByRaft(t *testing.T) {
 func earlyOne(t *testing.T, transmit func(m *earlyMessage) error) (e *earlySends, slot *earlySlot) {
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
-	e = newEarlySends(transmit, over)
+	e = newEarlySends(func(*raft.AppendEntriesRequest) {}, transmit, over)
 	e.raft.Store(&earlyRaft{
 		leads:     func() (uint64, bool) { return 3, true },
 		committed: func() uint64 { return 100 },

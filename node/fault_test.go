@@ -93,11 +93,10 @@ func TestTimeOutsAreToldApartAndNothingIsAppliedLater(t *testing.T) {
 		var once sync.Once
 		l.beforeForward = func(_, _ string) { once.Do(func() { close(taken) }) }
 		l.mu.Unlock()
-		for _, id := range others { // the entry cannot be stored
-			release := l.disks[id].slow.hold()
-			defer release()
+		var release []func()
+		for id := range l.all() { // the entry cannot be stored
+			release = append(release, l.disks[id].slow.hold())
 		}
-		release := l.disks[f.cfg.Session.Server].slow.hold()
 		var clients sync.WaitGroup
 		clients.Go(func() {
 			if r := write(f, "incr", "sent"); !strings.HasPrefix(string(r.Bytes), "UNCERTAIN") {
@@ -110,7 +109,9 @@ func TestTimeOutsAreToldApartAndNothingIsAppliedLater(t *testing.T) {
 			l.isolate(id, true)
 		}
 		clients.Wait()
-		release()
+		for _, disk := range release { // before their servers end for it
+			disk()
+		}
 		l.eventually("no leader", func() bool { return f.Leader() == "" })
 		if r := write(f, "incr", "unsent"); !strings.HasPrefix(string(r.Bytes), "CLUSTERDOWN") {
 			t.Errorf("what was never sent was answered %q", r.Bytes)

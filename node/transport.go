@@ -106,7 +106,7 @@ func newTransport(n *Node, logger raftLogger) *transport {
 			Logger:          logger,
 		}),
 	}
-	t.early = newEarlySends(t.sendEarly, layer.done)
+	t.early = newEarlySends(t.sending, t.sendEarly, layer.done)
 	return t
 }
 
@@ -242,7 +242,6 @@ func (t *transport) noted(id raft.ServerID, req *raft.AppendEntriesRequest, resp
 
 // sendEarly sends a message of earlySends.
 func (t *transport) sendEarly(m *earlyMessage) error {
-	t.sending(&m.req)
 	err := t.NetworkTransport.AppendEntries(m.to.ID, target(m.to.ID, m.to.Address), &m.req, &m.resp)
 	if err == nil {
 		t.paces.answered(m.to.ID, m.sent)
