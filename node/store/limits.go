@@ -7,11 +7,11 @@ const (
 	// back to an older one: keeping what makes that a fallback would keep two
 	// snapshots and twice the log.
 	snapshotsKept = 1
-	// snapshotSyncBytes is how much of a snapshot is written before it is synced:
-	// the log's own syncs wait behind no more than that (20 ms at 200 MB/s).
+	// snapshotSyncBytes is how much of a snapshot is written before it has to go to the
+	// disk: the log's own syncs wait behind no more than that (20 ms at 200 MB/s).
 	snapshotSyncBytes = 4 << 20
-	// snapshotPauseMax bounds the pause that follows such a sync, in which the
-	// disk belongs to the log.
+	// snapshotPauseMax bounds the pause that follows where the disk did not keep up: the
+	// disk belongs to the log meanwhile.
 	snapshotPauseMax = 50 * time.Millisecond
 	// snapshotReserveBytes is what a snapshot leaves of the free space: some segments
 	// of the log, and the spare one.

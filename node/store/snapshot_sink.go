@@ -80,11 +80,11 @@ func (k *snapshotSink) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// flush stores what has been written so far: were it left to the end, the log's
-// own syncs would wait for all of it at once.
+// flush has what has been written so far go to the disk: were it left to the end, the
+// log's own syncs would wait for all of it at once.
 func (k *snapshotSink) flush() error {
 	begun := time.Now()
-	if err := k.file.Sync(); err != nil {
+	if err := k.file.WriteBack(); err != nil {
 		return err
 	}
 	k.unsynced = 0

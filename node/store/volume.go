@@ -18,6 +18,7 @@ type volume interface {
 
 type volumeFile interface {
 	io.WriteCloser
+	WriteBack() error // has what was written go to the disk, and waits for no more than room in its queue
 	Sync() error
 }
 
@@ -26,10 +27,20 @@ type osVolume struct{}
 
 func (osVolume) MakeDir(path string) error { return os.Mkdir(path, 0o700) }
 func (osVolume) Create(path string) (volumeFile, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return osVolumeFile{f}, nil
 }
+
 func (osVolume) Rename(from, to string) error { return os.Rename(from, to) }
 func (osVolume) SyncDir(path string) error    { return syncDirectory(path) }
+
+// osVolumeFile is a file of it.
+type osVolumeFile struct{ *os.File }
+
+func (f osVolumeFile) WriteBack() error { return writeBack(f.File) }
 
 func (osVolume) Free(path string) (uint64, error) {
 	var volume unix.Statfs_t

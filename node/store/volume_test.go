@@ -113,6 +113,13 @@ func (f *brittleFile) Write(p []byte) (int, error) {
 	return f.VolumeFile.Write(p)
 }
 
+func (f *brittleFile) WriteBack() error {
+	if err := f.volume.next(); err != nil {
+		return err
+	}
+	return f.VolumeFile.WriteBack() // which promises nothing
+}
+
 func (f *brittleFile) Sync() error {
 	if err := f.volume.next(); err != nil {
 		return err
