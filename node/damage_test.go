@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -483,17 +484,44 @@ func TestAnEntryThatIsDamagedInMemoryIsNotSentForEver(t *testing.T) {
 	})
 }
 
-// unsealing is a log store as the first release has it: it keeps no seals.
-type unsealing struct{ *slowLogs }
+// unsealing is a log store as the first release has it: it keeps no seals, and what a
+// leader sends again has none.
+type unsealing struct {
+	*slowLogs
+	early atomic.Pointer[earlySends] // of its node
+}
+
+// idle waits until nothing is under way early: what is sent then is not changed.
+func (u *unsealing) idle() bool {
+	early := u.early.Load()
+	if early == nil {
+		return false
+	}
+	for {
+		early.mu.Lock()
+		sending := false
+		for _, slot := range early.slots {
+			sending = sending || slot.sending
+		}
+		early.mu.Unlock()
+		if !sending {
+			return true
+		}
+		time.Sleep(time.Microsecond) // of the bubble's time
+	}
+}
 
 func (u *unsealing) StoreLog(l *raft.Log) error { return u.StoreLogs([]*raft.Log{l}) }
 
 func (u *unsealing) StoreLogs(logs []*raft.Log) error {
-	bare := make([]*raft.Log, len(logs))
+	bare, idle := make([]*raft.Log, len(logs)), u.idle()
 	for i, l := range logs {
-		l.Extensions = nil // also for the wire
 		copied := *l
+		copied.Extensions = nil
 		bare[i] = &copied
+		if idle {
+			l.Extensions = nil // also in the cache, for the wire
+		}
 	}
 	return u.slowLogs.StoreLogs(bare)
 }
@@ -501,11 +529,14 @@ func (u *unsealing) StoreLogs(logs []*raft.Log) error {
 // What the first release has stored is read, sent and applied as it is, and servers
 // of it lead and follow beside ours; ours store what they are sent with seals.
 func TestEntriesOfTheFirstReleaseAreTaken(t *testing.T) {
+	var old unsealing
 	inBubble(t, 3, func(c *Config) {
 		if c.Session.Server == "n1@1" {
-			c.Stores.Logs, c.Stores.SealedFrom = &unsealing{c.Stores.Logs.(*slowLogs)}, 0
+			old.slowLogs = c.Stores.Logs.(*slowLogs)
+			c.Stores.Logs, c.Stores.SealedFrom = &old, 0
 		}
 	}, func(t *testing.T, l *lab) {
+		old.early.Store(l.node("n1@1").transport.early)
 		for round, id := range []string{"n1@1", "n2@1", "n1@1"} {
 			if l.leader().cfg.Session.Server != id {
 				if err := l.leader().TransferLeadershipTo(id); err != nil {

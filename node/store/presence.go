@@ -26,6 +26,7 @@ type presence struct {
 	mu    sync.Mutex
 	files map[string]*os.File // by path
 
+	looking  sync.Mutex    // held while the two below are used
 	segments *segmentWatch // of the log; nil: it has none
 	suspects map[string]error
 	stop     chan struct{}
@@ -106,6 +107,8 @@ func (p *presence) run(failure *failure) {
 // is being replaced by ourselves is found by one. Of several it names the one
 // that holds the others.
 func (p *presence) look() error {
+	p.looking.Lock()
+	defer p.looking.Unlock()
 	found := p.findAll()
 	for _, path := range slices.Sorted(maps.Keys(found)) {
 		if p.suspects[path] != nil {
