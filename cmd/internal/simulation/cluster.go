@@ -133,6 +133,7 @@ func (c *Cluster) watch(id string, p *process) {
 	if m.process != p {
 		return // it was crashed
 	}
+	c.Network.Break(id) // as an operating system does, also for what the process has left behind
 	m.process, m.ended = nil, err
 	c.installed[id] += p.installed()
 	p.end()
