@@ -115,7 +115,9 @@ func (t *transport) begin(n *Node, logs *raftLogs) {
 	t.serves.Store(n.serves)
 	t.logs, t.term, t.knows = logs, n.raft.CurrentTerm, n.configuration
 	t.committed = func() uint64 { return max(n.raft.CommitIndex(), n.worker.progress.index.Load()) }
-	t.early.raft.Store(n.earlyRaft())
+	if n.cfg.SendEarly {
+		t.early.raft.Store(n.earlyRaft())
+	}
 	go t.pass()
 }
 
