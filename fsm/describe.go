@@ -39,7 +39,7 @@ func decodePlace(data []byte) (*Place, error) {
 	return p, d.end("place")
 }
 
-// Description is what a snapshot says of itself.
+// Description holds a snapshot's own account of its place in the log and its members.
 type Description struct {
 	Index   uint64          // the machine's
 	Servers []member.Server // the configuration that the machine has recorded

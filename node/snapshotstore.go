@@ -12,7 +12,7 @@ import (
 	"github.com/kvorum/kvorum/fsm"
 )
 
-// SnapshotDescription is what the content of a snapshot says of itself.
+// SnapshotDescription holds a snapshot's own account of its place in the log and its members.
 type SnapshotDescription = fsm.Description
 
 // SnapshotPlace is where in the log a snapshot stands.

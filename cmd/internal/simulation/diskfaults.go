@@ -14,7 +14,7 @@ var DiskFaults = []Fault{
 	{Name: "crash between two steps", strike: (*faults).crashBetween},
 }
 
-// flawWithin is how long a flaw has to show, and a process to end because of it.
+// flawWithin bounds the time in which a flaw must show and its process must end.
 const flawWithin = 20 * time.Second
 
 // damage flips a bit in an entry of one server's log that nobody has applied since its
@@ -141,7 +141,7 @@ func (f *faults) flawed(id, step string, arm func(*Disk) bool) bool {
 	return struck
 }
 
-// patience is how long a flaw may take to show: the workload ends before long.
+// patience bounds the wait for a flaw to show: the workload ends soon.
 func (f *faults) patience() time.Duration {
 	return time.Duration(f.rng.Int64N(int64(4 * time.Second)))
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// flaws are what is wrong with a disk, beside being slow. The disk's lock guards them.
+// flaws makes a disk fail in other ways than being slow. The disk's lock guards it.
 type flaws struct {
 	// damage is done to the entry at damaged once it has been read reads times.
 	damaged uint64
@@ -34,10 +34,10 @@ const (
 	stepVoteCandidate = "LastVoteCand"
 )
 
-// errNoSync is what a failed sync returns.
+// errNoSync reports a sync that failed.
 var errNoSync = syscall.EIO
 
-// read is what becomes of an entry that has been read.
+// read damages an entry on its way from the disk, if that is its turn.
 func (f *flaws) read(l *raft.Log) error {
 	if f.damage == nil || l.Index != f.damaged {
 		return nil
@@ -67,7 +67,7 @@ func (f *flaws) stored(d *Disk, step string) {
 	}
 }
 
-// damagesOfEntries are what can come back of one stored entry.
+// damagesOfEntries lists the ways in which a stored entry comes back damaged.
 var damagesOfEntries = []func(l *raft.Log) error{
 	func(l *raft.Log) error { l.Type ^= raft.LogNoop; return nil },
 	func(l *raft.Log) error { l.Term ^= 1; return nil },

@@ -137,7 +137,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 // plantedProcess is set in the process of a fault that may panic.
 const plantedProcess = "KVORUM_TEST_PLANTED_PROCESS"
 
-// plantedLimit is how long that process may take: it needs seconds.
+// plantedLimit bounds the time of that process, which needs seconds.
 const plantedLimit = 90 * time.Second
 
 // findInProcess looks for the fault in a process of its own, which a panic of
