@@ -61,8 +61,12 @@ func (r *rig) step(s directory.Step) (bool, error) {
 	return true, nil
 }
 
-// after is the rig as another process finds it.
+// after is the rig as another process finds it. Nothing more happens to the rig:
+// its log may still rotate, and the directories are those of one moment.
 func (r *rig) after(one func(*directory.Memory) *directory.Memory) *rig {
+	for _, dir := range []*directory.Memory{r.log, r.meta, r.floor} {
+		dir.Ask(func(directory.Step) (bool, error) { return false, directory.ErrCrashed })
+	}
 	return &rig{log: one(r.log), meta: one(r.meta), floor: one(r.floor)}
 }
 

@@ -172,10 +172,19 @@ func (m *Memory) AfterKill() *Memory {
 // random sectors of files and a random beginning of the changes of names are left.
 func (m *Memory) AfterPowerLoss(random *rand.Rand) *Memory {
 	m.mu.Lock()
-	kept := random.IntN(len(m.pending) + 1)
-	m.mu.Unlock()
+	defer m.mu.Unlock()
+	names := maps.Clone(m.durable)
+	for _, n := range m.pending[:random.IntN(len(m.pending)+1)] {
+		n.apply(names)
+	}
 	every := random.IntN(3) // 0: nothing, 1: everything, 2: some
-	return m.after(func(file *inode) []byte { return tear(file, random, every) }, kept)
+	left := NewMemory(nil)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		bytes := tear(names[name], random, every)
+		file := &inode{live: slices.Clone(bytes), durable: slices.Clone(bytes), dirty: map[int]bool{}}
+		left.names[name], left.durable[name] = file, file
+	}
+	return left
 }
 
 func tear(file *inode, random *rand.Rand, every int) []byte {
@@ -189,22 +198,6 @@ func tear(file *inode, random *rand.Rand, every int) []byte {
 		left.flush()
 	}
 	return left.durable
-}
-
-func (m *Memory) after(content func(*inode) []byte, kept int) *Memory {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	names := maps.Clone(m.durable)
-	for _, n := range m.pending[:kept] {
-		n.apply(names)
-	}
-	left := NewMemory(nil)
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		bytes := content(names[name])
-		file := &inode{live: slices.Clone(bytes), durable: slices.Clone(bytes), dirty: map[int]bool{}}
-		left.names[name], left.durable[name] = file, file
-	}
-	return left
 }
 
 // Ask sets what is asked before each step from now on.
