@@ -430,3 +430,25 @@ func TestAStalledFollowerIsToldToStandOnce(t *testing.T) {
 		l.agree()
 	})
 }
+
+// Where one follower alone can win, it must not lose its time: the other refuses it as
+// long as it still believes in the leader that is gone.
+func TestTheFollowerWithTheLongestLogIsElectedOnceTheOtherMissesTheLeader(t *testing.T) {
+	for range 30 {
+		inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+			leader := l.leader()
+			id := leader.cfg.Session.Server
+			behind := l.followers()[0]
+			l.severStreams(id, behind.cfg.Session.Server)
+			l.want(write(leader, "set", "k", "v"), reply.OK) // the other follower has it
+			gone := time.Now()
+			l.isolate(id, true)
+			l.eventually("another leader", func() bool { now := behind.Leader(); return now != "" && now != id })
+			// Raft looks for its leader every one to two heartbeats, and misses one
+			// that it has not heard for one.
+			if took := time.Since(gone); took > 3*heartbeatDefault+100*time.Millisecond {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}

@@ -32,6 +32,8 @@ const (
 	// rpcTimeout bounds one call to a peer, a snapshot's by its size. It is two
 	// heartbeats: a cut link is tried again soon after it has healed.
 	rpcTimeout = 2 * time.Second
+	// preVoteHold is how long a pre-vote is held at most: shorter than its sender waits.
+	preVoteHold = rpcTimeout * 3 / 4
 	// silenceMax is how long a peer may be silent in the midst of a call: a leader
 	// that stands still while it sends a snapshot would hold Raft's main loop here,
 	// and with it every vote, for as long as it does.

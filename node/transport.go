@@ -46,6 +46,7 @@ type transport struct {
 	term      func() uint64             // the current one
 	committed func() uint64             // up to where this server knows that entries are
 	knows     func() raft.Configuration // the newest that this server has
+	watch     *leaderWatch
 
 	mu        sync.Mutex
 	heard     map[raft.ServerAddress]chan struct{} // closed at the next heartbeat that is answered
@@ -113,7 +114,7 @@ func newTransport(n *Node, logger raftLogger) *transport {
 // begin has calls passed to Raft, which runs.
 func (t *transport) begin(n *Node, logs *raftLogs) {
 	t.serves.Store(n.serves)
-	t.logs, t.term, t.knows = logs, n.raft.CurrentTerm, n.configuration
+	t.logs, t.term, t.knows, t.watch = logs, n.raft.CurrentTerm, n.configuration, n.watch
 	t.committed = func() uint64 { return max(n.raft.CommitIndex(), n.worker.progress.index.Load()) }
 	if n.cfg.SendEarly {
 		t.early.raft.Store(n.earlyRaft())
@@ -141,16 +142,24 @@ func (t *transport) pass() {
 			case *raft.RequestVoteRequest:
 				req.ID = t.electable(req.ID)
 			case *raft.RequestPreVoteRequest:
+				candidate := string(req.ID)
 				req.ID = t.electable(req.ID)
+				if t.holdPreVote(call, req, candidate) {
+					continue
+				}
 			}
-			select {
-			case t.calls <- call:
-			case <-t.layer.done:
-				return
-			}
+			t.hand(call)
 		case <-t.layer.done:
 			return
 		}
+	}
+}
+
+// hand hands a call to Raft.
+func (t *transport) hand(call raft.RPC) {
+	select {
+	case t.calls <- call:
+	case <-t.layer.done:
 	}
 }
 
