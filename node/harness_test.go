@@ -101,7 +101,6 @@ func (l *lab) start(id string) *Node {
 	cfg := Config{
 		Session:    entry.Session{Server: id, Boot: l.boots[id]},
 		ClientAddr: strings.ToUpper(id),
-		SendEarly:  true,
 		Stores:     Stores{Logs: d.slow, Stable: d.logs, Snapshots: d.snapshots, SealedFrom: 1},
 		Streams:    l.streams(s),
 		Peers:      &directPeers{lab: l, from: id},

@@ -51,7 +51,6 @@ type Config struct {
 	Clock        Clock
 	Logger       *slog.Logger
 	NeverLead    bool          // until SetNeverLead says otherwise
-	SendEarly    bool          // a leader sends entries while it stores them: see earlySends
 	WriteTimeout time.Duration // default 5 s
 	Timing       Timing        // zero: defaults
 	Policy       SnapshotPolicy

@@ -116,9 +116,7 @@ func (t *transport) begin(n *Node, logs *raftLogs) {
 	t.serves.Store(n.serves)
 	t.logs, t.term, t.knows, t.watch = logs, n.raft.CurrentTerm, n.configuration, n.watch
 	t.committed = func() uint64 { return max(n.raft.CommitIndex(), n.worker.progress.index.Load()) }
-	if n.cfg.SendEarly {
-		t.early.raft.Store(n.earlyRaft())
-	}
+	t.early.raft.Store(n.earlyRaft())
 	go t.pass()
 }
 

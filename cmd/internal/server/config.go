@@ -49,7 +49,6 @@ type Config struct {
 	RequirePass   string // "": clients need no password
 	DebugCommands bool   // DEBUG is answered
 	NeverLead     bool   // at start: it follows and votes, and never leads
-	SendEarly     bool   // node.Config's; kvorum serve leaves it off: elections after a pause took too long with it
 	WriteTimeout  time.Duration
 	StaleReadMax  time.Duration // how old a READONLY connection's reads may be; 0: any age
 	Timing        node.Timing

@@ -200,7 +200,7 @@ func (s *Server) enter(stores node.Stores) error {
 		Session:    entry.Session{Server: s.identity.Server, Boot: s.boot},
 		ClientAddr: s.cfg.ClientAddr, Formation: start.Formation,
 		Stores: stores, Streams: s.service.Streams(), Peers: peers{s.service},
-		Clock: s.env.Clock, Logger: s.log, NeverLead: s.cfg.NeverLead, SendEarly: s.cfg.SendEarly,
+		Clock: s.env.Clock, Logger: s.log, NeverLead: s.cfg.NeverLead,
 		WriteTimeout: s.cfg.WriteTimeout, Timing: s.cfg.Timing, Policy: s.cfg.Policy, Digests: s.cfg.Digests,
 	})
 	if err != nil {

@@ -38,7 +38,6 @@ func (c *Cluster) config(id string) server.Config {
 	p.joins = p.joins || !p.founder && c.place(id).founder
 	cfg := server.Config{
 		ID:         id,
-		SendEarly:  true,
 		ClientAddr: id + ":6379",
 		PeerAddr:   p.peerAddr(),
 		Follower:   server.Forward,
