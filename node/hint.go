@@ -20,14 +20,16 @@ import (
 // than an election. Where the port does not refuse (the host is gone, the
 // network is cut) or still accepts, Raft's time-outs decide.
 type failover struct {
-	node   *Node
-	broken chan struct{} // cap 1: a Raft connection that the leader has opened to this server has ended
-	ended  atomic.Value  // string: that leader
-	stood  time.Time     // when this node last stood for election by itself
+	node    *Node
+	broken  chan struct{} // cap 1: a Raft connection that the leader has opened to this server has ended
+	ended   atomic.Value  // string: that leader
+	dropped chan struct{} // cap 1: this node does not lead any more
+	term    atomic.Uint64 // in which it led
+	stood   time.Time     // when this node last stood for election by itself
 }
 
 func newFailover(n *Node) *failover {
-	return &failover{node: n, broken: make(chan struct{}, 1)}
+	return &failover{node: n, broken: make(chan struct{}, 1), dropped: make(chan struct{}, 1)}
 }
 
 // hint says that a Raft connection has ended that another server has opened to
@@ -44,10 +46,42 @@ func (f *failover) run() {
 	for {
 		select {
 		case <-f.broken:
+			f.consider()
+		case <-f.dropped:
+			f.regain(f.term.Load())
 		case <-f.node.stop:
 			return
 		}
-		f.consider()
+	}
+}
+
+// drop says that this node does not lead any more, as it did in a term.
+func (f *failover) drop(term uint64) {
+	f.term.Store(term)
+	signal(f.dropped)
+}
+
+// regain stands for election again where this node has stopped leading and nobody has
+// replaced it: it stood still, or was cut off, for longer than its lease. Its first
+// messages may have reached the others, who then miss their leader only after another
+// time-out. It is no voter any more if it was removed, and it stands once.
+func (f *failover) regain(term uint64) {
+	n := f.node
+	if time.Since(f.stood) < n.cfg.Timing.Heartbeat || !n.sleep(standQuiet) {
+		return
+	}
+	_, _, voter := votersBut(n.configuration(), n.cfg.Session.Server)
+	ends := n.departure.begun.Load() || n.logs.unplugged.Load()
+	if voter == 0 || ends || n.lead.abstention.withholds.Load() {
+		return
+	}
+	if f.leader() != "" || n.raft.State() != raft.Follower || n.raft.CurrentTerm() != term {
+		return
+	}
+	n.log.Info("nobody has replaced this node as the leader: standing for election", slog.Uint64("term", term))
+	f.stood = time.Now()
+	if err := f.stand(); err != nil {
+		n.log.Warn("could not stand for election", slog.Any("error", err))
 	}
 }
 

@@ -452,3 +452,24 @@ func TestTheFollowerWithTheLongestLogIsElectedOnceTheOtherMissesTheLeader(t *tes
 		})
 	}
 }
+
+// A leader that stood still for longer than its lease, and that nobody has replaced,
+// leads again at once: the others, who have heard it again, would wait for a time-out.
+func TestALeaderThatNobodyHasReplacedLeadsAgain(t *testing.T) {
+	for range 20 {
+		inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+			leader := l.leader()
+			id := leader.cfg.Session.Server
+			l.want(write(leader, "set", "k", "v"), reply.OK)
+			l.isolate(id, true)
+			l.eventually("no leader", func() bool { return !leader.IsLeader() })
+			l.isolate(id, false)
+			heard := time.Now()
+			l.want(write(leader, "set", "k", "w"), reply.OK)
+			if took := time.Since(heard); took > 300*time.Millisecond {
+				t.Errorf("it took %v", took)
+			}
+			l.agree()
+		})
+	}
+}
