@@ -23,11 +23,16 @@ func (f *serveFlags) runRebuilding(ctx context.Context, run func() error, logger
 	case ctx.Err() != nil:
 		return err
 	}
-	logger.Error("the data directory is damaged: its content is set aside, and this node joins its cluster as a new server", slog.Any("error", err))
-	aside, failed := store.Rebuild(f.storeOptions(logger), err, f.nonvoter)
+	logger.Error("the data directory is damaged", slog.Any("error", err))
+	aside, failed := store.Rebuild(f.storeOptions(logger), err, store.Rejoin{Nonvoter: f.nonvoter, Others: f.others()})
 	if failed != nil {
 		return errors.Join(err, fmt.Errorf("rebuild --data: %w", failed))
 	}
-	logger.Warn("the damaged content is kept until somebody removes it", slog.String("in", aside))
+	logger.Warn("the damaged content is set aside until somebody removes it, and this node joins its cluster as a new server", slog.String("in", aside))
 	return run()
+}
+
+// others reports whether this node is told of another server.
+func (f *serveFlags) others() bool {
+	return f.join != nil || f.await || len(f.cluster) > 1
 }

@@ -36,24 +36,31 @@ func Rebuildable(err error) bool {
 	return errors.As(err, new(*DamageError))
 }
 
+// Rejoin is how a rebuilt server comes into its cluster.
+type Rejoin struct {
+	Nonvoter bool // it stays a read replica
+	Others   bool // it is given other servers' addresses, or is going to be invited
+}
+
 // Rebuild puts a new server into the place of one whose directory is damaged: all
 // that is in the directory is set aside in it, in a directory whose path is
 // returned, and an identity is minted. The new server only joins: the cluster of the
 // old one, if that can still be read, else any that it is given. It is a server that
 // never voted, so it must not be caught up before a majority of the others has
-// removed the old one.
+// removed the old one. Where no other server is known, there is nobody to be caught up
+// by, and Rebuild refuses.
 //
 // One such directory is kept. An older one goes only after the server has become a
 // member that is complete without it; until then Rebuild refuses. A crash on
 // the way leaves a directory that is refused as damaged; Rebuild goes on there.
-func Rebuild(o Options, why error, nonvoter bool) (aside string, err error) {
+func Rebuild(o Options, why error, how Rejoin) (aside string, err error) {
 	lock, err := lockDirectory(o.Path)
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, lock.release()) }()
 	r := &rebuilding{path: o.Path}
-	next, err := r.successor(o, nonvoter)
+	next, err := r.successor(o, how)
 	if err != nil {
 		return "", err
 	}
@@ -83,7 +90,7 @@ type rebuilding struct {
 }
 
 // successor is the record of the new server.
-func (r *rebuilding) successor(o Options, nonvoter bool) (record, error) {
+func (r *rebuilding) successor(o Options, how Rejoin) (record, error) {
 	old, found, err := readIdentity(filepath.Join(o.Path, identityFile))
 	known := found && err == nil
 	switch {
@@ -99,7 +106,7 @@ func (r *rebuilding) successor(o Options, nonvoter bool) (record, error) {
 	if known && old.Cluster == "" && !old.Rebuilt {
 		return next, nil // it has never been in a cluster: it has voted for nobody
 	}
-	next.Rebuilt, next.Settled = true, nonvoter
+	next.Rebuilt, next.Settled = true, how.Nonvoter
 	next.Cluster, next.Seeds = old.Cluster, slices.Clone(old.Seeds)
 	if old.Promise != nil {
 		for _, s := range old.Promise.Servers {
@@ -107,6 +114,9 @@ func (r *rebuilding) successor(o Options, nonvoter bool) (record, error) {
 				next.Seeds = append(next.Seeds, s.PeerAddr)
 			}
 		}
+	}
+	if len(next.Seeds) == 0 && !how.Others {
+		return record{}, fmt.Errorf("data directory %s knows no other server of its cluster that could bring a new one up to date: if there are others, give --join; if this one was alone, what can still be read is all there is: see kvorum recover", o.Path)
 	}
 	return next, nil
 }

@@ -47,7 +47,7 @@ func TestADamagedDirectoryIsSetAsideAndItsServerJoinsAsANewOne(t *testing.T) {
 		if !store.Rebuildable(why) {
 			t.Fatalf("not taken for damage: %v", why)
 		}
-		aside, err := store.Rebuild(o, why, false)
+		aside, err := store.Rebuild(o, why, store.Rejoin{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +75,7 @@ func TestADamagedDirectoryIsSetAsideAndItsServerJoinsAsANewOne(t *testing.T) {
 func TestADirectoryIsNotRebuiltTwiceBeforeItIsComplete(t *testing.T) {
 	o := options(t.TempDir(), "n1", store.WAL)
 	damaged(t, o)
-	first, err := store.Rebuild(o, refused(o), false)
+	first, err := store.Rebuild(o, refused(o), store.Rejoin{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestADirectoryIsNotRebuiltTwiceBeforeItIsComplete(t *testing.T) {
 		}
 	}
 	lose()
-	if _, err := store.Rebuild(o, refused(o), false); err == nil || !strings.Contains(err.Error(), first) {
+	if _, err := store.Rebuild(o, refused(o), store.Rejoin{}); err == nil || !strings.Contains(err.Error(), first) {
 		t.Errorf("a server that was not a member yet: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(o.Path, "raft.db"), nil, 0o600); err != nil { // made anew, and labelled
@@ -100,7 +100,7 @@ func TestADirectoryIsNotRebuiltTwiceBeforeItIsComplete(t *testing.T) {
 	}
 	closeDir(t, dir)
 	os.WriteFile(filepath.Join(o.Path, "damaged-by-hand"), nil, 0o600)
-	second, err := store.Rebuild(o, errors.New("again"), false)
+	second, err := store.Rebuild(o, errors.New("again"), store.Rejoin{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestARebuildThatIsCutShortIsCompleted(t *testing.T) {
 		if err := refused(o); !store.Rebuildable(err) {
 			t.Fatalf("after %v: %v", moved, err)
 		}
-		got, err := store.Rebuild(o, why, false)
+		got, err := store.Rebuild(o, why, store.Rejoin{})
 		if err != nil || got != aside {
 			t.Fatalf("after %v: set aside in %s, %v", moved, got, err)
 		}
@@ -177,7 +177,7 @@ func TestWhatIsNoDamageIsNotSetAside(t *testing.T) {
 		if name == "another log store" {
 			continue // what serve gives is what it is to be
 		}
-		if _, err := store.Rebuild(o, errors.New("planted"), false); err == nil || len(asides(t, o.Path)) > 0 {
+		if _, err := store.Rebuild(o, errors.New("planted"), store.Rejoin{}); err == nil || len(asides(t, o.Path)) > 0 {
 			t.Errorf("%s: it was set aside (%v)", name, err)
 		}
 	}
@@ -193,7 +193,7 @@ func TestADamagedDirectoryOfNoClusterIsMadeAnew(t *testing.T) {
 	dir, _ := openStores(t, o)
 	closeDir(t, dir)
 	os.Remove(filepath.Join(o.Path, "raft.db"))
-	if _, err := store.Rebuild(o, refused(o), false); err != nil {
+	if _, err := store.Rebuild(o, refused(o), store.Rejoin{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := open(t, o).Identity(); got.Rebuilt || got.Cluster != "" {
@@ -216,11 +216,40 @@ func TestADamagedIdentityIsRebuiltAsAServerThatOnlyJoins(t *testing.T) {
 		if !store.Rebuildable(why) {
 			t.Fatalf("not taken for damage: %v", why)
 		}
-		if _, err := store.Rebuild(o, why, true); err != nil {
+		if _, err := store.Rebuild(o, why, store.Rejoin{Nonvoter: true, Others: true}); err != nil {
 			t.Fatal(err)
 		}
 		if got := open(t, o).Identity(); !got.Rebuilt || got.Cluster != "" || !got.Settled {
 			t.Errorf("the new server is %+v", got)
 		}
+	}
+}
+
+// A cluster of one has nobody who could bring a new server up to date.
+func TestTheOnlyServerOfAClusterIsNotSetAside(t *testing.T) {
+	o := options(t.TempDir(), "n1", store.WAL)
+	dir, stores := openStores(t, o)
+	alone := member.Formation{Cluster: "c", Servers: []member.Server{{ID: dir.Identity().Server, PeerAddr: "a:1", Voter: true}}}
+	if err := dir.Promise(alone); err != nil {
+		t.Fatal(err)
+	}
+	appendEntries(t, stores.Logs, 1, 3)
+	closeDir(t, dir)
+	remove := func(name string) {
+		if err := os.Remove(filepath.Join(o.Path, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove("raft.db")
+	for _, identity := range []string{"readable", "gone"} {
+		if _, err := store.Rebuild(o, refused(o), store.Rejoin{}); err == nil || !strings.Contains(err.Error(), "kvorum recover") || len(asides(t, o.Path)) > 0 {
+			t.Errorf("its identity is %s: %v, set aside: %v", identity, err, asides(t, o.Path))
+		}
+		if identity == "readable" {
+			remove("identity.json")
+		}
+	}
+	if _, err := store.Rebuild(o, refused(o), store.Rejoin{Others: true}); err != nil {
+		t.Error(err)
 	}
 }
