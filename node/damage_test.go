@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -586,5 +587,33 @@ func TestAHeadThatIsRemovedMeanwhileIsNoDamage(t *testing.T) {
 	}
 	if err := stores.ReadLog(51, new(raft.Log)); err != nil {
 		t.Error(err)
+	}
+}
+
+// closingLogs loses the file of the segment that is read, once.
+type closingLogs struct {
+	raft.LogStore
+	closed int
+}
+
+func (c *closingLogs) GetLog(index uint64, l *raft.Log) error {
+	if c.closed++; c.closed == 1 {
+		return fmt.Errorf("read entry %d: %w", index, fs.ErrClosed)
+	}
+	return c.LogStore.GetLog(index, l)
+}
+
+// raft-wal closes a segment whose entries go while one of them is read.
+func TestASegmentThatIsClosedMeanwhileIsNoDamage(t *testing.T) {
+	logs := raft.NewInmemStore()
+	e := &raft.Log{Index: 7}
+	seal.Put(e)
+	if err := logs.StoreLog(e); err != nil {
+		t.Fatal(err)
+	}
+	for index, want := range map[uint64]error{6: raft.ErrLogNotFound, 7: nil} {
+		if err := (Stores{Logs: &closingLogs{LogStore: logs}, SealedFrom: 1}).ReadLog(index, new(raft.Log)); err != want {
+			t.Errorf("entry %d: %v, want %v", index, err, want)
+		}
 	}
 }

@@ -39,10 +39,17 @@ func (n *Node) Leave(err error) {
 	}
 	defer close(n.departure.over)
 	stopping := n.logs.unplugged.Load()
+	led := uint64(0)
+	if n.departure.opened.Load() {
+		// Now: once nothing is stored, Raft's main loop may stop leading by itself.
+		if term, leads := n.leads(); leads {
+			led = term
+		}
+	}
 	n.departure.begun.Store(true)
 	n.worker.queue.close()
-	if !stopping && n.departure.opened.Load() {
-		n.bequeath()
+	if !stopping && led != 0 {
+		n.bequeath(led)
 	}
 	n.transport.cut()
 	n.departure.gone.Store(true)
@@ -55,18 +62,15 @@ func (n *Node) Leave(err error) {
 }
 
 // bequeath has the follower that surely holds every committed entry stand for
-// election, if this node leads. It takes leaveWithin at most.
-func (n *Node) bequeath() {
-	if _, leads := n.leads(); !leads {
-		return
-	}
+// election, in the place of this node, which led in term. It takes leaveWithin at most.
+func (n *Node) bequeath(term uint64) {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
 	defer cancel()
 	told := make(chan raft.Server, 1)
 	n.running.Go(func() {
 		defer close(told)
-		n.awaitForemost(ctx)
-		for _, heir := range n.heirsByLog() {
+		n.awaitForemost(ctx, term)
+		for _, heir := range n.heirsByLog(term) {
 			never, err := n.cfg.Peers.NeverLeads(ctx, string(heir.ID))
 			if ctx.Err() != nil {
 				return
@@ -93,8 +97,8 @@ func (n *Node) bequeath() {
 // leader has sent in its term: it holds every committed entry, and no other voter
 // refuses it for its log. What has been sent early counts: a voter that has it refuses
 // one that has not.
-func (n *Node) heirsByLog() []raft.Server {
-	heirs, term := n.heirs(), n.raft.CurrentTerm()
+func (n *Node) heirsByLog(term uint64) []raft.Server {
+	heirs := n.heirs()
 	slices.SortStableFunc(heirs, func(a, b raft.Server) int {
 		return cmp.Compare(n.transport.deliveries(b.ID).stored(term), n.transport.deliveries(a.ID).stored(term))
 	})
@@ -105,10 +109,10 @@ func (n *Node) heirsByLog() []raft.Server {
 // leader has sent to anybody, for heirWait at most. Entries are still under way when a
 // leader leaves: one that another voter has stored and the heir has not would cost the
 // heir that voter's vote, and the cluster an election time-out.
-func (n *Node) awaitForemost(ctx context.Context) {
+func (n *Node) awaitForemost(ctx context.Context, term uint64) {
 	ctx, cancel := context.WithTimeout(ctx, heirWait)
 	defer cancel()
-	term, heirs := n.raft.CurrentTerm(), n.heirs()
+	heirs := n.heirs()
 	last := n.transport.lastSent(term)
 	foremost := func(s raft.Server) bool { return n.transport.deliveries(s.ID).stored(term) >= last }
 	for !slices.ContainsFunc(heirs, foremost) {

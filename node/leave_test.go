@@ -32,12 +32,12 @@ func TestLeadershipIsLeftToTheVoterThatStoresWhatIsUnderWay(t *testing.T) {
 				signal(transport.confirmed)
 			})
 			begun := time.Now()
-			leader.awaitForemost(t.Context())
+			leader.awaitForemost(t.Context(), leader.CurrentTerm())
 			timer.Stop()
 			if took := time.Since(begun); took >= heirWait {
 				t.Errorf("it waited %v for %s", took, foremost)
 			}
-			if heir := leader.heirsByLog()[0].ID; heir != foremost {
+			if heir := leader.heirsByLog(leader.CurrentTerm())[0].ID; heir != foremost {
 				t.Errorf("%s is told to stand for election, and %s has stored more", heir, foremost)
 			}
 			transport.mu.Lock()
@@ -57,7 +57,7 @@ func TestALeaderThatLeavesWaitsForNobodyForLong(t *testing.T) {
 		leader.transport.sent = sentEntry{leader.raft.CurrentTerm(), leader.raft.LastIndex() + 100}
 		leader.transport.mu.Unlock()
 		begun := time.Now()
-		leader.awaitForemost(t.Context())
+		leader.awaitForemost(t.Context(), leader.CurrentTerm())
 		if took := time.Since(begun); took != heirWait {
 			t.Errorf("it waited %v, want %v", took, heirWait)
 		}

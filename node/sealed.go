@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime/debug"
 
 	"github.com/hashicorp/raft"
@@ -17,7 +18,8 @@ import (
 func (s Stores) ReadLog(index uint64, l *raft.Log) error {
 	err := s.decode(index, l)
 	for range boundsLooks {
-		if !errors.Is(err, raft.ErrLogNotFound) {
+		// raft-wal may close a segment whose entries go while one of them is read.
+		if !errors.Is(err, raft.ErrLogNotFound) && !errors.Is(err, fs.ErrClosed) {
 			break
 		}
 		first, failed := s.Logs.FirstIndex()
@@ -26,7 +28,7 @@ func (s Stores) ReadLog(index uint64, l *raft.Log) error {
 			return s.describe(0, "", fmt.Errorf("read the log's bounds: %w", failed))
 		}
 		if index < first || index > last || first == 0 {
-			return err
+			return raft.ErrLogNotFound
 		}
 		err = s.decode(index, l) // the log may have grown, or lost its head, between the two looks
 	}

@@ -85,7 +85,7 @@ func (d delivery) stored(term uint64) uint64 {
 // after is what is known once one more call has been answered.
 func (d delivery) after(req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) delivery {
 	d.calls, d.last = d.calls+1, time.Now()
-	if resp.Success {
+	if resp.Success && req.Term >= d.term { // a late answer of an earlier term says nothing of this one
 		if d.term != req.Term {
 			d.term, d.index = req.Term, 0
 		}

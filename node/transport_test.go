@@ -134,3 +134,13 @@ func TestALeaderWithAStalledDiskGivesUp(t *testing.T) {
 		<-leader.ending.over
 	})
 }
+
+// Leadership is lost and had again, and an answer of the earlier term comes late.
+func TestALateAnswerOfAnEarlierTermSaysNothingOfThisOne(t *testing.T) {
+	ok := &raft.AppendEntriesResponse{Success: true}
+	d := delivery{}.after(&raft.AppendEntriesRequest{Term: 5, PrevLogEntry: 20}, ok)
+	d = d.after(&raft.AppendEntriesRequest{Term: 3, PrevLogEntry: 30}, ok)
+	if d.stored(5) != 20 || d.stored(3) != 0 || d.calls != 2 {
+		t.Errorf("after both: %+v", d)
+	}
+}

@@ -131,7 +131,7 @@ func (w *watchdog) look(now time.Time) {
 		w.noticed = term
 		return
 	}
-	heirs := slices.DeleteFunc(n.heirsByLog(), func(s raft.Server) bool { return w.told[s.ID] == term })
+	heirs := slices.DeleteFunc(n.heirsByLog(term), func(s raft.Server) bool { return w.told[s.ID] == term })
 	if len(heirs) == 0 {
 		return
 	}
@@ -163,7 +163,7 @@ func (w *watchdog) lookAtPace(now time.Time) {
 	if !slow || w.given == term || now.Sub(w.tenure.since) < slowTenure {
 		return
 	}
-	heirs := slices.DeleteFunc(n.heirsByLog(), func(s raft.Server) bool {
+	heirs := slices.DeleteFunc(n.heirsByLog(term), func(s raft.Server) bool {
 		return w.told[s.ID] == term || !n.logs.paces.faster(s.ID, least, now)
 	})
 	if len(heirs) > 0 {

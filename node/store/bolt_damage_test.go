@@ -350,6 +350,23 @@ func TestAFaultOfADiskThatCannotBeReadIsNotCalledDamage(t *testing.T) {
 	}
 }
 
+// What raft.db is found to be while it is used is told as at a start.
+func TestARaftDBThatCannotBeReadWhileItIsUsedIsNotCalledDamaged(t *testing.T) {
+	s := &boltStore{path: "raft.db"}
+	if err := s.fail(boltDamage(s.path, syscall.EIO)); errors.As(err, new(*DamageError)) || !errors.Is(err, syscall.EIO) {
+		t.Errorf("a disk's error: %v", err)
+	}
+	s = &boltStore{path: "raft.db"}
+	if err := s.fail(boltDamage(s.path, errors.New("page 7 is of no type"))); !errors.As(err, new(*DamageError)) {
+		t.Errorf("damage: %v", err)
+	}
+	for _, err := range []error{s.read(0, nil), s.write(0, 0, nil), s.guarded(0, nil)} {
+		if !errors.As(err, new(*DamageError)) {
+			t.Errorf("afterwards: %v", err)
+		}
+	}
+}
+
 type unreadableFile struct{}
 
 func (unreadableFile) ReadAt([]byte, int64) (int, error) { return 0, syscall.EIO }

@@ -43,7 +43,7 @@ type boltStore struct {
 	mu     sync.Mutex    // one writer at a time, as in bbolt
 	txid   atomic.Uint64 // of the last commit
 	last   atomic.Uint64 // the last entry
-	broken atomic.Pointer[DamageError]
+	broken atomic.Pointer[error]
 }
 
 // openBolt opens raft.db, after a look at all of it if it is not a new one.
@@ -140,8 +140,8 @@ func boltDamage(path string, err error) *DamageError {
 // guarded runs an operation of bbolt and turns a panic, or a fault in the memory
 // that the file is mapped to, into an error.
 func (s *boltStore) guarded(index uint64, do func() error) (err error) {
-	if damage := s.broken.Load(); damage != nil {
-		return damage
+	if err := s.broken.Load(); err != nil {
+		return *err
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -164,15 +164,17 @@ func panicCause(r any, file io.ReaderAt) error {
 	return fmt.Errorf("%v", r)
 }
 
+// fail keeps the first of what was found.
 func (s *boltStore) fail(damage *DamageError) error {
-	s.broken.CompareAndSwap(nil, damage)
-	return s.broken.Load()
+	err := damage.orUnreadable()
+	s.broken.CompareAndSwap(nil, &err)
+	return *s.broken.Load()
 }
 
 // read runs an operation that only reads, at the newest commit.
 func (s *boltStore) read(index uint64, do func() error) error {
-	if damage := s.broken.Load(); damage != nil {
-		return damage
+	if err := s.broken.Load(); err != nil {
+		return *err
 	}
 	if err := s.newest(); err != nil {
 		return err
@@ -199,8 +201,8 @@ func (s *boltStore) newest() error {
 func (s *boltStore) write(first, last uint64, do func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if damage := s.broken.Load(); damage != nil {
-		return damage
+	if err := s.broken.Load(); err != nil {
+		return *err
 	}
 	if err := s.newest(); err != nil {
 		return err

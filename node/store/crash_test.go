@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/kvorum/kvorum/fsm/member"
@@ -325,6 +326,39 @@ func TestADamagedSnapshotThatTheLogReachesBeyondHindersNoStart(t *testing.T) {
 		for range 2 {
 			if err := refused(o); err != nil {
 				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// A disk that does not give a snapshot back once may do so at the next start. Linux
+// answers EIO to who reads /proc/self/mem at its beginning.
+func TestASnapshotThatTheDiskDoesNotGiveBackIsNotSetAside(t *testing.T) {
+	if _, err := os.ReadFile("/proc/self/mem"); !errors.Is(err, syscall.EIO) {
+		t.Skip("nothing here fails with EIO:", err)
+	}
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		for _, file := range []string{"meta.json", "state.bin"} {
+			o := installed(t, kind, 1, 500)
+			emptyLog(t, o)
+			found, err := filepath.Glob(filepath.Join(o.Path, "snapshots", "1-1000-*", file))
+			if err != nil || len(found) != 1 {
+				t.Fatal(found, err)
+			}
+			away := filepath.Join(o.Path, file)
+			if err := errors.Join(os.Rename(found[0], away), os.Symlink("/proc/self/mem", found[0])); err != nil {
+				t.Fatal(err)
+			}
+			refusal := refused(o)
+			wantRefusal(t, refusal, "input/output error", "make sure that the disk is well")
+			if store.Rebuildable(refusal) {
+				t.Errorf("taken for damage: %v", refusal)
+			}
+			if err := errors.Join(os.Remove(found[0]), os.Rename(away, found[0])); err != nil {
+				t.Fatal(err)
+			}
+			if err := refused(o); err != nil {
+				t.Errorf("when the disk is well again: %v", err)
 			}
 		}
 	})

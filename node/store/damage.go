@@ -108,7 +108,7 @@ func diskFails(err error) bool {
 
 // fileOf is the file that holds an entry, or where the log is if no single one does.
 func (d *Dir) fileOf(index uint64) string {
-	if d.record.LogStore == Bolt {
+	if d.kind == Bolt {
 		return d.file(boltFile)
 	}
 	holds := d.file(walDirectory)

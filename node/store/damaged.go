@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/hashicorp/raft"
 )
@@ -60,7 +61,7 @@ func snapshotNames(dir, prefix string) ([]snapshotName, error) {
 
 // newestValid returns the newest snapshot that is as it was written, nil for
 // none; a damaged one is set aside, so that it is no candidate for Raft. What
-// keeps this process from looking is an error.
+// keeps this process from looking, or its disk from reading, is an error.
 func (s *snapshotStore) newestValid() (*raft.SnapshotMeta, error) {
 	names, err := snapshotNames(s.dir, "")
 	if err != nil {
@@ -74,7 +75,11 @@ func (s *snapshotStore) newestValid() (*raft.SnapshotMeta, error) {
 			s.mu.Unlock()
 			return meta, content.Close()
 		}
-		if !errors.As(err, new(*flawError)) {
+		path := filepath.Join(s.dir, name.id)
+		switch {
+		case errors.Is(err, syscall.EIO): // set aside, it would be gone for the next start, at which the disk may be well
+			return nil, cannotRead(path, 0, err)
+		case !errors.As(err, new(*flawError)):
 			return nil, fmt.Errorf("snapshot %s: %w", name.id, err)
 		}
 		s.log.Error("snapshot is damaged and set aside", "snapshot", name.id, "error", err)

@@ -65,6 +65,7 @@ type Dir struct {
 	log      *slog.Logger
 
 	failure *failure
+	kind    LogStore // what keeps the log; like the fields above, it never changes
 
 	mu     sync.Mutex
 	record record
@@ -102,6 +103,7 @@ func Open(o Options) (*Dir, error) {
 		lock.release()
 		return nil, err
 	}
+	d.kind = d.record.LogStore
 	return d, nil
 }
 
@@ -155,11 +157,13 @@ func (d *Dir) save(r record) error {
 	if err != nil {
 		return fmt.Errorf("encode the identity: %w", err)
 	}
-	if err := d.replaceIdentity(d.file(identityFile), text); err != nil {
-		return step("store the identity", err)
+	path := d.file(identityFile)
+	d.present.release(path) // a slow disk may take longer than two looks
+	if err := d.replaceIdentity(path, text); err != nil {
+		return step("store the identity", errors.Join(err, d.present.hold(path)))
 	}
 	d.record = r
-	return d.present.hold(d.file(identityFile))
+	return d.present.hold(path)
 }
 
 // Identity says which server the directory belongs to.

@@ -70,13 +70,23 @@ func (p *presence) hold(path string) error {
 		return err
 	}
 	p.mu.Lock()
-	old := p.files[path]
+	defer p.mu.Unlock()
 	p.files[path] = file
-	p.mu.Unlock()
-	if old != nil {
-		return old.Close()
-	}
 	return nil
+}
+
+// release has the file at path not watched until it is held again: it is about to be
+// replaced by this server itself.
+func (p *presence) release(path string) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if file := p.files[path]; file != nil {
+		_ = file.Close() // it was only read
+		delete(p.files, path)
+	}
 }
 
 // run looks until it finds something or is ended. A look may take for ever, on a
@@ -103,9 +113,8 @@ func (p *presence) run(failure *failure) {
 	}
 }
 
-// look returns an error for what two looks in a row have found: an identity that
-// is being replaced by ourselves is found by one. Of several it names the one
-// that holds the others.
+// look returns an error for what two looks in a row have found. Of several it names the
+// one that holds the others.
 func (p *presence) look() error {
 	p.looking.Lock()
 	defer p.looking.Unlock()

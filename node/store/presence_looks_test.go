@@ -2,8 +2,12 @@ package store
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -67,6 +71,57 @@ func TestWhatAServerDoesItselfIsNotNoticed(t *testing.T) {
 	next = 1000
 	store(3)
 	look("a log that begins elsewhere")
+}
+
+// looking is a log that looks, as the watch does, whenever something is logged.
+type looking struct {
+	slog.Handler
+	look func()
+}
+
+func (l looking) Handle(context.Context, slog.Record) error {
+	l.look()
+	return nil
+}
+
+func (looking) Enabled(context.Context, slog.Level) bool { return true }
+
+// On a slow disk many looks fall into the time that this takes.
+func TestAnIdentityThatIsBeingReplacedIsNotNoticed(t *testing.T) {
+	o := options(t.TempDir())
+	var dir *Dir
+	looks := 0
+	o.Logger = slog.New(looking{slog.DiscardHandler, func() {
+		for range 2 {
+			looks++
+			if err := dir.present.look(); err != nil {
+				t.Error(err)
+			}
+		}
+	}})
+	dir, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if _, err := dir.Stores(); err != nil {
+		t.Fatal(err)
+	}
+	// No spare can be made, which is logged when the identity has been replaced.
+	spare := dir.file(identityFile) + spareSuffix
+	if err := errors.Join(os.Remove(spare), os.MkdirAll(filepath.Join(spare, "in the way"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	looks = 0
+	if err := dir.Settle(); err != nil || looks == 0 {
+		t.Fatalf("%d looks, %v", looks, err)
+	}
+	if err := os.Remove(dir.file(identityFile)); err != nil {
+		t.Fatal(err)
+	}
+	if dir.present.look() != nil || dir.present.look() == nil {
+		t.Error("it is not watched any more")
+	}
 }
 
 // A segment in the midst of the log is one of many.

@@ -64,7 +64,7 @@ func Rebuild(o Options, why error, how Rejoin) (aside string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := r.choose(); err != nil {
+	if err := r.choose(how); err != nil {
 		return "", err
 	}
 	if err := r.move(); err != nil {
@@ -123,7 +123,7 @@ func (r *rebuilding) successor(o Options, how Rejoin) (record, error) {
 
 // choose finds where to set things aside: where a crash has interrupted that, or
 // in a new directory.
-func (r *rebuilding) choose() error {
+func (r *rebuilding) choose(how Rejoin) error {
 	found, err := os.ReadDir(r.path)
 	if err != nil {
 		return fmt.Errorf("read the data directory: %w", err)
@@ -145,7 +145,8 @@ func (r *rebuilding) choose() error {
 			r.older = append(r.older, name)
 		}
 	}
-	if len(r.older) > 0 && !r.old.Settled {
+	// Nothing tells of a read replica whether it has ever been complete.
+	if len(r.older) > 0 && (!r.old.Settled || how.Nonvoter) {
 		return fmt.Errorf("data directory %s has been rebuilt before, and its server has not become a complete member since: what was damaged first is in %s, and is not replaced; if nothing in it is needed any more, remove it", r.path, r.older[0])
 	}
 	for when := time.Now().UTC(); r.aside == ""; when = when.Add(time.Second) {

@@ -112,6 +112,26 @@ func TestADirectoryIsNotRebuiltTwiceBeforeItIsComplete(t *testing.T) {
 	}
 }
 
+// Nothing says of a read replica that it has ever been complete.
+func TestAReadReplicaIsNotRebuiltTwiceBesideWhatWasSetAside(t *testing.T) {
+	o := options(t.TempDir(), "n1", store.WAL)
+	damaged(t, o)
+	replica := store.Rejoin{Nonvoter: true}
+	first, err := store.Rebuild(o, refused(o), replica)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Rebuild(o, errors.New("again"), replica); err == nil || !strings.Contains(err.Error(), first) {
+		t.Errorf("it is rebuilt again: %v", err)
+	}
+	if err := os.RemoveAll(first); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Rebuild(o, errors.New("again"), replica); err != nil {
+		t.Error(err)
+	}
+}
+
 // A crash at any step of a rebuild leaves a directory that is refused as damaged,
 // and the next attempt completes it.
 func TestARebuildThatIsCutShortIsCompleted(t *testing.T) {

@@ -213,7 +213,7 @@ func openVotes(d *Dir, db raft.StableStore) (*votes, error) {
 	v := &votes{StableStore: db, file: file, server: d.record.Server, failed: d.failure.unwritable}
 	f := found{known: d.record.VoteFile}
 	if f.inDB, err = readKeys(db); err != nil {
-		return nil, &DamageError{File: d.file(boltFile), Offset: -1, What: "Raft's term and vote cannot be read", Err: err}
+		return nil, (&DamageError{File: d.file(boltFile), Offset: -1, What: "Raft's term and vote cannot be read", Err: err}).orUnreadable()
 	}
 	record := make([]byte, voteRecordBytes)
 	if _, err = file.ReadAt(record, 0); err == nil {

@@ -2,7 +2,6 @@ package segments
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"sync"
@@ -61,7 +60,8 @@ func (s *spares) want() {
 	}
 }
 
-// take gives the spare the name of a segment; there is no file where none is ready.
+// take gives the spare the name of a segment; there is no file where none is ready, or
+// where it cannot be had.
 func (s *spares) take(name string, size int64) (directory.File, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +70,8 @@ func (s *spares) take(name string, size int64) (directory.File, error) {
 	}
 	s.ready = false
 	if err := s.dir.Rename(spareName, name); err != nil {
-		return nil, fmt.Errorf("take the spare segment: %w", err)
+		s.log.Warn("the spare segment cannot be taken; the next one is made when it is needed", "error", err)
+		return nil, nil
 	}
 	return s.dir.Open(name, false)
 }

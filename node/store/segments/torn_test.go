@@ -282,6 +282,25 @@ func TestASpareIsTakenAndIsZero(t *testing.T) {
 	l.Close()
 }
 
+// Somebody has tidied up.
+func TestWithoutTheSpareASegmentIsMadeAsEver(t *testing.T) {
+	path := t.TempDir()
+	o := testOptions(path, 0)
+	o.New = true
+	o.Room = func() (uint64, error) { return math.MaxInt64, nil }
+	l, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := errors.Join(l.spares.prepare(), os.Remove(filepath.Join(path, spareName))); err != nil {
+		t.Fatal(err)
+	}
+	for i := uint64(1); len(readFiles(t, path).segments()) < 3; i++ {
+		store(t, l, i, i)
+	}
+}
+
 func TestSparesGiveTheirSpaceBackAndAreNotMadeWhereThereIsLittle(t *testing.T) {
 	o := testOptions(t.TempDir(), 0)
 	free := uint64(math.MaxInt64)
