@@ -28,7 +28,7 @@ import (
 //     which begins later: what is committed is on as many disks as ever.
 //  5. An answer is given once, only to a call with the same term, previous entry and
 //     entries, and only if it is not older than earlyAnswerMax. After an error, or before
-//     any other call with entries, the message is waited for and Raft's own is sent.
+//     any other call with entries or a snapshot, the message is waited for and Raft's own is sent.
 //  6. If this leader cannot store the entries, it leaves for good (guardedLogs): a
 //     follower may have entry i of term T, so there must never be another one.
 //
@@ -175,6 +175,17 @@ func (e *earlySends) answer(slot *earlySlot, req *raft.AppendEntriesRequest, res
 	}
 	*resp = m.resp
 	return true
+}
+
+// drop waits for a message that is under way, whose answer nobody is going to take.
+func (e *earlySends) drop(slot *earlySlot) {
+	e.mu.Lock()
+	m := slot.message
+	slot.message = nil
+	e.mu.Unlock()
+	if m != nil {
+		e.await(m)
+	}
 }
 
 // claim is the message that a call of Raft's has to wait for, and whether it says the

@@ -179,7 +179,7 @@ func (t *transport) install(call raft.RPC, req *raft.InstallSnapshotRequest) (fo
 	ends := position{req.LastLogIndex, req.LastLogTerm}
 	reach := t.committed()
 	if reach < ends.Index {
-		if err := t.room(req.Size); err != nil { // begun, it would fill the disk that the log needs
+		if err := t.room(req.Size); err != nil && !t.logs.holds(ends) { // begun, it would fill the disk that the log needs
 			go skip(call, req, err)
 			return false
 		}

@@ -40,7 +40,8 @@ const (
 	silenceMax = 3 * time.Second
 	// deafMax is how long a peer that is called may take nothing of a snapshot.
 	deafMax = 10 * time.Second
-	// connectionsPerPeer are kept open: heartbeats, replication, notices.
+	// connectionsPerPeer are kept open: heartbeats, entries, and what
+	// is sent beside Raft: notices, entries that are still being stored.
 	connectionsPerPeer = 3
 	// earlyAnswerMax is how old the answer to a message may be that was sent while its
 	// entries were still being stored: Raft takes an answer for a sign of life.

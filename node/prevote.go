@@ -26,6 +26,13 @@ func (t *transport) holdPreVote(call raft.RPC, req *raft.RequestPreVoteRequest, 
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), preVoteHold)
 		defer cancel()
+		go func() {
+			select {
+			case <-t.layer.done:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
 		_ = t.watch.await(ctx, func(now string) bool { return now != leader }) // if it is believed in still, Raft refuses
 		t.hand(call)
 	}()

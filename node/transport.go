@@ -23,7 +23,8 @@ import (
 // never taken for the same candidate.
 //
 // A peer that comes back is found at once: see AppendEntries. A snapshot is installed
-// only where Raft can go on from it: see install.
+// only where Raft can go on from it: see install. Damaged entries are refused (refuses),
+// and the pre-votes of candidates that alone can win wait (holdPreVote).
 //
 // And a server that is told never to lead asks nobody for a vote (abstention).
 //
@@ -365,6 +366,7 @@ func (t *transport) TimeoutNow(id raft.ServerID, addr raft.ServerAddress, req *r
 func (t *transport) InstallSnapshot(id raft.ServerID, addr raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
 	slot := t.early.begin(id)
 	defer t.early.end(slot, addr, nil, nil)
+	t.early.drop(slot)
 	return t.NetworkTransport.InstallSnapshot(id, target(id, addr), req, resp, data)
 }
 

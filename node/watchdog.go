@@ -82,7 +82,7 @@ func (w *watchdog) wake(now time.Time) { w.awake, w.noticed, w.stuck = now, 0, 0
 
 // tick is one look at everything; its error is the end of the node.
 func (w *watchdog) tick(now time.Time) error {
-	if late := now.Sub(w.looked) > stallLook+lookLateMax; late {
+	if now.Sub(w.looked) > stallLook+lookLateMax { // this process stood still
 		w.wake(now)
 	}
 	w.looked = now

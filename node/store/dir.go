@@ -46,7 +46,7 @@ type Options struct {
 	Path     string
 	ID       string   // the operator's id: the directory must be its own
 	LogStore LogStore // "": what the directory records, DefaultLogStore for a new one
-	Existing bool     // refuse a directory that is no server's yet, and leave it as it is
+	Existing bool     // refuse a directory that is no server's yet; nothing is written but what finishes what a crash cut short
 	// Verify reads a snapshot to its end and returns the index that it holds.
 	Verify func(io.Reader) (index uint64, err error)
 	// Describe reads what a snapshot says of itself; nil: snapshots say nothing.

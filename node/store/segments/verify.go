@@ -94,8 +94,8 @@ func (v *verifier) checkList(state types.PersistentState) error {
 	return nil
 }
 
-// checkNames finds files that are newer than the list, and sealed segments that are
-// not there. Older files that are not listed are what a truncation left.
+// checkNames finds files that are newer than the list. Older files that are not listed
+// are what a truncation left.
 func (v *verifier) checkNames(state types.PersistentState) error {
 	names, err := v.dir.Names()
 	if err != nil {
