@@ -192,7 +192,7 @@ func TestWhatALeaderReadsDamagedIsNotSent(t *testing.T) {
 				index := l.fill(leader, 0)
 				flaw[id].set(func(f *flaws) { f.read = only(index, damage.read) })
 				l.start(lagging)
-				l.failedWith(leader, fmt.Sprintf("entry %d", index), damage.says, "empty the directory")
+				l.failedWith(leader, fmt.Sprintf("entry %d", index), damage.says, "an empty directory")
 				begun := time.Now()
 				l.want(write(l.node(other), "incr", "n"), reply.Int(3*logCacheEntries+1))
 				if took := time.Since(begun); took > 300*time.Millisecond {
@@ -221,7 +221,7 @@ func TestWhatAFollowerReadsDamagedIsNotApplied(t *testing.T) {
 				n := l.start(f)
 				flaw[f].set(func(f *flaws) { f.read = only(index, damage.read) })
 				l.isolate(f, false)
-				l.failedWith(n, fmt.Sprintf("entry %d", index), damage.says, "empty the directory")
+				l.failedWith(n, fmt.Sprintf("entry %d", index), damage.says, "an empty directory")
 				if at := n.AppliedIndex(); at >= index {
 					t.Errorf("it has applied entries to %d", at)
 				}

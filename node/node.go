@@ -22,6 +22,7 @@ type Stores struct {
 	Logs      raft.LogStore
 	Stable    raft.StableStore
 	Snapshots raft.SnapshotStore
+	SetAside  int // damaged snapshots, when the stores were opened
 	// SealedFrom is the first index from which every entry must carry a seal; 0: none
 	// must, since the first release may have stored it.
 	SealedFrom uint64

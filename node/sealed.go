@@ -111,7 +111,7 @@ func (s Stores) describe(index uint64, what string, err error) error {
 
 // AdviceEmpty is the remedy for a directory that must not be used again. A backup of
 // it is none: an older copy has forgotten votes and entries.
-const AdviceEmpty = "empty the directory: the node then joins the cluster as a new server and is caught up by the others"
+const AdviceEmpty = "give the node an empty directory in its place, and keep this one: it then joins the cluster as a new server and is caught up by the others"
 
 // sealAll seals the entries that have no seal: a leader's own, and those that a leader
 // of the first release has sent. A seal that is there is checked and stays.

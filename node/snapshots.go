@@ -31,7 +31,9 @@ type snapshotter struct {
 }
 
 func newSnapshotter(n *Node) *snapshotter {
-	return &snapshotter{node: n, wake: make(chan struct{}, 1)}
+	s := &snapshotter{node: n, wake: make(chan struct{}, 1)}
+	s.damaged.count.Store(uint64(n.cfg.Stores.SetAside))
+	return s
 }
 
 // watch returns the store as Raft gets it.

@@ -59,6 +59,9 @@ func (n *Node) transfer(to raft.Server) error {
 		t.term, t.failed = term, map[raft.ServerID]uint64{}
 	}
 	seen := n.transport.deliveries(to.ID)
+	if seen.last.IsZero() {
+		return fmt.Errorf("hand over leadership: %s has not answered yet", to.ID)
+	}
 	if silence := time.Since(seen.last); silence > max(n.cfg.Timing.Heartbeat, 4*n.cfg.Timing.Commit) {
 		return fmt.Errorf("hand over leadership: %s has not answered for %v", to.ID, silence.Round(time.Millisecond))
 	}

@@ -199,7 +199,7 @@ func TestAnEntryThatCannotBeAppliedIsNamedWithTheRemedy(t *testing.T) {
 		if err == nil {
 			t.Fatal("it was applied")
 		}
-		for _, words := range []string{fmt.Sprintf("entry %d of this server's log", last+1), "checksum does not fit", "empty the directory"} {
+		for _, words := range []string{fmt.Sprintf("entry %d of this server's log", last+1), "checksum does not fit", "an empty directory"} {
 			if !strings.Contains(err.Error(), words) {
 				t.Errorf("%q is not in %v", words, err)
 			}

@@ -91,7 +91,7 @@ func (w *worker) apply(l *raft.Log) error {
 	clock := w.publish()
 	w.mu.Unlock()
 	if err != nil {
-		return fmt.Errorf("entry %d of this server's log cannot be applied: %w: if the other servers go on, it is damaged here, and the data directory must not be used again: empty the directory: the node then joins the cluster as a new server and is caught up by the others", l.Index, err)
+		return fmt.Errorf("entry %d of this server's log cannot be applied: %w: if the other servers go on, it is damaged here, and the data directory must not be used again: "+AdviceEmpty, l.Index, err)
 	}
 	w.node.stamps.observe(clock)
 	w.applied.Add(1)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -106,6 +107,12 @@ func answered(err error) bool {
 	return errors.As(err, &reply)
 }
 
+// unreached reports whether a node was told nothing: there was no connection to it.
+func unreached(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
 // plainly is an error of the network without what go-redis puts before it.
 func plainly(err error) error {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
@@ -136,6 +143,8 @@ func (a *asked) explain(err error) error {
 	code, rest, _ := strings.Cut(text, " ")
 	password := "give the right one as " + variable("password") + " or --password"
 	switch {
+	case unreached(err):
+		return &failure{exitFailed, fmt.Sprintf("the node at %s cannot be reached: %v; see whether it runs", a.addr, plainly(err))}
 	case !answered(err):
 		return &failure{exitUnknown, fmt.Sprintf("the node at %s has not answered, and may or may not have done it: %v; look with \"kvorum status\"", a.addr, plainly(err))}
 	case code == "WRONGPASS":

@@ -40,7 +40,7 @@ func localCommand() *cobra.Command {
 			return runCluster(cmd.Context(), plan, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().Var(&flags.nodes, "nodes", "how many nodes (default: as many as --dir holds, 3 for a new one)")
+	cmd.Flags().Var(&flags.nodes, "nodes", "how many nodes; as many as --dir holds, and 3 for a new one, if it is not given")
 	cmd.Flags().Var(&flags.port, "port", fmt.Sprintf("the first node's client port; nodes reach each other at + %d, health and metrics are at + %d", peerPortOffset, httpPortOffset))
 	cmd.Flags().StringVar(&flags.dir, "dir", dataDirDefault, "where the nodes keep data, logs and pid files")
 	cmd.Flags().BoolVar(&flags.restart, "restart", false, "start a node again when it has died")

@@ -201,7 +201,7 @@ func TestANodeThatCannotStartSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	r = startLocal(t, r.dir, r.port) // the two others serve
-	r.awaitLine(`^node exited: n2 \(pid \d+\): exit status 1: kvorum: .*raft\.db.* is not there.* empty the directory`, 0)
+	r.awaitLine(`^node exited: n2 \(pid \d+\): exit status 1: kvorum: .*raft\.db.* is not there.* an empty directory`, 0)
 }
 
 func TestANodeEndsWithThePipeOfItsParent(t *testing.T) {

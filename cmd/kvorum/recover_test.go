@@ -113,7 +113,7 @@ func TestARecoveryFromADamagedDirectoryAdvisesToKeepIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = runWith(t, "recover", "--id", "n2", "--from", old, "--data", filepath.Join(t.TempDir(), "recovered"), "--peer-advertise", "127.0.0.1:16379", "--accept-loss")
-	if err == nil || !strings.Contains(err.Error(), "raft.db") || !strings.Contains(err.Error(), "keep "+old) || strings.Contains(err.Error(), "empty the directory") {
+	if err == nil || !strings.Contains(err.Error(), "raft.db") || !strings.Contains(err.Error(), "keep "+old) || strings.Contains(err.Error(), "an empty directory") {
 		t.Error(err)
 	}
 }

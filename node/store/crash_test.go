@@ -58,7 +58,7 @@ func TestADamagedIdentityIsRefusedWhereverTheDamageIs(t *testing.T) {
 	}
 	for cut := 0; cut < len(whole)-2; cut += 7 {
 		write(t, file, string(whole[:cut]))
-		wantRefusal(t, refused(options(path, "n1", store.WAL)), "is damaged", "empty the directory")
+		wantRefusal(t, refused(options(path, "n1", store.WAL)), "is damaged", "an empty directory")
 	}
 	write(t, file, strings.Replace(string(whole), `"boot": 0`, `"boot": 9`, 1))
 	wantRefusal(t, refused(options(path, "n1", store.WAL)), "is damaged", "checksum")
@@ -98,7 +98,7 @@ func TestAVanishedLogBesideATermIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		closeDir(t, dir)
-		wantRefusal(t, refused(o), "log has vanished beside term 3", "empty the directory")
+		wantRefusal(t, refused(o), "log has vanished beside term 3", "an empty directory")
 	})
 }
 
@@ -134,8 +134,8 @@ func TestRemovedRaftFilesAreRefused(t *testing.T) {
 			if err := os.RemoveAll(filepath.Join(o.Path, c.gone)); err != nil {
 				t.Fatal(err)
 			}
-			wantRefusal(t, refused(o), c.says, "empty the directory")
-			wantRefusal(t, refused(o), "empty the directory") // also when asked twice
+			wantRefusal(t, refused(o), c.says, "an empty directory")
+			wantRefusal(t, refused(o), "an empty directory") // also when asked twice
 		})
 	}
 }
@@ -203,7 +203,7 @@ func TestADamagedSnapshotIsSetAsideForTheOlderOneIfTheLogReachesBack(t *testing.
 			t.Fatal(err)
 		}
 		closeDir(t, dir)
-		wantRefusal(t, refused(o), "entry 41 is in no snapshot")
+		wantRefusal(t, refused(o), "snapshot 1-80-", "does not have them all")
 	})
 }
 
@@ -218,7 +218,7 @@ func TestRemovedSnapshotsAreRefusedWhenTheLogDoesNotReachBack(t *testing.T) {
 		stores.Logs.DeleteRange(1, 70)
 		closeDir(t, dir)
 		os.RemoveAll(filepath.Join(o.Path, "snapshots"))
-		wantRefusal(t, refused(o), "entry 1 is in no snapshot")
+		wantRefusal(t, refused(o), "entry 1: it is not there and in no snapshot")
 	})
 }
 
@@ -294,7 +294,7 @@ func TestADamagedSnapshotBeyondWhatIsLeftIsRefusedAtEveryStart(t *testing.T) {
 				emptyLog(t, o)
 				damage(t, o.Path)
 				for range 3 { // also once it has been set aside
-					wantRefusal(t, refused(o), "snapshot 1-1000-", "is damaged", "those to 0", "empty the directory", "joins the cluster as a new server")
+					wantRefusal(t, refused(o), "snapshot 1-1000-", "is damaged", "those to 0", "an empty directory", "joins the cluster as a new server")
 				}
 			})
 		}
@@ -305,7 +305,7 @@ func TestADamagedFirstSnapshotOfAServerWithoutALogIsRefused(t *testing.T) {
 	eachStore(t, func(t *testing.T, kind store.LogStore) {
 		o := installed(t, kind, 0, 0)
 		damageSnapshot(t, o.Path, "1-1000-")
-		wantRefusal(t, refused(o), "snapshot 1-1000-", "those to 0", "empty the directory")
+		wantRefusal(t, refused(o), "snapshot 1-1000-", "those to 0", "an empty directory")
 	})
 }
 
@@ -314,7 +314,7 @@ func TestADamagedSnapshotBeyondALogNotYetEmptiedIsRefusedAndTheLogStays(t *testi
 		o := installed(t, kind, 1, 600)
 		damageSnapshot(t, o.Path, "1-1000-")
 		for range 2 {
-			wantRefusal(t, refused(o), "snapshot 1-1000-", "those to 600", "empty the directory")
+			wantRefusal(t, refused(o), "snapshot 1-1000-", "those to 600", "an empty directory")
 		}
 	})
 }
@@ -364,7 +364,7 @@ func TestASnapshotThatTheDiskDoesNotGiveBackIsNotSetAside(t *testing.T) {
 	})
 }
 
-// What cannot be looked at is not gone: nobody is told to empty the directory.
+// What cannot be looked at is not gone: nobody is told to an empty directory.
 func TestARaftFileThatCannotBeLookedAtIsNotCalledGone(t *testing.T) {
 	o := options(t.TempDir(), "n1", store.WAL)
 	dir, _ := openStores(t, o)
@@ -375,8 +375,8 @@ func TestARaftFileThatCannotBeLookedAtIsNotCalledGone(t *testing.T) {
 	}
 	err := refused(o)
 	wantRefusal(t, err, "too many levels of symbolic links: look at "+file)
-	if strings.Contains(err.Error(), "empty the directory") {
-		t.Errorf("it advises to empty the directory: %v", err)
+	if strings.Contains(err.Error(), "an empty directory") {
+		t.Errorf("it advises to an empty directory: %v", err)
 	}
 	if err := errors.Join(os.Remove(file), os.Rename(file+".away", file)); err != nil {
 		t.Fatal(err)

@@ -108,7 +108,7 @@ func TestAFlippedBitOfARecordIsRefusedWithItsFile(t *testing.T) {
 					xor(t, places, at, 1<<bit)
 					_, err := node.ReadStored(stores)
 					if t.Run(fmt.Sprint(field, " ", bit), func(t *testing.T) {
-						wantRefusal(t, err, filepath.Join(o.Path, file), "entry 10", "empty the directory")
+						wantRefusal(t, err, filepath.Join(o.Path, file), "entry 10", "an empty directory")
 					}); !errors.As(err, new(*store.DamageError)) {
 						t.Errorf("%s: %v is no DamageError", field, err)
 					}
@@ -131,7 +131,7 @@ func TestADamagedFirstEntryIsDamageToo(t *testing.T) {
 	closeDir(t, dir)
 	xor(t, placesOf(t, o.Path, 1), layouts[store.Bolt]["index"], 2)
 	err := refused(o)
-	wantRefusal(t, err, filepath.Join(o.Path, "raft.db"), "entry 1", "empty the directory")
+	wantRefusal(t, err, filepath.Join(o.Path, "raft.db"), "entry 1", "an empty directory")
 	if !errors.As(err, new(*store.DamageError)) {
 		t.Errorf("%v is no DamageError", err)
 	}
@@ -302,7 +302,7 @@ func damageTermAtSnapshot(t *testing.T, sealed bool) {
 	}
 	xor(t, placesOf(t, o.Path, 10), distance, 4)
 	for range 2 {
-		wantRefusal(t, refused(o), filepath.Join(o.Path, "raft.db"), "entry 10", "empty the directory")
+		wantRefusal(t, refused(o), filepath.Join(o.Path, "raft.db"), "entry 10", "an empty directory")
 	}
 	xor(t, placesOf(t, o.Path, 10), distance, 4)
 	_, stores = openStores(t, o)

@@ -86,6 +86,7 @@ func (s *snapshotStore) newestValid() (*raft.SnapshotMeta, error) {
 		if err := s.setAside(name.id); err != nil {
 			return nil, err
 		}
+		s.setAsides++
 	}
 	return nil, nil
 }

@@ -134,7 +134,7 @@ func readIdentity(path string) (record, bool, error) {
 		return record{}, false, nil
 	}
 	if err != nil {
-		return record{}, false, err
+		return record{}, false, step("open the identity", err)
 	}
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, identityBytesMax))

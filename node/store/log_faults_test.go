@@ -113,7 +113,7 @@ func TestADamagedTailIsRefused(t *testing.T) {
 			closeDir(t, dir)
 			damage(t, tailOf(t, o.Path))
 			err := refused(o)
-			wantRefusal(t, err, tailOf0(o.Path), "empty the directory")
+			wantRefusal(t, err, tailOf0(o.Path), "an empty directory")
 			var typed *store.DamageError
 			if !errors.As(err, &typed) || typed.Index == 0 {
 				t.Errorf("%#v names no entry", err)
@@ -158,7 +158,7 @@ func TestALogThatLostItsEndIsRefused(t *testing.T) {
 				write(t, filepath.Join(o.Path, name), content)
 			}
 		}
-		wantRefusal(t, refused(o), "entry 6", "the entries to 6 were stored", "empty the directory")
+		wantRefusal(t, refused(o), "entry 6", "the entries to 6 were stored", "an empty directory")
 	})
 }
 
@@ -365,7 +365,7 @@ func TestAnEntryThatIsDamagedWhileTheServerRunsIsNamed(t *testing.T) {
 		}
 		var entry raft.Log
 		err := stores.ReadLog(1, &entry)
-		wantRefusal(t, err, filepath.Join(o.Path, "wal"), "entry 1", "empty the directory")
+		wantRefusal(t, err, filepath.Join(o.Path, "wal"), "entry 1", "an empty directory")
 		var typed *store.DamageError
 		if !errors.As(err, &typed) || typed.Index != 1 {
 			t.Errorf("%s: %#v", name, err)

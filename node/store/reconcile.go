@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/hashicorp/raft"
 
@@ -148,9 +149,24 @@ func (r *reconciliation) checkContinues(newest *raft.SnapshotMeta, last uint64) 
 	}
 	_, err := r.read(next)
 	if errors.Is(err, raft.ErrLogNotFound) {
-		return &DamageError{File: r.path, Offset: -1, Index: next, What: fmt.Sprintf("the log reaches from some entry to %d, but entry %d is in no snapshot that can be read and not in the log", last, next)}
+		return r.missing(next, last)
 	}
 	return err
+}
+
+// missing is what is wrong where an entry is in no snapshot and not in the log.
+func (r *reconciliation) missing(next, last uint64) error {
+	damaged, err := snapshotNames(filepath.Dir(r.snapshots.dir), damagedPrefix)
+	if err != nil {
+		return err
+	}
+	for _, name := range damaged {
+		if name.index >= next {
+			return &DamageError{File: r.snapshots.aside(name.id), Offset: -1, Index: next,
+				What: fmt.Sprintf("snapshot %s is damaged: it held the entries to %d, and the log, which ends at entry %d, does not have them all", name.id, name.index, last)}
+		}
+	}
+	return &DamageError{File: r.path, Offset: -1, Index: next, What: fmt.Sprintf("it is not there and in no snapshot, although the log goes on to entry %d", last)}
 }
 
 // read reads an entry. Its seal is checked when all of the log is read, next.

@@ -33,9 +33,11 @@ type snapshotStore struct {
 	describe func(io.Reader) (node.SnapshotDescription, error) // reads its beginning; nil: contents do not describe themselves
 	log      *slog.Logger
 
-	mu      sync.Mutex
-	kept    []*raft.SnapshotMeta // verified, newest first
-	damaged map[string]bool      // of those, what was found damaged since
+	mu   sync.Mutex
+	kept []*raft.SnapshotMeta // verified, newest first
+
+	setAsides int             // damaged ones, at the start
+	damaged   map[string]bool // of those, what was found damaged since
 }
 
 func openSnapshots(d *Dir) (*snapshotStore, error) {

@@ -154,7 +154,7 @@ func TestADamagedSnapshotIsRefusedAtAStartWhateverByteIsDamaged(t *testing.T) {
 					return
 				}
 				err := refused(o)
-				wantRefusal(t, err, "snapshot "+id, "is damaged", "empty the directory")
+				wantRefusal(t, err, "snapshot "+id, "is damaged", "an empty directory")
 				if damage := new(store.DamageError); !errors.As(err, &damage) || damage.File != aside {
 					t.Fatalf("the refusal is %#v", err)
 				}

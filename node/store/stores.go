@@ -76,7 +76,7 @@ func (d *Dir) Stores() (node.Stores, error) {
 			return node.Stores{}, err
 		}
 	}
-	return node.Stores{Logs: o.contiguous, Stable: o.votes, Snapshots: o.snapshots, SealedFrom: d.record.SealedFrom, Describe: d.describeEntry}, nil
+	return node.Stores{Logs: o.contiguous, Stable: o.votes, Snapshots: o.snapshots, SetAside: o.snapshots.setAsides, SealedFrom: d.record.SealedFrom, Describe: d.describeEntry}, nil
 }
 
 // openRaftDB opens raft.db, which holds the log too with the bolt log store.

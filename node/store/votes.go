@@ -222,6 +222,9 @@ func openVotes(d *Dir, db raft.StableStore) (*votes, error) {
 	if errors.Is(err, errVoteOwner) {
 		return nil, &DamageError{File: path, Offset: -1, What: errVoteOwner.Error()}
 	}
+	if made {
+		err = errors.New("it was gone")
+	}
 	f.fileErr = err
 	v.stored = f.newest()
 	d.tellVotes(f, v.stored)
@@ -244,7 +247,7 @@ func (d *Dir) tellVotes(f found, taken ballot) {
 	switch {
 	case !f.known:
 	case f.fileErr != nil:
-		d.log.Warn("the vote file was torn or damaged and is written again from raft.db", slog.String("file", d.file(voteFile)), slog.Any("error", f.fileErr), slog.Uint64("term", taken.term))
+		d.log.Warn("the vote file cannot be used and is written again from raft.db", slog.String("file", d.file(voteFile)), slog.Any("error", f.fileErr), slog.Uint64("term", taken.term))
 	case f.inDB != f.inFile:
 		d.log.Warn("raft.db had another term or vote than the vote file and is corrected: a crash fell between the two, or raft.db is damaged", slog.String("file", d.file(boltFile)),
 			slog.Uint64("term", taken.term), slog.Uint64("raft_db_term", f.inDB.term), slog.Uint64("vote_term", taken.voteTerm), slog.Uint64("raft_db_vote_term", f.inDB.voteTerm))

@@ -115,7 +115,7 @@ func TestAFlippedBitInTheLeadersLogIsNotSent(t *testing.T) {
 			if err == nil {
 				t.Fatal("it ended without an error")
 			}
-			for _, words := range []string{c.dir + "/" + leader + file, "entry ", "checksum", "empty the directory"} {
+			for _, words := range []string{c.dir + "/" + leader + file, "entry ", "checksum", "an empty directory"} {
 				if !strings.Contains(err.Error(), words) {
 					t.Errorf("it does not say %q: %v", words, err)
 				}
@@ -135,7 +135,7 @@ func TestAFlippedBitInTheLeadersLogIsNotSent(t *testing.T) {
 					}
 				}
 			}
-			if _, err := c.open(leader, leader); err == nil || !strings.Contains(err.Error(), "empty the directory") {
+			if _, err := c.open(leader, leader); err == nil || !strings.Contains(err.Error(), "an empty directory") {
 				t.Errorf("the damaged directory was opened again: %v", err)
 			}
 			if err := os.RemoveAll(filepath.Join(c.dir, leader)); err != nil {

@@ -104,7 +104,7 @@ func (m *seatedNode) raftFigures() []figure {
 		{"kvorum_snapshot_capture_seconds", "How long the last snapshot's capture held the machine.", false, s.Snapshots.Capture.Seconds()},
 		{"kvorum_snapshots_total", "Snapshots that this process has taken.", true, float64(s.Snapshots.Taken)},
 		{"kvorum_snapshot_failures_total", "Snapshots that failed.", true, float64(s.Snapshots.Failed)},
-		{"kvorum_snapshots_damaged_total", "Snapshots that could not be read any more, and were replaced.", true, float64(s.Snapshots.Damaged)},
+		{"kvorum_snapshots_damaged_total", "Snapshots that could not be read any more, and were set aside or replaced.", true, float64(s.Snapshots.Damaged)},
 		{"kvorum_snapshots_restored_total", "Snapshots restored, at the start and from leaders.", true, float64(s.Snapshots.Restored)},
 		{"kvorum_snapshots_installed_total", "Snapshots that leaders have sent to this process.", true, float64(s.Snapshots.Installed)},
 		{"kvorum_snapshots_installed_again_total", "Of those, the ones that followed another soon: this node does not catch up.", true, float64(s.Snapshots.InstalledAgain)},

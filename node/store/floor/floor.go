@@ -73,6 +73,9 @@ func open(dir directory.Directory, log *slog.Logger) (directory.File, uint64, er
 	index, ok := decode(record[:n])
 	if !ok {
 		index = 0
+		if err == nil {
+			err = errors.New("its checksum does not fit")
+		}
 		log.Warn("the file that says how far the log was stored cannot be read and is begun anew", "file", FileName, "error", err)
 	}
 	return file, index, nil

@@ -51,7 +51,7 @@ func (o *Options) repairTail(name string, found finding) error {
 	defer file.Close()
 	s := found.scan
 	if s.torn() && !s.sealed() {
-		o.Logger.Warn("the last write to the log was cut short by a crash and is dropped; it was never confirmed",
+		o.Logger.Warn("what follows the last whole write to the log is dropped, most likely a write that a crash has cut short; it was never confirmed",
 			"segment", name, "offset", s.end, "bytes", s.dirty-s.end, "last_entry", found.last)
 		if _, err := file.WriteAt(make([]byte, s.dirty-s.end), int64(s.end)); err != nil {
 			return err
