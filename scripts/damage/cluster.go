@@ -61,7 +61,7 @@ func (c *cluster) join(n *node) string {
 // start starts nodes that have been members.
 func (c *cluster) start(nodes ...*node) error {
 	for _, n := range nodes {
-		if err := n.start(c.join(n)); err != nil {
+		if err := n.start(c.join(n), "--log-store="+c.store); err != nil {
 			return err
 		}
 	}
