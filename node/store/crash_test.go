@@ -8,7 +8,10 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/hashicorp/raft"
+
 	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/node/seal"
 	"github.com/kvorum/kvorum/node/store"
 )
 
@@ -384,4 +387,26 @@ func TestARaftFileThatCannotBeLookedAtIsNotCalledGone(t *testing.T) {
 	if err := refused(o); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Raft's term and vote are older than the log: all that tells is that entries have a
+// later term.
+func TestATermBelowThatOfTheLogIsRefused(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind store.LogStore) {
+		o := options(t.TempDir(), "n1", kind)
+		dir, stores := openStores(t, o)
+		if err := stores.Stable.SetUint64([]byte("CurrentTerm"), 2); err != nil {
+			t.Fatal(err)
+		}
+		e := &raft.Log{Index: 1, Term: 3, Type: raft.LogNoop}
+		seal.Put(e)
+		if err := stores.Logs.StoreLog(e); err != nil {
+			t.Fatal(err)
+		}
+		closeDir(t, dir)
+		wantRefusal(t, refused(o), "votes", "term 2", "term 3", "older than the rest")
+		if !store.Rebuildable(refused(o)) {
+			t.Error("not taken for damage")
+		}
+	})
 }

@@ -75,6 +75,8 @@ func remedy(err error) string {
 		return "see whether the disk is well"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return "let this process write there"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "raise the limit of open files"
 	case errors.Is(err, syscall.ENOTDIR):
 		return "give a directory"
 	}

@@ -45,4 +45,7 @@ const (
 	// presenceLook is how often a directory in use looks whether its files are
 	// still there: two looks in a row must find the same.
 	presenceLook = time.Second
+
+	// termsAheadMax is by how many terms raft.db may be ahead of the vote file.
+	termsAheadMax = 1 << 32
 )

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/raft-wal/metadb"
@@ -157,10 +158,19 @@ func samePlace(path string, file *os.File) error {
 		return err
 	}
 	there, err := os.Stat(path)
-	if err == nil && !os.SameFile(held, there) {
+	switch {
+	case err == nil && !os.SameFile(held, there):
 		return errReplaced
+	case gone(err):
+		return err
 	}
-	return err
+	return nil
+}
+
+// gone reports whether an error says that there is nothing at a path. Others, such as
+// too many open files, say that nobody could look.
+func gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ESTALE)
 }
 
 // goneError names the path and what can be done. A directory that was moved away,

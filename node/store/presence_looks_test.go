@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -121,6 +122,18 @@ func TestAnIdentityThatIsBeingReplacedIsNotNoticed(t *testing.T) {
 	}
 	if dir.present.look() != nil || dir.present.look() == nil {
 		t.Error("it is not watched any more")
+	}
+}
+
+// Where there are too many open files, nobody can look: nothing is gone.
+func TestWhatNobodyCanLookAtIsNotGone(t *testing.T) {
+	for err, want := range map[error]bool{
+		syscall.ENOENT: true, syscall.ENOTDIR: true, syscall.ESTALE: true,
+		syscall.EMFILE: false, syscall.ENOSPC: false, syscall.ENOMEM: false, syscall.EACCES: false, syscall.EIO: false,
+	} {
+		if got := gone(&os.PathError{Op: "open", Path: "wal", Err: err}); got != want {
+			t.Errorf("%v: gone %v", err, got)
+		}
 	}
 }
 

@@ -28,8 +28,10 @@ type segmentWatch struct {
 // look adds what is wrong to found, by path.
 func (w *segmentWatch) look(found map[string]error) {
 	now, err := listSegments(w.dir)
-	if err != nil {
+	if gone(err) {
 		found[w.dir] = err
+	}
+	if err != nil {
 		return
 	}
 	// After the list: what was removed in good order is not in the log any more.

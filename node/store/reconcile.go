@@ -42,6 +42,9 @@ func (r *reconciliation) run() error {
 	if err := r.snapshots.checkDamaged(reach); err != nil {
 		return err
 	}
+	if err := r.checkTermHeld(newest, last); err != nil {
+		return err
+	}
 	if last == 0 {
 		return r.checkEmptyLog(newest)
 	}
@@ -127,6 +130,36 @@ func (r *reconciliation) checkEmptyLog(newest *raft.SnapshotMeta) error {
 		return err
 	}
 	return &DamageError{File: r.path, Offset: -1, What: fmt.Sprintf("the log has vanished beside term %d", term)}
+}
+
+// checkTermHeld refuses a term below that of what is stored: Raft stores a term before
+// anything of it, so what says so now is an older copy, and votes are forgotten.
+func (r *reconciliation) checkTermHeld(newest *raft.SnapshotMeta, last uint64) error {
+	term, err := currentTerm(r.stable)
+	if err != nil {
+		return err
+	}
+	reached := uint64(0)
+	if newest != nil {
+		reached = newest.Term
+	}
+	if last > 0 {
+		entry, err := r.read(last)
+		if err != nil && !errors.Is(err, raft.ErrLogNotFound) {
+			return err
+		}
+		reached = max(reached, entry.Term)
+	}
+	if term == 0 || term >= reached { // 0: none was ever stored, which a directory that was in use is refused for by itself
+		return nil
+	}
+	if last > 0 { // it may be the entry's term that is wrong
+		if err := r.stored.ReadLog(last, new(raft.Log)); err != nil {
+			return err
+		}
+	}
+	return &DamageError{File: filepath.Join(filepath.Dir(r.snapshots.dir), voteFile), Offset: -1,
+		What: fmt.Sprintf("it and %s say that Raft is in term %d, and entries of term %d are stored: they are older than the rest of the directory", boltFile, term, reached)}
 }
 
 // currentTerm reads the term that Raft has stored, 0 for none.

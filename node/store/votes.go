@@ -183,23 +183,31 @@ type found struct {
 }
 
 // newest decides what Raft is told at the next start: at least what it had been told
-// was stored, which both places had. If the file is valid it counts, and raft.db,
-// which has no checksums, is corrected by it. If the file was torn, or is damaged,
-// raft.db is not, since one thing fails at a time. The first release does not know
-// the file: what it has stored is newer.
+// was stored, which both places had. Of two that differ the newer counts: a crash fell
+// between them, raft.db was last used by the first release, which does not know the
+// file, or one of them is an older copy or damaged. A term that is too high costs
+// nothing, and one that is too low a second vote in a term. If the file holds no valid
+// record, raft.db has what was told, since one thing fails at a time.
 func (f found) newest() ballot {
-	switch {
-	case f.fileErr != nil:
+	if f.fileErr != nil {
 		return f.inDB
-	case f.known:
-		return f.inFile
 	}
 	newest := f.inFile
 	newest.term = max(newest.term, f.inDB.term)
 	if f.inDB.voteTerm > newest.voteTerm {
+		// raft.db has no checksums. If it is this term that is damaged, the vote that the
+		// file has is not asked for again in a later one.
 		newest.voteTerm, newest.candidate = f.inDB.voteTerm, f.inDB.candidate
+		newest.term = max(newest.term, newest.voteTerm)
 	}
 	return newest
+}
+
+// absurd reports whether raft.db is so far ahead of the file that it is damaged: terms
+// would soon end.
+func (f found) absurd() bool {
+	newest := max(f.inDB.term, f.inDB.voteTerm)
+	return f.fileErr == nil && newest > termsAheadMax && newest-termsAheadMax > f.inFile.term
 }
 
 // openVotes reads both places and makes them equal.
@@ -223,9 +231,12 @@ func openVotes(d *Dir, db raft.StableStore) (*votes, error) {
 		return nil, &DamageError{File: path, Offset: -1, What: errVoteOwner.Error()}
 	}
 	if made {
-		err = errors.New("it was gone")
+		err = errors.New("it was gone, or of another length")
 	}
 	f.fileErr = err
+	if f.absurd() {
+		return nil, &DamageError{File: d.file(boltFile), Offset: -1, What: fmt.Sprintf("it says that Raft is in term %d and has voted in term %d, and %s knows of term %d", f.inDB.term, f.inDB.voteTerm, voteFile, f.inFile.term)}
+	}
 	v.stored = f.newest()
 	d.tellVotes(f, v.stored)
 	// Also where nothing has changed: what a process wrote that was killed before its
@@ -249,7 +260,7 @@ func (d *Dir) tellVotes(f found, taken ballot) {
 	case f.fileErr != nil:
 		d.log.Warn("the vote file cannot be used and is written again from raft.db", slog.String("file", d.file(voteFile)), slog.Any("error", f.fileErr), slog.Uint64("term", taken.term))
 	case f.inDB != f.inFile:
-		d.log.Warn("raft.db had another term or vote than the vote file and is corrected: a crash fell between the two, or raft.db is damaged", slog.String("file", d.file(boltFile)),
+		d.log.Warn("raft.db and the vote file had different terms or votes, and the newer counts: a crash fell between the two, or one of them is damaged or an older copy", slog.String("file", d.file(boltFile)),
 			slog.Uint64("term", taken.term), slog.Uint64("raft_db_term", f.inDB.term), slog.Uint64("vote_term", taken.voteTerm), slog.Uint64("raft_db_vote_term", f.inDB.voteTerm))
 	}
 }

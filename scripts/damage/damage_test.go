@@ -60,14 +60,19 @@ func check(t *testing.T, p plan, results *table, sweep func(context.Context, str
 
 func TestNoDamageOfADirectoryIsBelieved(t *testing.T) {
 	needSweeps(t)
-	for i, store := range []string{"wal", "bolt"} {
-		t.Run(store, func(t *testing.T) {
+	for i, part := range []struct {
+		title, store string
+		files        []string
+	}{
+		{"log", "wal", []string{"tail", "wal-meta.db", "floor"}},
+		{"votes and identity", "wal", []string{"raft.db", "votes", "identity.json", "identity.json.spare"}},
+		{"snapshot", "wal", []string{"state.bin", "meta.json"}},
+		{"log and votes", "bolt", []string{"raft.db"}}, // the others do not depend on the store
+	} {
+		t.Run(part.title+" of "+part.store, func(t *testing.T) {
 			p, results := sample(t, portDefault+1000+i*nodeCount*100)
-			p.stores, p.kinds, p.stride, p.sampled = []string{store}, kinds, 1, true
+			p.stores, p.files, p.kinds, p.stride, p.sampled = []string{part.store}, part.files, kinds, 1, true
 			p.log = &bytes.Buffer{}
-			if store == "bolt" {
-				p.files = []string{"raft.db"} // the others do not depend on the store
-			}
 			check(t, p, results, p.sweep)
 		})
 	}
