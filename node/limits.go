@@ -32,8 +32,9 @@ const (
 	// rpcTimeout bounds one call to a peer, a snapshot's by its size. It is two
 	// heartbeats: a cut link is tried again soon after it has healed.
 	rpcTimeout = 2 * time.Second
-	// preVoteHold is how long a pre-vote is held at most: shorter than its sender waits.
-	preVoteHold = rpcTimeout * 3 / 4
+	// preVoteHold is how long a pre-vote is held at most: a little shorter than its sender
+	// waits, who asks again after an election time-out, which is no longer than that.
+	preVoteHold = rpcTimeout - 100*time.Millisecond
 	// silenceMax is how long a peer may be silent in the midst of a call: a leader
 	// that stands still while it sends a snapshot would hold Raft's main loop here,
 	// and with it every vote, for as long as it does.
