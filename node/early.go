@@ -45,7 +45,7 @@ type earlySends struct {
 	slots map[raft.ServerID]*earlySlot
 }
 
-// earlyRaft is what is asked of Raft, on its main goroutine.
+// earlyRaft asks Raft who leads and follows and what is committed, on its main goroutine.
 type earlyRaft struct {
 	header    raft.RPCHeader
 	leads     func() (term uint64, ok bool)
@@ -53,7 +53,7 @@ type earlyRaft struct {
 	members   func() []raft.Server
 }
 
-// earlyMessage is what one follower was sent. Its result may be read once it is done.
+// earlyMessage takes entries to one follower. Its answer may be read once done is closed.
 type earlyMessage struct {
 	to       raft.Server
 	req      raft.AppendEntriesRequest
@@ -64,7 +64,7 @@ type earlyMessage struct {
 	err      error
 }
 
-// earlySlot is what is known of one follower.
+// earlySlot tells whether one follower can be sent entries early, and holds the message.
 type earlySlot struct {
 	addr    raft.ServerAddress // at which it has answered
 	term    uint64             // of Raft's last call that was answered
@@ -233,7 +233,7 @@ func (e *earlySends) await(m *earlyMessage) bool {
 	return false
 }
 
-// earlyRaft is what earlySends ask of Raft.
+// earlyRaft lets earlySends ask this node's Raft.
 func (n *Node) earlyRaft() *earlyRaft {
 	id := raft.ServerID(n.cfg.Session.Server)
 	header := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(id), Addr: n.transport.EncodePeer(id, n.transport.LocalAddr())}

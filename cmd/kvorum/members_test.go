@@ -107,6 +107,17 @@ func TestAChangeWithoutAnAnswerIsNotSaidToHaveFailed(t *testing.T) {
 	wantFailure(t, err, exitUnknown, "may or may not have done it", "kvorum status")
 }
 
+// Without a connection, a node was told nothing.
+func TestANodeThatCannotBeReachedWasToldNothing(t *testing.T) {
+	a := &asked{addr: "10.0.0.1:6379"}
+	for op, want := range map[string]string{"dial": "cannot be reached", "read": "may or may not have done it"} {
+		err := a.explain(&net.OpError{Op: op, Net: "tcp", Err: syscall.ECONNREFUSED})
+		if !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "10.0.0.1:6379") {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+}
+
 // answerUntil answers +PONG to every command until one has the word, and ends.
 func answerUntil(conn net.Conn, word string) {
 	defer conn.Close()

@@ -115,7 +115,7 @@ func unrecoverable(from, step string, err error) error {
 	if !errors.As(err, &damage) {
 		return fmt.Errorf("%s: %w", step, err)
 	}
-	return fmt.Errorf("%s: %s: this directory cannot be recovered from; recover from another node's, and keep %s until all is well", step, damage.Found(), from)
+	return fmt.Errorf("%s: %s: this directory cannot be recovered from; recover from another node's, if there is one, and keep %s until all is well", step, damage.Found(), from)
 }
 
 // opened is a data directory with its stores.

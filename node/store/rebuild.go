@@ -116,7 +116,8 @@ func (r *rebuilding) successor(o Options, how Rejoin) (record, error) {
 		}
 	}
 	if len(next.Seeds) == 0 && !how.Others {
-		return record{}, fmt.Errorf("data directory %s knows no other server of its cluster that could bring a new one up to date: if there are others, give --join; if this one was alone, what can still be read is all there is: see kvorum recover", o.Path)
+		return record{}, fmt.Errorf("data directory %s knows no other server of its cluster that could bring a new one up to date: "+
+			"if there are others, give --join; if this one was alone, nothing else holds its data: keep the directory", o.Path)
 	}
 	return next, nil
 }

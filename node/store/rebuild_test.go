@@ -262,7 +262,7 @@ func TestTheOnlyServerOfAClusterIsNotSetAside(t *testing.T) {
 	}
 	remove("raft.db")
 	for _, identity := range []string{"readable", "gone"} {
-		if _, err := store.Rebuild(o, refused(o), store.Rejoin{}); err == nil || !strings.Contains(err.Error(), "kvorum recover") || len(asides(t, o.Path)) > 0 {
+		if _, err := store.Rebuild(o, refused(o), store.Rejoin{}); err == nil || !strings.Contains(err.Error(), "nothing else holds its data") || len(asides(t, o.Path)) > 0 {
 			t.Errorf("its identity is %s: %v, set aside: %v", identity, err, asides(t, o.Path))
 		}
 		if identity == "readable" {
