@@ -41,7 +41,9 @@ func (m *Machine) apply(index uint64, data []byte) ([]Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.begin(index, e)
+	if err := m.begin(index, e); err != nil {
+		return nil, err
+	}
 	m.chain.begin(m.hash, index)
 	m.chain.write(data)
 	outcomes := make([]Outcome, len(e.Batches))
@@ -55,8 +57,9 @@ func (m *Machine) apply(index uint64, data []byte) ([]Outcome, error) {
 	return outcomes, nil
 }
 
-// begin moves the clock and prepares the context of the entry's commands.
-func (m *Machine) begin(index uint64, e *entry.Entry) {
+// begin moves the clock, raises the version if the entry says so, and prepares
+// the context of the entry's commands.
+func (m *Machine) begin(index uint64, e *entry.Entry) error {
 	m.index, m.asked = index, e.Digest
 	if !m.keyed {
 		m.keyed = true
@@ -66,8 +69,27 @@ func (m *Machine) begin(index uint64, e *entry.Entry) {
 	if ms := wallClockMS(); ms > 0 {
 		m.keys.Advance(ms)
 	}
+	if e.Raise > 0 {
+		if err := m.raise(e.Raise); err != nil {
+			return err
+		}
+	}
+	m.expireParts()
 	m.context = command.Context{
 		Keys: m.keys, NowMS: m.keys.ClockMS(), Seed: e.Seed, Stream: hashKeyStream, Settings: m.settings,
+	}
+	return nil
+}
+
+// expireParts drops parts whose command is not going on. They have the machine's
+// clock as keys have, and the leader's ticks move it (NextDeadlineMS).
+func (m *Machine) expireParts() {
+	if m.version < 2 {
+		return
+	}
+	// any order: each session is on its own
+	for _, s := range m.sessions {
+		s.parts.expire(m.keys.ClockMS())
 	}
 }
 
@@ -85,6 +107,9 @@ func hashKeyOf(seed uint64) (key [16]byte) {
 // applyBatch judges a batch by its session, and runs it if it is the next.
 func (m *Machine) applyBatch(b *entry.Batch, out *Outcome) error {
 	out.Session, out.Number = b.Session, b.Number
+	if needs := b.MachineVersion(); needs > m.version {
+		return fmt.Errorf("it needs machine version %d, and version %d is active", needs, m.version)
+	}
 	if b.Kind == entry.Register {
 		out.Status = m.register(b)
 		m.chain.outcome(out)
@@ -112,12 +137,24 @@ func (m *Machine) applyBatch(b *entry.Batch, out *Outcome) error {
 
 // runNext runs the next batch of a session.
 func (m *Machine) runNext(s *session, b *entry.Batch, out *Outcome) (err error) {
-	if b.Kind == entry.Commands {
-		s.parts = parts{}
+	switch b.Kind {
+	case entry.Commands:
+		if m.version < 2 {
+			s.parts = parts{}
+		}
 		out.Replies, err = m.run(b.Commands)
 		return err
+	case entry.Abandon:
+		s.parts.abandon(b.First)
+		return nil
 	}
-	body, state := s.parts.add(b)
+	var body []byte
+	var state partState
+	if m.version < 2 {
+		body, state = s.parts.addInOrder(b)
+	} else {
+		body, state = s.parts.add(b, m.keys.ClockMS())
+	}
 	switch state {
 	case partKept:
 		out.Status = Partial
@@ -126,12 +163,26 @@ func (m *Machine) runNext(s *session, b *entry.Batch, out *Outcome) (err error) 
 		out.Replies = []reply.Value{reply.Err("ERR the command's parts did not all arrive; it was not applied")}
 		return nil
 	}
-	commands, err := entry.DecodeBody(body)
-	if err != nil {
-		return err
-	}
-	out.Replies, err = m.run(commands)
+	out.Replies, err = m.runBody(body)
 	return err
+}
+
+// runBody runs the commands of a body that came in parts. Nobody could check it
+// before it was whole, so from version 2 on one that cannot be run is a reply.
+func (m *Machine) runBody(body []byte) ([]reply.Value, error) {
+	commands, err := entry.DecodeBody(body)
+	for i := 0; err == nil && i < len(commands); i++ {
+		name := commands[i].Args[0]
+		_, err = m.rowOf(&commands[i])
+		commands[i].Args[0] = name // the row's name is in a buffer that the next one takes
+	}
+	switch {
+	case err == nil:
+		return m.run(commands)
+	case m.version < 2:
+		return nil, err
+	}
+	return []reply.Value{reply.Err("ERR the command came in parts and cannot be run; it was not applied")}, nil
 }
 
 // run runs commands in order. Each has a row of a version that all nodes know,
@@ -143,12 +194,9 @@ func (m *Machine) run(commands []entry.Command) ([]reply.Value, error) {
 	replies := make([]reply.Value, len(commands))
 	for i := range commands {
 		c := &commands[i]
-		row, err := m.lookup(c.Args)
+		row, err := m.rowOf(c)
 		if err != nil {
 			return nil, err
-		}
-		if c.DB >= keyspace.Databases {
-			return nil, fmt.Errorf("command %q for database %d", row.Name, c.DB)
 		}
 		m.context.DB, m.context.Args, m.context.Command = c.DB, c.Args, row
 		m.context.Stream++
@@ -156,6 +204,21 @@ func (m *Machine) run(commands []entry.Command) ([]reply.Value, error) {
 	}
 	m.context.Args = nil
 	return replies, nil
+}
+
+// rowOf finds a command's row; an error means that the machine cannot run it. The
+// row of a command for which there is none at the active version is none.
+func (m *Machine) rowOf(c *entry.Command) (*command.Command, error) {
+	row, err := m.lookup(c.Args)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.DB >= keyspace.Databases:
+		return nil, fmt.Errorf("command %q for database %d", row.Name, c.DB)
+	case row.Version > m.version:
+		return nil, fmt.Errorf("command %q needs machine version %d, and version %d is active", row.Name, row.Version, m.version)
+	}
+	return row, nil
 }
 
 // lookup finds a command's row. The name is copied first, since the table
@@ -183,6 +246,10 @@ func (m *Machine) lookup(args [][]byte) (*command.Command, error) {
 func (m *Machine) Read(call *command.Call, nowMS int64, seed uint64) (dueMS int64) {
 	if call.Command.Route() != command.Gate {
 		call.Reply = reply.Err("ERR '" + call.Command.Name + "' is not a read")
+		return 0
+	}
+	if call.Command.Version > m.version {
+		call.Reply = command.NotYetActive(call.Command, m.version)
 		return 0
 	}
 	c := m.contexts.Get().(*command.Context)

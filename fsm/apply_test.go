@@ -24,7 +24,7 @@ func TestABrokenInvariantStopsTheMachine(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"nothing at all":       {nil, "version"},
+		"nothing at all":       {nil, "layout"},
 		"a flipped bit":        {flipped, "checksum"},
 		"an unknown command":   {encodeEntry(t, epochMS, 1, batch(one, 1, 0, "nosuch a")), "unknown command"},
 		"a name too long":      {encodeEntry(t, epochMS, 1, batch(one, 1, 0, strings.Repeat("n", 100))), "100 bytes"},

@@ -51,7 +51,7 @@ func (m *Machine) Capture() *Capture {
 	m.capturing.Unlock()
 	c := &Capture{
 		head: head{
-			index: m.index, clockMS: m.keys.ClockMS(), hash: m.hash,
+			version: m.version, index: m.index, clockMS: m.keys.ClockMS(), hash: m.hash,
 			keyed: m.keyed, hashKey: m.keys.HashKey(), ordinal: m.ordinal,
 		},
 		keys: keys, settings: m.settings.Clone(), servers: m.servers,
@@ -61,7 +61,7 @@ func (m *Machine) Capture() *Capture {
 	}
 	for _, server := range sortedKeys(m.sessions) {
 		s := *m.sessions[server]
-		s.stored = slices.Clone(s.stored)
+		s.stored, s.parts = slices.Clone(s.stored), s.parts.clone()
 		c.sessions = append(c.sessions, captured{server, s})
 	}
 	return c
@@ -138,9 +138,11 @@ func (c *Capture) eachField(visit func(name string, value []byte)) {
 	visit(serversField, appendServers(nil, c.servers))
 	for i := range c.sessions {
 		s := &c.sessions[i]
-		visit(sessionField, s.session.append(nil, s.server))
-		for _, piece := range s.session.parts.pieces {
-			visit(partField, piece)
+		visit(sessionField, s.session.append(nil, s.server, c.head.version))
+		for _, u := range s.session.parts.unfinished {
+			for _, piece := range u.pieces {
+				visit(partField, piece)
+			}
 		}
 	}
 }

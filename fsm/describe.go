@@ -49,7 +49,7 @@ type Description struct {
 // Describe reads the beginning of a snapshot. It does not see the checksum at
 // the file's end: its caller has another one, or reads the file with Verify too.
 func Describe(r io.Reader) (Description, error) {
-	s := restoring{brief: true}
+	s := restoring{brief: true, newest: NewestVersion}
 	if err := s.read(r); err != nil {
 		return Description{}, err
 	}

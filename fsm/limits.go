@@ -3,14 +3,9 @@ package fsm
 import "github.com/kvorum/kvorum/fsm/entry"
 
 // Limits of the machine. Those that shape the state are the same on every
-// node: changing one changes how old entries apply, and needs a new
-// MachineVersion.
+// node: changing one changes how old entries apply, and needs a new version
+// (version.go).
 const (
-	// MachineVersion names how entries are applied and how the state is stored
-	// in a snapshot; a snapshot of another version is refused, and the hashes of
-	// machines of different versions are not compared.
-	MachineVersion = 1
-
 	// digestStride is after how many objects a digest asks whether to go on.
 	digestStride = 4096
 
@@ -29,6 +24,10 @@ const (
 
 	// partsBytesMax bounds the parts that one session has under way.
 	partsBytesMax = entry.SplitBytesMax
+
+	// partsIdleMS is how long, by the machine's clock, parts stay to which none is
+	// added (from version 2 on).
+	partsIdleMS = 60_000
 
 	// scratchKept bounds the buffer in which replies are encoded between entries.
 	scratchKept = 1 << 20

@@ -50,6 +50,7 @@ type Outcome struct {
 //  4. Everything but the last group of fields is a function of the entries
 //     applied, and is in a snapshot.
 type Machine struct {
+	version  uint8 // the active one
 	index    uint64
 	hash     uint64 // of all entries and replies, chained
 	keyed    bool   // the first entry's seed has given the keyspace its hash key
@@ -59,6 +60,7 @@ type Machine struct {
 	servers  []member.Server
 	sessions map[string]*session // by server
 
+	newest    uint8        // the newest version that this program applies
 	asked     entry.Digest // by the last entry
 	broken    error        // a broken invariant: nothing is applied any more
 	decoder   entry.Decoder
@@ -71,8 +73,14 @@ type Machine struct {
 }
 
 // New makes the empty machine.
-func New() *Machine {
+func New() *Machine { return NewLimited(NewestVersion) }
+
+// NewLimited makes the empty machine of a program that knows no version above
+// newest, as an earlier release does.
+func NewLimited(newest uint8) *Machine {
 	return &Machine{
+		version:  OldestVersion,
+		newest:   newest,
 		keys:     keyspace.New([16]byte{}),
 		settings: setting.NewValues(),
 		sessions: make(map[string]*session),
@@ -94,8 +102,23 @@ func (m *Machine) Hash() uint64 { return m.hash }
 func (m *Machine) Asked() entry.Digest { return m.asked }
 
 // NextDeadlineMS is the earliest moment at which something falls due (a key's
-// deadline, including one already passed that awaits its purge).
-func (m *Machine) NextDeadlineMS() (int64, bool) { return m.keys.NextDeadlineMS() }
+// deadline, including one already passed that awaits its purge, or that of a
+// command whose parts have ceased to come).
+func (m *Machine) NextDeadlineMS() (int64, bool) {
+	next, some := m.keys.NextDeadlineMS()
+	if m.version < 2 {
+		return next, some
+	}
+	// any order: the earliest counts
+	for _, s := range m.sessions {
+		for i := range s.parts.unfinished {
+			if due := s.parts.unfinished[i].deadlineMS(); !some || due < next {
+				next, some = due, true
+			}
+		}
+	}
+	return next, some
+}
 
 // Servers returns the configuration that the machine has last recorded.
 func (m *Machine) Servers() []member.Server { return slices.Clone(m.servers) }

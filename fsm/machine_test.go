@@ -64,6 +64,23 @@ func (l *log) entry(batches ...entry.Batch) []fsm.Outcome {
 	return l.apply(encodeEntry(l.t, l.stampMS, l.index*0x9e3779b97f4a7c15, batches...))
 }
 
+// raise applies an entry that raises the machines to a version.
+func (l *log) raise(to uint8) {
+	l.t.Helper()
+	l.index++
+	l.stampMS++
+	data, err := entry.AppendEntry(nil, entry.Head{StampMS: l.stampMS, Seed: 1, Raise: to}, nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.apply(data)
+	for _, m := range l.machines {
+		if m.Version() < to {
+			l.t.Fatalf("the machine is at version %d after it was raised to %d", m.Version(), to)
+		}
+	}
+}
+
 func (l *log) apply(data []byte) []fsm.Outcome {
 	l.t.Helper()
 	var first []fsm.Outcome

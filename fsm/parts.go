@@ -2,13 +2,30 @@ package fsm
 
 import (
 	"bytes"
+	"cmp"
+	"math"
+	"slices"
 
 	"github.com/kvorum/kvorum/fsm/entry"
 )
 
-// parts are the pieces of a body that one session has under way.
+// parts are the commands that one session sends in parts and whose last part
+// has not come.
+//
+// Invariants: unfinished is ordered by first; each has at least one piece and
+// fewer than total; bytes is the sum of theirs and at most partsBytesMax. At
+// version 1 there is one at most, which has neither first nor lastMS: its parts
+// follow each other without any other batch between them.
 type parts struct {
-	total  int // 0: none are under way
+	unfinished []unfinished
+	bytes      int
+}
+
+// unfinished is a body of which parts are missing.
+type unfinished struct {
+	first  uint64 // the number of the first part
+	lastMS int64  // the clock when the newest came
+	total  int
 	bytes  int
 	pieces [][]byte // immutable; a capture shares them
 }
@@ -22,25 +39,108 @@ const (
 	partLost                   // it was the last, and others are missing
 )
 
-// add takes the next part, and returns the body when it is whole. A part that
-// does not continue those under way abandons them.
-func (p *parts) add(b *entry.Batch) (body []byte, state partState) {
-	if b.PartIndex == 0 {
-		*p = parts{total: b.PartTotal}
+// add takes a part, and returns the body when it is whole. A part that does not
+// continue what it belongs to drops that.
+func (p *parts) add(b *entry.Batch, nowMS int64) (body []byte, state partState) {
+	first := b.First
+	if first == 0 {
+		first = b.Number - uint64(b.PartIndex) // numbers that are not consecutive give one that nothing has
 	}
-	if p.total != b.PartTotal || len(p.pieces) != b.PartIndex || p.bytes+len(b.PartBytes) > partsBytesMax {
-		*p = parts{}
-		if b.PartIndex == b.PartTotal-1 {
-			return nil, partLost
+	i, found := p.find(first)
+	if !found && b.PartIndex == 0 {
+		p.unfinished = slices.Insert(p.unfinished, i, unfinished{first: first, total: b.PartTotal})
+		found = true
+	}
+	if !found || !p.fits(&p.unfinished[i], b) {
+		if found {
+			p.drop(i)
 		}
-		return nil, partKept
+		return nil, lostIfLast(b)
 	}
-	p.pieces = append(p.pieces, bytes.Clone(b.PartBytes))
+	u := &p.unfinished[i]
+	u.lastMS = nowMS
+	return p.take(i, b)
+}
+
+// addInOrder is add at version 1: a first part abandons what is under way.
+func (p *parts) addInOrder(b *entry.Batch) (body []byte, state partState) {
+	if b.PartIndex == 0 {
+		*p = parts{unfinished: []unfinished{{total: b.PartTotal}}}
+	}
+	if len(p.unfinished) == 0 || !p.fits(&p.unfinished[0], b) {
+		*p = parts{}
+		return nil, lostIfLast(b)
+	}
+	return p.take(0, b)
+}
+
+func (p *parts) fits(u *unfinished, b *entry.Batch) bool {
+	return u.total == b.PartTotal && len(u.pieces) == b.PartIndex && p.bytes+len(b.PartBytes) <= partsBytesMax
+}
+
+func lostIfLast(b *entry.Batch) partState {
+	if b.PartIndex == b.PartTotal-1 {
+		return partLost
+	}
+	return partKept
+}
+
+// take adds the next piece of an unfinished body.
+func (p *parts) take(i int, b *entry.Batch) (body []byte, state partState) {
+	u := &p.unfinished[i]
+	u.pieces = append(u.pieces, bytes.Clone(b.PartBytes))
+	u.bytes += len(b.PartBytes)
 	p.bytes += len(b.PartBytes)
-	if len(p.pieces) < p.total {
+	if len(u.pieces) < u.total {
 		return nil, partKept
 	}
-	body = bytes.Join(p.pieces, nil)
-	*p = parts{}
+	body = bytes.Join(u.pieces, nil)
+	p.drop(i)
 	return body, partWhole
+}
+
+func (p *parts) find(first uint64) (int, bool) {
+	return slices.BinarySearchFunc(p.unfinished, first, func(u unfinished, first uint64) int { return cmp.Compare(u.first, first) })
+}
+
+func (p *parts) drop(i int) {
+	p.bytes -= p.unfinished[i].bytes
+	p.unfinished = slices.Delete(p.unfinished, i, i+1)
+}
+
+// abandon drops the command that began at first, if it is there.
+func (p *parts) abandon(first uint64) {
+	if i, found := p.find(first); found {
+		p.drop(i)
+	}
+}
+
+// expire drops what no part has been added to for partsIdleMS.
+func (p *parts) expire(nowMS int64) {
+	for i := len(p.unfinished) - 1; i >= 0; i-- {
+		if p.unfinished[i].deadlineMS() <= nowMS {
+			p.drop(i)
+		}
+	}
+}
+
+func (u *unfinished) deadlineMS() int64 {
+	if u.lastMS > math.MaxInt64-partsIdleMS {
+		return math.MaxInt64
+	}
+	return u.lastMS + partsIdleMS
+}
+
+// raise gives the one command of version 1 what version 2 knows it by: its parts
+// were the session's last batches.
+func (p *parts) raise(last uint64, nowMS int64) {
+	for i := range p.unfinished {
+		u := &p.unfinished[i]
+		u.first, u.lastMS = last+1-uint64(len(u.pieces)), nowMS
+	}
+}
+
+// clone is what a capture keeps: pieces are only ever appended.
+func (p *parts) clone() parts {
+	return parts{unfinished: slices.Clone(p.unfinished), bytes: p.bytes}
 }

@@ -106,6 +106,8 @@ type program struct {
 	names   [][]string // every command that the table runs
 	payload []byte     // of the last DUMP seen
 	clockMS int64
+	version uint8           // of the machines
+	parted  []partedCommand // under way
 }
 
 func newProgram(t testing.TB, seed uint64) *program {
@@ -213,17 +215,19 @@ func (p *program) noticed(commands []entry.Command, replies []reply.Value) {
 
 // TestATwinRestoredAllTheTimeStaysEqual runs random programs on three
 // machines: one that lives through all of it, one that is captured, written and
-// restored every 50 entries, and one at every 7.
+// restored every 50 entries, and one at every 7. Programs run at the first
+// version, at the newest, and across the raise.
 func TestATwinRestoredAllTheTimeStaysEqual(t *testing.T) {
 	for seed := range *programSeeds {
+		raiseAt := []int{-1, 0, *programEntries / 2}[seed%3]
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			runTwins(t, uint64(seed))
+			runTwins(t, uint64(seed), raiseAt)
 		})
 	}
 }
 
-func runTwins(t *testing.T, seed uint64) {
+func runTwins(t *testing.T, seed uint64, raiseAt int) {
 	p := newProgram(t, seed)
 	l := newLog(t, 3)
 	l.machines[0].OnPanic(func(name string, cause any) { t.Errorf("%s panicked: %v", name, cause) })
@@ -231,7 +235,14 @@ func runTwins(t *testing.T, seed uint64) {
 	l.register(sessions...)
 	numbers := make([]uint64, len(sessions))
 	for n := range *programEntries {
+		if n == raiseAt {
+			l.raise(fsm.NewestVersion)
+			p.version = fsm.NewestVersion
+		}
 		p.clockMS = l.stampMS
+		if p.random.IntN(60) == 0 {
+			l.stampMS += 61_000 // what waits for its parts is given up
+		}
 		l.stampMS += int64(p.random.IntN(8)) // deadlines pass
 		var batches []entry.Batch
 		for range p.random.IntN(4) {
@@ -277,6 +288,13 @@ func (p *program) batch(s entry.Session, number *uint64) entry.Batch {
 	case 2: // another boot
 		b.Boot, b.Number = s.Boot+1, *number+1
 		return b
+	case 4:
+		if p.version >= 2 {
+			*number++
+			b.Number = *number
+			p.part(&b)
+			return b
+		}
 	case 3: // a part, seldom of something whole
 		body := entry.AppendBody(nil, p.commands(1))
 		*number++
@@ -293,6 +311,44 @@ func (p *program) batch(s entry.Session, number *uint64) entry.Batch {
 	b.Acked = uint64(max(0, int(*number)-1-p.random.IntN(6)))
 	b.Commands = p.commands(p.random.IntN(6))
 	return b
+}
+
+// part makes a batch the next part of one of several commands, or gives one up.
+func (p *program) part(b *entry.Batch) {
+	b.Kind = entry.Part
+	if len(p.parted) > 0 && p.random.IntN(3) > 0 {
+		i := p.random.IntN(len(p.parted))
+		c := &p.parted[i]
+		b.First = c.first
+		if b.First >= b.Number || p.random.IntN(8) == 0 { // of an earlier boot, or given up
+			b.Kind, b.First = entry.Abandon, min(c.first, b.Number-1)
+			if b.First == 0 {
+				b.Kind = entry.Commands
+			}
+		} else {
+			c.next++
+			b.PartIndex, b.PartTotal, b.PartBytes = c.next, len(c.pieces), c.pieces[c.next]
+			if uint64(c.next) > b.Number-b.First {
+				b.Kind, b.First, b.PartBytes = entry.Commands, 0, nil
+			}
+		}
+		if b.Kind != entry.Part || c.next == len(c.pieces)-1 {
+			p.parted = slices.Delete(p.parted, i, i+1)
+		}
+		return
+	}
+	body := entry.AppendBody(nil, p.commands(1))
+	third := len(body)/3 + 1
+	pieces := [][]byte{body[:min(third, len(body))], nil, body[min(third, len(body)):]}
+	p.parted = append(p.parted, partedCommand{first: b.Number, pieces: pieces})
+	b.First, b.PartTotal, b.PartBytes = b.Number, len(pieces), pieces[0]
+}
+
+// partedCommand is a command that a program sends in parts.
+type partedCommand struct {
+	first  uint64
+	next   int // the part that was sent last
+	pieces [][]byte
 }
 
 // compareReads runs a few confirmed reads on every machine.

@@ -15,9 +15,13 @@ import (
 // ErrForeign is the error of a sound RDB file that no machine has written.
 var ErrForeign = errors.New("fsm: the file is not a snapshot of Kvorum")
 
-// Restore reads a snapshot whole, or fails whole (checksum, structure, version).
-func Restore(r io.Reader) (*Machine, error) {
-	s := restoring{keep: true}
+// Restore reads a snapshot whole, or fails whole (checksum, structure); one that
+// a later release has written is a NewerError.
+func Restore(r io.Reader) (*Machine, error) { return RestoreLimited(r, NewestVersion) }
+
+// RestoreLimited is Restore by a program that knows no version above newest.
+func RestoreLimited(r io.Reader, newest uint8) (*Machine, error) {
+	s := restoring{keep: true, newest: newest}
 	if err := s.read(r); err != nil {
 		return nil, err
 	}
@@ -30,7 +34,7 @@ func Restore(r io.Reader) (*Machine, error) {
 // Verify reads a snapshot to its end without keeping it and returns the index
 // that it was taken at.
 func Verify(r io.Reader) (index uint64, err error) {
-	s := restoring{}
+	s := restoring{newest: NewestVersion}
 	if err := s.read(r); err != nil {
 		return 0, err
 	}
@@ -40,14 +44,15 @@ func Verify(r io.Reader) (index uint64, err error) {
 // restoring is a snapshot on its way in. Fields come in the order in which a
 // Capture writes them, then the objects.
 type restoring struct {
-	keep    bool // the objects; else they are only counted
-	brief   bool // read no further than the description
+	newest  uint8 // the newest machine version that can be read
+	keep    bool  // the objects; else they are only counted
+	brief   bool  // read no further than the description
 	place   *Place
 	machine *Machine
 	head    head
 	stage   stage
 	session *session // the last one read
-	pieces  int      // of its parts that must follow
+	pieces  []int    // of each of its unfinished commands, those that must follow
 	objects [keyspace.Databases]int
 }
 
@@ -105,7 +110,7 @@ func (s *restoring) complete() error {
 	switch {
 	case s.stage == atStart:
 		return ErrForeign
-	case s.stage != afterServers || s.pieces > 0:
+	case s.stage != afterServers || len(s.pieces) > 0:
 		return errors.New("fields of the machine are missing")
 	}
 	return nil
@@ -125,10 +130,9 @@ func (s *restoring) count() error {
 func (s *restoring) field(name string, value []byte) (err error) {
 	m := s.machine
 	switch {
-	case name == partField && s.pieces > 0:
-		s.pieces--
+	case name == partField && len(s.pieces) > 0:
 		return s.piece(value)
-	case s.pieces > 0:
+	case len(s.pieces) > 0:
 	case name == headField && s.stage == atStart:
 		s.stage = afterHead
 		return s.open(value)
@@ -147,13 +151,14 @@ func (s *restoring) field(name string, value []byte) (err error) {
 }
 
 func (s *restoring) open(value []byte) (err error) {
-	if s.head, err = decodeHead(value); err != nil {
+	if s.head, err = decodeHead(value, s.newest); err != nil {
 		return err
 	}
 	if err := s.checkPlace(); err != nil {
 		return err
 	}
-	m := New()
+	m := NewLimited(s.newest)
+	m.version = s.head.version
 	m.index, m.hash, m.keyed, m.ordinal = s.head.index, s.head.hash, s.head.keyed, s.head.ordinal
 	m.keys = keyspace.New(s.head.hashKey)
 	m.keys.Advance(s.head.clockMS)
@@ -163,7 +168,7 @@ func (s *restoring) open(value []byte) (err error) {
 
 func (s *restoring) openSession(value []byte) error {
 	m := s.machine
-	server, session, pieces, err := decodeSession(value)
+	server, session, pieces, err := decodeSession(value, m.version)
 	if err != nil {
 		return err
 	}
@@ -176,10 +181,14 @@ func (s *restoring) openSession(value []byte) error {
 
 func (s *restoring) piece(value []byte) error {
 	p := &s.session.parts
+	u := &p.unfinished[len(p.unfinished)-len(s.pieces)]
 	if p.bytes += len(value); len(value) > entry.PartBytesMax || p.bytes > partsBytesMax {
 		return errors.New("the parts of a command are too large")
 	}
-	p.pieces = append(p.pieces, value)
+	u.pieces, u.bytes = append(u.pieces, value), u.bytes+len(value)
+	if s.pieces[0]--; s.pieces[0] == 0 {
+		s.pieces = s.pieces[1:]
+	}
 	return nil
 }
 

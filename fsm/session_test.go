@@ -20,8 +20,11 @@ import (
 //	n1/1#3 acked=2 set a 1; incr a   batch 3, which acknowledges the replies up to 2
 //	n1/1#4 part=0/2 incr a           a part; the two halves of a body are parts 0 and 1,
 //	                                 and every part between them is empty
+//	n1/1#6 part=1/2 first=4 incr a   a part that names its command's first
+//	n1/1#7 abandon=4                 drops the parts of the command that began at 4
 //
-// "configure" records servers, "snapshot" replaces one of the two machines by
+// "configure" records servers, "raise" raises the machines' version, "wait" lets
+// seconds pass and says what falls due next, "snapshot" replaces one of the two machines by
 // what its snapshot restores, "replay" asks what became of a number, "session"
 // describes a session. Both machines must always agree.
 func TestSessions(t *testing.T) {
@@ -44,6 +47,13 @@ func TestSessions(t *testing.T) {
 				}
 				defer l.checkDigests()
 				return show(l.entry(batches...)) + "\n"
+			case "raise":
+				l.raise(uint8(parse(t, d.Input)))
+			case "wait":
+				l.stampMS += 1000 * int64(parse(t, d.Input))
+				l.entry()
+				defer l.checkDigests()
+				return l.nextDeadline()
 			case "snapshot":
 				l.machines[1] = throughSnapshot(t, l.machines[1])
 			case "replay":
@@ -78,6 +88,22 @@ func (l *log) replay(b entry.Batch) string {
 	return answers[0] + "\n"
 }
 
+// nextDeadline is what falls due next, in seconds.
+func (l *log) nextDeadline() string {
+	var answers []string
+	for _, m := range l.machines {
+		answer := "nothing falls due"
+		if due, some := m.NextDeadlineMS(); some {
+			answer = fmt.Sprintf("due in %.3f s", float64(due-m.ClockMS())/1000)
+		}
+		answers = append(answers, answer)
+	}
+	if answers[0] != answers[1] {
+		l.t.Fatalf("%q, restored %q", answers[0], answers[1])
+	}
+	return answers[0] + "\n"
+}
+
 func serverID(id string) string { return id + "@x" }
 
 // scriptBatch parses one line of a script.
@@ -96,9 +122,17 @@ func scriptBatch(t *testing.T, line string) entry.Batch {
 		acked, after, _ := strings.Cut(tail, " ")
 		b.Acked, rest = parse(t, acked), after
 	}
+	if first, ok := strings.CutPrefix(rest, "abandon="); ok {
+		b.Kind, b.First = entry.Abandon, parse(t, first)
+		return b
+	}
 	part, isPart := strings.CutPrefix(rest, "part=")
 	if isPart {
 		part, rest, _ = strings.Cut(part, " ")
+	}
+	if tail, ok := strings.CutPrefix(rest, "first="); ok {
+		first, after, _ := strings.Cut(tail, " ")
+		b.First, rest = parse(t, first), after
 	}
 	for _, c := range strings.Split(rest, ";") {
 		if strings.TrimSpace(c) != "" {

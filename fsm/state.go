@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/kvorum/kvorum/fsm/entry"
 	"github.com/kvorum/kvorum/fsm/keyspace"
 	"github.com/kvorum/kvorum/fsm/member"
 	"github.com/kvorum/kvorum/fsm/reply"
@@ -16,6 +17,7 @@ import (
 
 // head is the machine's own part of its state.
 type head struct {
+	version uint8
 	index   uint64
 	clockMS int64
 	hash    uint64
@@ -26,7 +28,7 @@ type head struct {
 }
 
 func (h *head) append(dst []byte) []byte {
-	dst = append(dst, MachineVersion)
+	dst = append(dst, h.version)
 	dst = binary.AppendUvarint(dst, h.index)
 	dst = binary.AppendVarint(dst, h.clockMS)
 	dst = binary.LittleEndian.AppendUint64(dst, h.hash)
@@ -39,11 +41,15 @@ func (h *head) append(dst []byte) []byte {
 	return dst
 }
 
-func decodeHead(data []byte) (h head, err error) {
+// decodeHead reads the head of a snapshot for a program that knows no version
+// above newest.
+func decodeHead(data []byte, newest uint8) (h head, err error) {
 	d := decoder{rest: data}
-	if v := d.byte(); !d.bad && v != MachineVersion {
-		return head{}, fmt.Errorf("the snapshot is of machine version %d, this program's is %d", v, MachineVersion)
+	h.version = d.byte()
+	if h.version > newest {
+		return head{}, &NewerError{What: "the snapshot is", Version: h.version, Newest: newest}
 	}
+	d.bad = d.bad || h.version < OldestVersion
 	h.index = d.uvarint(math.MaxUint64)
 	h.clockMS = d.varint()
 	h.hash = binary.LittleEndian.Uint64(d.fixed(8))
@@ -77,8 +83,9 @@ func decodeServers(data []byte) (servers []member.Server, err error) {
 	return servers, d.end("servers")
 }
 
-// append appends the session of a server, but for the pieces of its parts.
-func (s *session) append(dst []byte, server string) []byte {
+// append appends the session of a server as a machine version has it, but for
+// the pieces of its parts.
+func (s *session) append(dst []byte, server string, version uint8) []byte {
 	dst = appendBytes(dst, server)
 	dst = binary.AppendUvarint(dst, s.boot)
 	dst = binary.AppendUvarint(dst, s.ordinal)
@@ -90,12 +97,62 @@ func (s *session) append(dst []byte, server string) []byte {
 		dst = appendTruth(dst, s.stored[i].kept)
 		dst = appendBytes(dst, s.stored[i].replies)
 	}
-	dst = binary.AppendUvarint(dst, uint64(s.parts.total))
-	return binary.AppendUvarint(dst, uint64(len(s.parts.pieces)))
+	return s.parts.append(dst, version)
 }
 
-// decodeSession returns a session and how many pieces of its parts follow.
-func decodeSession(data []byte) (server string, s *session, pieces int, err error) {
+// append appends what is known of each unfinished command but its pieces: at
+// version 1 of the one that there may be, or zeros.
+func (p *parts) append(dst []byte, version uint8) []byte {
+	if version < 2 {
+		var u unfinished
+		if len(p.unfinished) > 0 {
+			u = p.unfinished[0]
+		}
+		dst = binary.AppendUvarint(dst, uint64(u.total))
+		return binary.AppendUvarint(dst, uint64(len(u.pieces)))
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(p.unfinished)))
+	for i := range p.unfinished {
+		u := &p.unfinished[i]
+		dst = binary.AppendUvarint(dst, u.first)
+		dst = binary.AppendVarint(dst, u.lastMS)
+		dst = binary.AppendUvarint(dst, uint64(u.total))
+		dst = binary.AppendUvarint(dst, uint64(len(u.pieces)))
+	}
+	return dst
+}
+
+// decodeParts reads what append wrote: the unfinished commands without their
+// pieces, and how many of these each has.
+func (d *decoder) decodeParts(version uint8, last uint64) (p parts, pieces []int) {
+	one := func(u unfinished) {
+		u.total = int(d.uvarint(entry.PartsMax))
+		n := int(d.uvarint(entry.PartsMax))
+		if version < 2 && u.total == 0 && n == 0 {
+			return
+		}
+		d.bad = d.bad || n < 1 || n >= u.total
+		p.unfinished, pieces = append(p.unfinished, u), append(pieces, n)
+	}
+	if version < 2 {
+		one(unfinished{})
+		return p, pieces
+	}
+	before := uint64(0)
+	for range d.uvarint(last) {
+		u := unfinished{first: d.uvarint(last), lastMS: d.varint()}
+		d.bad = d.bad || u.first <= before
+		before = u.first
+		if one(u); d.bad {
+			break
+		}
+	}
+	return p, pieces
+}
+
+// decodeSession returns a session of a machine version, and how many pieces of
+// each unfinished command follow.
+func decodeSession(data []byte, version uint8) (server string, s *session, pieces []int, err error) {
 	d := decoder{rest: data}
 	server = string(d.bytes())
 	s = &session{boot: d.uvarint(math.MaxUint64), ordinal: d.uvarint(math.MaxUint64), addr: string(d.bytes())}
@@ -107,15 +164,12 @@ func decodeSession(data []byte) (server string, s *session, pieces int, err erro
 			break
 		}
 		if err := checkReplies(r.replies); err != nil {
-			return "", nil, 0, err
+			return "", nil, nil, err
 		}
 		s.store(r)
 	}
-	s.parts.total = int(d.uvarint(partsBytesMax))
-	pieces = int(d.uvarint(uint64(s.parts.total)))
-	if s.storedBytes > storedBytesMax || (pieces == s.parts.total) != (pieces == 0) {
-		d.bad = true
-	}
+	s.parts, pieces = d.decodeParts(version, s.last)
+	d.bad = d.bad || s.storedBytes > storedBytesMax
 	return server, s, pieces, d.end("session")
 }
 

@@ -56,7 +56,7 @@ func (c *captures) note(m *fsm.Machine) {
 	if asked == entry.NoDigest {
 		return
 	}
-	capture := Capture{Version: fsm.MachineVersion, Index: m.Index(), Hash: m.Hash()}
+	capture := Capture{Version: uint64(m.Version()), Index: m.Index(), Hash: m.Hash()}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.kept) > 0 && c.kept[len(c.kept)-1].Index >= capture.Index {

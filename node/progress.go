@@ -12,6 +12,7 @@ type progress struct {
 	clockMS    atomic.Int64
 	term       atomic.Uint64 // Raft's term of the last entry applied
 	deadlineMS atomic.Int64  // the machine's earliest, or noDeadline
+	version    atomic.Uint32 // the active version of the machine
 
 	waiting atomic.Int32
 	mu      sync.Mutex

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,7 @@ type worker struct {
 func newWorker(n *Node) *worker {
 	w := &worker{node: n, queue: newQueue(), machine: fsm.New()}
 	w.progress.deadlineMS.Store(noDeadline)
+	w.progress.version.Store(uint32(w.machine.Version()))
 	return w
 }
 
@@ -90,6 +92,9 @@ func (w *worker) apply(l *raft.Log) error {
 	}
 	clock := w.publish()
 	w.mu.Unlock()
+	if errors.As(err, new(*fsm.NewerError)) {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("entry %d of this server's log cannot be applied: %w: if the other servers go on, it is damaged here, and the data directory must not be used again: "+AdviceEmpty, l.Index, err)
 	}
@@ -120,6 +125,7 @@ func (w *worker) publish() (clockMS int64) {
 	if !ok {
 		deadline = noDeadline
 	}
+	w.progress.version.Store(uint32(w.machine.Version()))
 	w.progress.deadlineMS.Store(deadline)
 	w.progress.clockMS.Store(clockMS)
 	w.progress.index.Store(w.machine.Index())

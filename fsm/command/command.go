@@ -88,6 +88,7 @@ type Command struct {
 	Doc        Doc
 	Sub        []*Command
 	Run        func(*Context) reply.Value // nil: answered by the connection or the node
+	Version    uint8                      // the machine version that the row begins with; 0: the first
 
 	unlisted []*Command // sub-commands that run here and that Redis's table does not know as such
 	sub      table      // Sub and unlisted by name
@@ -102,6 +103,12 @@ func (c *Command) Route() Route {
 		return Log
 	}
 	return Gate
+}
+
+// NotYetActive answers a row that the active machine version does not have.
+func NotYetActive(row *Command, active uint8) reply.Value {
+	return errorf("ERR '%s' needs machine version %d, and this cluster is at version %d until all its nodes run a release that knows it "+
+		"and the upgrade is finished ('kvorum status' says who is waited for); it was not applied", row.Name, row.Version, active)
 }
 
 // DebugDisabled answers DEBUG and its sub-commands where the operator has not

@@ -68,24 +68,27 @@ func (d *Decoder) Decode(data []byte) (*Entry, error) {
 	}
 	d.reset()
 	r := reader{rest: data}
-	digest := NoDigest
+	var head Head
 	switch v := r.byte(); v {
 	case Version:
 	case VersionDigest:
-		if digest = Digest(r.byte()); digest != HashDigest && digest != WholeDigest {
-			r.bad = true
-		}
+		head.Digest = Digest(r.byte())
+		r.bad = r.bad || head.Digest != HashDigest && head.Digest != WholeDigest
+	case VersionRaise:
+		head.Raise = r.byte()
+		r.bad = r.bad || head.Raise < 2
 	default:
-		return nil, fmt.Errorf("entry: version %d cannot be read, only %d and %d", v, Version, VersionDigest)
+		return nil, fmt.Errorf("entry: layout %d cannot be read, only %d to %d: a later release has written it", v, Version, VersionRaise)
 	}
 	stamp := r.uvarint(math.MaxInt64)
 	seed := r.uint64()
 	count := r.uvarint(BatchesMax)
-	head := len(data) - len(r.rest)
-	if sum := r.uint32(); r.bad || sum != crc32.Checksum(data[:head], castagnoli) {
+	headBytes := len(data) - len(r.rest)
+	if sum := r.uint32(); r.bad || sum != crc32.Checksum(data[:headBytes], castagnoli) || head.Raise > 0 && count > 0 {
 		return nil, errors.New("entry: its head is corrupt")
 	}
-	d.entry.Head = Head{StampMS: int64(stamp), Seed: seed, Digest: digest}
+	head.StampMS, head.Seed = int64(stamp), seed
+	d.entry.Head = head
 	for i := range int(count) {
 		encoded := r.bytes(BatchBytesMax)
 		if r.bad {
@@ -114,6 +117,7 @@ func (d *Decoder) reset() {
 
 // opened is an encoded batch whose header has been read.
 type opened struct {
+	layout byte
 	server []byte
 	body   reader
 }
@@ -128,10 +132,14 @@ func decodeHeader(data []byte, b *Batch) (opened, error) {
 		return opened{}, errors.New("entry: a batch's checksum does not fit it")
 	}
 	r := reader{rest: content}
-	if v := r.byte(); v != Version {
-		return opened{}, fmt.Errorf("entry: a batch of version %d cannot be read, only %d", v, Version)
+	layout := r.byte()
+	if layout != Version && layout != VersionFirst {
+		return opened{}, fmt.Errorf("entry: a batch of layout %d cannot be read, only %d and %d: a later release has written it", layout, Version, VersionFirst)
 	}
 	b.Kind = Kind(r.byte())
+	if known := b.Kind == Abandon || b.Kind == Part; layout == VersionFirst && !known || layout == Version && b.Kind == Abandon {
+		return opened{}, fmt.Errorf("entry: a batch of kind %d and layout %d", b.Kind, layout)
+	}
 	server := r.bytes(NameBytesMax)
 	b.Boot = r.uvarint(math.MaxUint64)
 	b.Number = r.uvarint(math.MaxUint64)
@@ -139,7 +147,7 @@ func decodeHeader(data []byte, b *Batch) (opened, error) {
 	if r.bad {
 		return opened{}, errors.New("entry: a batch's header is malformed")
 	}
-	return opened{server: server, body: r}, nil
+	return opened{layout: layout, server: server, body: r}, nil
 }
 
 func (d *Decoder) decodeBatch(data []byte, b *Batch) error {
@@ -153,7 +161,12 @@ func (d *Decoder) decodeBatch(data []byte, b *Batch) error {
 		b.Commands = d.commandsOf(&o.body)
 	case Register:
 		b.ClientAddr = string(o.body.bytes(NameBytesMax))
+	case Abandon:
+		b.First = o.body.first()
 	case Part:
+		if o.layout == VersionFirst {
+			b.First = o.body.first()
+		}
 		b.PartIndex = int(o.body.uvarint(PartsMax))
 		b.PartTotal = int(o.body.uvarint(PartsMax))
 		b.PartBytes = o.body.bytes(PartBytesMax)
@@ -227,6 +240,13 @@ func (r *reader) uvarint(limit uint64) uint64 {
 		return 0
 	}
 	r.rest = r.rest[n:]
+	return v
+}
+
+// first is the number of a command's first part, which begin at 1.
+func (r *reader) first() uint64 {
+	v := r.uvarint(math.MaxUint64)
+	r.bad = r.bad || v == 0
 	return v
 }
 

@@ -22,7 +22,7 @@ func AppendBatch(dst []byte, b *Batch) ([]byte, error) {
 		return dst, err
 	}
 	start := len(dst)
-	out := append(dst, Version, byte(b.Kind))
+	out := append(dst, b.layout(), byte(b.Kind))
 	out = appendBytes(out, b.Server)
 	out = binary.AppendUvarint(out, b.Boot)
 	out = binary.AppendUvarint(out, b.Number)
@@ -32,7 +32,12 @@ func AppendBatch(dst []byte, b *Batch) ([]byte, error) {
 		out = AppendBody(out, b.Commands)
 	case Register:
 		out = appendBytes(out, b.ClientAddr)
+	case Abandon:
+		out = binary.AppendUvarint(out, b.First)
 	case Part:
+		if b.First > 0 {
+			out = binary.AppendUvarint(out, b.First)
+		}
 		out = binary.AppendUvarint(out, uint64(b.PartIndex))
 		out = binary.AppendUvarint(out, uint64(b.PartTotal))
 		out = appendBytes(out, b.PartBytes)
@@ -75,11 +80,17 @@ func AppendEntry(dst []byte, head Head, batches [][]byte) ([]byte, error) {
 	if head.StampMS < 0 || head.Digest > WholeDigest || len(batches) > BatchesMax {
 		return dst, fmt.Errorf("entry: stamp %d, digest %d or %d batches is out of range", head.StampMS, head.Digest, len(batches))
 	}
+	if head.Raise > 0 && (head.Raise == 1 || head.Digest != NoDigest || len(batches) > 0) {
+		return dst, fmt.Errorf("entry: one that raises the machine to version %d carries digest %d and %d batches", head.Raise, head.Digest, len(batches))
+	}
 	start := len(dst)
 	out := dst
-	if head.Digest == NoDigest {
+	switch {
+	case head.Raise > 0:
+		out = append(out, VersionRaise, head.Raise)
+	case head.Digest == NoDigest:
 		out = append(out, Version)
-	} else {
+	default:
 		out = append(out, VersionDigest, byte(head.Digest))
 	}
 	out = binary.AppendUvarint(out, uint64(head.StampMS))
@@ -117,6 +128,13 @@ func (b *Batch) check() error {
 		if b.PartTotal < 1 || b.PartTotal > PartsMax || b.PartIndex < 0 || b.PartIndex >= b.PartTotal ||
 			len(b.PartBytes) > PartBytesMax {
 			return fmt.Errorf("entry: part %d of %d with %d bytes", b.PartIndex, b.PartTotal, len(b.PartBytes))
+		}
+		if b.First > 0 && ((b.First == b.Number) != (b.PartIndex == 0) || b.Number < b.First || b.Number-b.First < uint64(b.PartIndex)) {
+			return fmt.Errorf("entry: part %d, numbered %d, of a command that began at %d", b.PartIndex, b.Number, b.First)
+		}
+	case Abandon:
+		if b.First < 1 || b.First >= b.Number {
+			return fmt.Errorf("entry: batch %d abandons what began at %d", b.Number, b.First)
 		}
 	case Commands:
 		if err := checkCommands(b.Commands); err != nil {

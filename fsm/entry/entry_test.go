@@ -92,17 +92,77 @@ func TestVersion2IsTheseBytes(t *testing.T) {
 			t.Errorf("version 2 with digest %d was decoded", digest)
 		}
 	}
-	if _, err := entry.Decode(entry.WithHeadChecksum([]byte{3, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0})); err == nil {
-		t.Error("version 3 was decoded")
-	}
 	if _, err := entry.Decode(entry.WithHeadChecksum([]byte{2, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0})); err != nil {
 		t.Errorf("a sound one was not: %v", err)
 	}
 }
 
+// newSamples are batches that machine version 2 begins with.
+func newSamples() []entry.Batch {
+	return []entry.Batch{
+		{Session: session, Kind: entry.Part, Number: 300, Acked: 1, First: 299, PartIndex: 1, PartTotal: 3, PartBytes: []byte("piece")},
+		{Session: session, Kind: entry.Part, Number: 2, Acked: 1, First: 2, PartTotal: 1, PartBytes: []byte("piece")},
+		{Session: session, Kind: entry.Abandon, Number: 300, Acked: 1, First: 299},
+	}
+}
+
+func TestMachineVersion2IsTheseBytes(t *testing.T) {
+	golden := []string{
+		"0203096e3140633066666565" + "03ac0201" + "ab02" + "0103057069656365" + "18f8bf48",
+		"0203096e3140633066666565" + "030201" + "02" + "0001057069656365" + "924c0c3d",
+		"0204096e3140633066666565" + "03ac0201" + "ab02" + "a089d57f",
+	}
+	for i, b := range newSamples() {
+		if got := hex.EncodeToString(encode(t, &b)); got != golden[i] {
+			t.Errorf("batch %d is\n%s, want\n%s", i, got, golden[i])
+		}
+		if b.MachineVersion() != 2 {
+			t.Errorf("batch %d needs machine version %d", i, b.MachineVersion())
+		}
+	}
+	for _, b := range samples() {
+		if b.MachineVersion() != 1 {
+			t.Errorf("%+v needs machine version %d", b, b.MachineVersion())
+		}
+	}
+	got, err := entry.AppendEntry(nil, entry.Head{StampMS: 1_700_000_000_123, Seed: 0x0102030405060708, Raise: 2}, nil)
+	if want := "0302" + "fbd095ffbc31" + "0807060504030201" + "00" + "d9cbf8b5"; err != nil || hex.EncodeToString(got) != want {
+		t.Errorf("the entry that raises is\n%x, %v, want\n%s", got, err, want)
+	}
+	if e, err := entry.Decode(got); err != nil || e.Raise != 2 {
+		t.Errorf("it came back as %+v, %v", e, err)
+	}
+}
+
+func TestALayoutCarriesItsOwnBatchesOnly(t *testing.T) {
+	abandon, part := encode(t, &newSamples()[2]), encode(t, &newSamples()[0])
+	commands := encode(t, &samples()[1])
+	for name, data := range map[string][]byte{
+		"Abandon in layout 1":         append([]byte{1}, abandon[1:]...),
+		"Commands in layout 2":        append([]byte{2}, commands[1:]...),
+		"layout 3":                    append([]byte{3}, part[1:]...),
+		"a part that began at 0":      bytes.Replace(part, []byte{0xab, 0x02, 1, 3}, []byte{0, 1, 3, 0}, 1),
+		"a part before its beginning": bytes.Replace(part, []byte{0xab, 0x02, 1, 3}, []byte{0xad, 0x02, 1, 3}, 1),
+	} {
+		if b, err := entry.DecodeBatch(entry.WithChecksum(data)); err == nil {
+			t.Errorf("%s was decoded: %+v", name, b)
+		}
+	}
+	for name, data := range map[string][]byte{
+		"a raise to 0":      {3, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0},
+		"a raise to 1":      {3, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0},
+		"a raise and more":  {3, 2, 0, 1, 2, 3, 4, 5, 6, 7, 8, 1},
+		"an unknown layout": {4, 2, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0},
+	} {
+		if e, err := entry.Decode(entry.WithHeadChecksum(data)); err == nil {
+			t.Errorf("%s was decoded: %+v", name, e)
+		}
+	}
+}
+
 func TestWhatIsEncodedIsDecoded(t *testing.T) {
 	var encoded [][]byte
-	for _, b := range samples() {
+	for _, b := range append(samples(), newSamples()...) {
 		data := encode(t, &b)
 		encoded = append(encoded, data)
 		got, err := entry.DecodeBatch(data)
@@ -164,7 +224,7 @@ func TestEveryCutAndEveryFlippedBitIsAnError(t *testing.T) {
 func checkCutsAndFlips(t *testing.T, head entry.Head) {
 	t.Helper()
 	var batches [][]byte
-	for _, b := range samples() {
+	for _, b := range append(samples(), newSamples()...) {
 		batches = append(batches, encode(t, &b))
 	}
 	data, err := entry.AppendEntry(nil, head, batches)
@@ -207,6 +267,12 @@ func TestWhatIsOverALimitOrDoesNotFitItsKindIsRefused(t *testing.T) {
 		"a part without total": {Session: session, Kind: entry.Part, Number: 1},
 		"a part past total":    {Session: session, Kind: entry.Part, Number: 1, PartIndex: 2, PartTotal: 2},
 		"too many parts":       {Session: session, Kind: entry.Part, Number: 1, PartTotal: entry.PartsMax + 1},
+		"a part before first":  {Session: session, Kind: entry.Part, Number: 3, First: 4, PartIndex: 1, PartTotal: 2},
+		"a part too early":     {Session: session, Kind: entry.Part, Number: 5, First: 4, PartIndex: 2, PartTotal: 3},
+		"a part 0 after first": {Session: session, Kind: entry.Part, Number: 5, First: 4, PartTotal: 3},
+		"a part 1 at first":    {Session: session, Kind: entry.Part, Number: 4, First: 4, PartIndex: 1, PartTotal: 3},
+		"abandons itself":      {Session: session, Kind: entry.Abandon, Number: 4, First: 4},
+		"abandons nothing":     {Session: session, Kind: entry.Abandon, Number: 4},
 		"a long part":          {Session: session, Kind: entry.Part, Number: 1, PartTotal: 1, PartBytes: make([]byte, entry.PartBytesMax+1)},
 	} {
 		if _, err := entry.AppendBatch(nil, &b); err == nil {
@@ -226,6 +292,7 @@ func TestWhatIsOverALimitOrDoesNotFitItsKindIsRefused(t *testing.T) {
 
 func TestTheLimitsFitEachOther(t *testing.T) {
 	full := entry.Batch{
+		First:   1<<64 - 1 - entry.PartsMax,
 		Session: entry.Session{Server: strings.Repeat("s", entry.NameBytesMax), Boot: 1<<64 - 1},
 		Kind:    entry.Part, Number: 1<<64 - 1, Acked: 1<<64 - 2,
 		PartIndex: entry.PartsMax - 1, PartTotal: entry.PartsMax, PartBytes: make([]byte, entry.PartBytesMax),
@@ -274,7 +341,7 @@ func TestABodyMayTravelInParts(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	var batches [][]byte
-	for _, b := range samples() {
+	for _, b := range append(samples(), newSamples()...) {
 		data, err := entry.AppendBatch(nil, &b)
 		if err != nil {
 			f.Fatal(err)

@@ -92,6 +92,12 @@ func (e *flawError) Error() string {
 
 func (e *flawError) Unwrap() error { return e.err }
 
+// newerRelease is the error of a content that a later release has written.
+type newerRelease interface {
+	error
+	NewerRelease()
+}
+
 // unreadable tells a file that is gone, or that its disk does not give back,
 // from one that this process may not read at the moment.
 func unreadable(path string, err error) error {
@@ -162,6 +168,9 @@ func (s *snapshotStore) checkContent(content *os.File, f snapshotFile) error {
 		return nil
 	}
 	described, err := s.describe(bufio.NewReader(content))
+	if errors.As(err, new(newerRelease)) { // sound, and not for this program: set aside, it would be gone for the one that knows it
+		return err
+	}
 	if err != nil {
 		return &flawError{content.Name(), "its beginning", err}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/fsm/rdb"
 	"github.com/kvorum/kvorum/node/store"
 )
 
@@ -311,5 +312,59 @@ func TestADamagedDescriptionOfTheFirstReleaseIsRefusedToo(t *testing.T) {
 	})
 	if _, _, err := openSnapshot(stores.Snapshots, id); err != nil {
 		t.Fatalf("unchanged: %v", err)
+	}
+}
+
+// laterSnapshot is one of a machine version that this program does not know.
+func laterSnapshot(t *testing.T, content []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	in, w := rdb.NewReader(bytes.NewReader(content)), rdb.NewWriter(&out)
+	for {
+		event, err := in.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case event.Kind == rdb.End:
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return out.Bytes()
+		case event.Kind == rdb.Aux && event.Key == "kvorum":
+			event.Value[0] = fsm.NewestVersion + 1
+			fallthrough
+		case event.Kind == rdb.Aux:
+			if err := w.Aux(event.Key, event.Value); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// A program that was put back too late must leave the directory to the one that
+// can read it.
+func TestASnapshotOfALaterReleaseIsRefusedAndStays(t *testing.T) {
+	path := t.TempDir()
+	o := real(path)
+	o.Verify, o.Describe = func(r io.Reader) (uint64, error) { _, err := io.Copy(io.Discard, r); return honest.index, err }, nil
+	dir, stores := openStores(t, o)
+	id, err := receive(stores.Snapshots, honest, laterSnapshot(t, capture(t, honest.index, honest.place())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dir.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := store.Open(real(path))
+	if err == nil {
+		_, err = again.Stores()
+		defer again.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "run the release that this node ran before") || strings.Contains(err.Error(), "damage") {
+		t.Errorf("it was opened: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(path, "snapshots", id, "state.bin")); err != nil {
+		t.Errorf("the snapshot is not where it was: %v", err)
 	}
 }
