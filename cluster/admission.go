@@ -84,6 +84,9 @@ func (s *Service) admitMember(ctx context.Context, now Configuration, itself mem
 	if seen := a.replicated.Boot(q.Server); q.Boot < seen || q.Resumes && q.Boot == seen {
 		return admitAnswer{}, &Refused{outdatedText(q, seen)}
 	}
+	if err := s.judgeVersion(ctx, a, q); err != nil {
+		return admitAnswer{}, err
+	}
 	if moved {
 		was := itself.PeerAddr
 		itself.PeerAddr = q.PeerAddr
@@ -156,7 +159,7 @@ func (s *Service) judgeJoiner(ctx context.Context, now Configuration, q admitQue
 			return &notYet{fmt.Sprintf("%s cannot take the place of %s, which runs at %s: every server has an id of its own", q.Server, old.ID, old.PeerAddr)}
 		}
 	}
-	return nil
+	return s.judgeVersion(ctx, s.attached.Load(), q)
 }
 
 func removedText(server string, successors []member.Server) string {

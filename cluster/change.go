@@ -24,6 +24,7 @@ const (
 	opPromote  changeOp = "promote"
 	opDemote   changeOp = "demote"
 	opTransfer changeOp = "transfer"
+	opFinish   changeOp = "finish-upgrade"
 )
 
 // changeQuestion asks the leader for a change.
@@ -75,7 +76,7 @@ func (s *Service) Transfer(ctx context.Context, server string) error {
 func (s *Service) change(ctx context.Context, q changeQuestion) error {
 	ctx, cancel := context.WithTimeout(ctx, changeWithin)
 	defer cancel()
-	if q.Op != opInvite && !strings.Contains(q.Server, "@") {
+	if q.Op != opInvite && q.Op != opFinish && !strings.Contains(q.Server, "@") {
 		resolved, err := s.askUntilDone(ctx, changeQuestion{Op: opResolve, Server: q.Server})
 		if err != nil {
 			return err

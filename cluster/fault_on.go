@@ -7,5 +7,12 @@ package cluster
 // before it opens services.
 var faultHastyFounder bool
 
+// faultRaiseUnasked: the machine's version is raised whatever the other servers
+// answer.
+var faultRaiseUnasked bool
+
+// PlantRaiseUnasked switches that on or off.
+func PlantRaiseUnasked(on bool) { faultRaiseUnasked = on }
+
 // PlantHastyFounder switches that on or off.
 func PlantHastyFounder(on bool) { faultHastyFounder = on }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/kvorum/kvorum/fsm/member"
 )
@@ -122,6 +123,9 @@ func (s *Service) keep(ctx context.Context, f *member.Formation, hasState bool) 
 		if err := s.collect(ctx, f); err != nil {
 			return Start{}, fmt.Errorf("first start: %w", err)
 		}
+	}
+	if !hasState {
+		s.upgrading.founded = time.Now()
 	}
 	return Start{Action: Bootstrap, Cluster: f.Cluster, Formation: f}, nil
 }

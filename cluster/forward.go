@@ -101,6 +101,9 @@ func (h handler) Serve(from peer.Caller, req peer.Request, to peer.Responder) {
 	case kindHello, kindPromise, kindAdmit, kindInvite:
 		h.work(from, req, to)
 		return
+	case kindVersions:
+		h.serveVersions(to)
+		return
 	case kindDoubt:
 		select {
 		case h.doubted <- struct{}{}:

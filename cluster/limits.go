@@ -66,6 +66,17 @@ const (
 	// watchTimeout bounds one such question.
 	watchTimeout = 2 * time.Second
 
+	// upgradeEvery is how often the leader looks whether the machine's version may be
+	// raised, while there is a newer one.
+	upgradeEvery = 5 * time.Second
+	// upgradeAfter is how long all servers have known a version before it is active:
+	// the time in which there is a way back.
+	upgradeAfter = 10 * time.Minute
+	// foundedEvery is how often the founder looks for it, and foundedWithin how long:
+	// a new cluster needs no way back.
+	foundedEvery  = 50 * time.Millisecond
+	foundedWithin = time.Minute
+
 	// auditDelay is how long after its own capture a server asks for the others',
 	// which learn of the entry a little later.
 	auditDelay = 100 * time.Millisecond

@@ -25,7 +25,8 @@ type Member interface {
 	Servers() []member.Server
 }
 
-// Membership reads and changes the configuration, on the leader.
+// Membership reads and changes the configuration and the machine's version, on
+// the leader.
 type Membership interface {
 	// Leader is the server that this member believes leads, "" for none.
 	Leader() string
@@ -37,6 +38,9 @@ type Membership interface {
 	// Transfer hands leadership to a voter, "" being the one that is best
 	// placed; nil means that this member has been told so.
 	Transfer(ctx context.Context, server string) error
+	// Raise makes a version of the machine the active one and returns once this
+	// member's machine has it; it fails unless this member still leads in a term.
+	Raise(ctx context.Context, version uint8, term uint64) error
 }
 
 // Replicated is what the leader reads of the machine's state.
@@ -47,6 +51,8 @@ type Replicated interface {
 	// RemoveDeadAfter is how long a server may be unreachable before it is
 	// removed, 0 for ever.
 	RemoveDeadAfter() time.Duration
+	// Version is the active version of the machine.
+	Version() uint8
 }
 
 // Configuration is a committed configuration.

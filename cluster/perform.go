@@ -21,12 +21,16 @@ func (s *Service) perform(ctx context.Context, a *attached, q changeQuestion) (c
 		return changeAnswer{}, err
 	}
 	defer release()
+	term := a.member.CurrentTerm()
 	now, err := a.membership.Committed(ctx)
 	if err != nil {
 		return changeAnswer{}, fmt.Errorf("confirm the configuration: %w", err)
 	}
-	if q.Op == opResolve {
+	switch q.Op {
+	case opResolve:
 		return s.resolve(now, q.Server)
+	case opFinish:
+		return changeAnswer{}, s.finish(ctx, a, now, term)
 	}
 	if q.Op == opTransfer && q.Server == "" {
 		return changeAnswer{}, s.giveUpLeading(ctx, a, now, q.Leader)

@@ -21,6 +21,8 @@ type Config struct {
 	Await     bool     // it waits to be invited, and never founds
 	Nonvoter  bool     // it joins to be a non-voter
 	Vault     Vault
+	Versions  Versions     // of the machine, that this program knows
+	Hold      UpgradeHold  // nil: nobody holds an upgrade
 	Boot      uint64       // of this process: higher than that of any before it
 	Listener  net.Listener // the peer port
 	Dial      func(ctx context.Context, addr string) (net.Conn, error)
@@ -52,7 +54,8 @@ type Service struct {
 	handlers chan struct{}           // one token per handler at work
 	entering
 	changing
-	health healthBook
+	upgrading upgrading
+	health    healthBook
 }
 
 // entering is what the way into the cluster needs.
@@ -86,6 +89,9 @@ func Open(cfg Config) (*Service, error) {
 	own, err := cfg.list(identity)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Versions == (Versions{}) {
+		return nil, errNoVersions
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -145,6 +151,7 @@ func (s *Service) Attach(m Member, ms Membership, r Replicated) {
 	}
 	s.attached.Store(&attached{m, ms, r})
 	s.running.Go(s.watch)
+	s.running.Go(s.watchUpgrade)
 }
 
 // Close ends the service and every connection. The member must not be asked

@@ -23,6 +23,7 @@ const (
 	kindInvite    peer.Kind = 9  // invitation, inviteAnswer
 	kindSettle    peer.Kind = 10 // nothing either way: never ask by yourself to be made a voter
 	kindDoubt     peer.Kind = 11 // nothing either way: ask whether you still have your place
+	kindVersions  peer.Kind = 12 // answer: oldest and newest version of the machine that are known, boot, flags
 
 	kindCapture peer.Kind = 16 // payload: an index; answer: appendCapture's
 	kindDigest  peer.Kind = 17 // payload: 1 for the whole state; answer: the index, from the leader

@@ -30,6 +30,7 @@ type disk struct {
 	identity member.Identity
 	boot     uint64
 	hasState bool
+	held     bool                   // the operator holds upgrades
 	known    []member.Server        // the configuration in its log
 	onWrite  func(after bool) error // called before and after each
 }
@@ -73,6 +74,12 @@ func (d *disk) Settle() error {
 	})
 }
 
+func (d *disk) UpgradeHeld() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.held
+}
+
 func (d *disk) write(f func(*member.Identity) error) error {
 	time.Sleep(time.Millisecond)
 	if err := d.hook(false); err != nil {
@@ -109,6 +116,8 @@ type group struct {
 	leading string // who was given leadership: it leads as long as it can
 	changes []string
 	boots   map[string]uint64
+	version uint8 // of the machine, less 1
+	raises  []string
 }
 
 type world struct {
@@ -212,7 +221,7 @@ func (w *world) start(id string) *process {
 	p.disk.mu.Unlock()
 	dial := w.net.Dialer(addr)
 	cfg := Config{
-		Members: w.list[id], Vault: p.disk, Boot: boot, Listener: l, Advertise: addr, Logger: slog.New(&capture{w, id}),
+		Members: w.list[id], Vault: p.disk, Versions: newRelease, Hold: p.disk, Boot: boot, Listener: l, Advertise: addr, Logger: slog.New(&capture{w, id}),
 		Dial: func(ctx context.Context, addr string) (net.Conn, error) {
 			if err := w.dialled(p); err != nil {
 				return nil, err
@@ -526,6 +535,32 @@ func (m fakeMember) Transfer(_ context.Context, server string) error {
 		}
 		return errors.New("nobody to lead")
 	})
+}
+
+func (m fakeMember) Raise(_ context.Context, version uint8, term uint64) error {
+	return m.lead(func(g *group) error {
+		if term != m.CurrentTerm() {
+			return ErrNotLeader
+		}
+		for _, s := range g.servers {
+			if p := m.world.runs(s, m.service.endpoint.Cluster()); p != nil && p.service.cfg.Versions.Newest < version {
+				m.world.t.Errorf("raised to version %d, which %s does not know", version, s.ID)
+			}
+		}
+		g.version = version - 1
+		g.raises = append(g.raises, fmt.Sprint(version))
+		return nil
+	})
+}
+
+func (m fakeMember) Version() uint8 {
+	m.world.mu.Lock()
+	defer m.world.mu.Unlock()
+	g, _ := m.group()
+	if g == nil {
+		return 1
+	}
+	return g.version + 1
 }
 
 func (m fakeMember) Boot(server string) uint64 {

@@ -65,7 +65,7 @@ func (a *adapter) Snapshot() (raft.FSMSnapshot, error) {
 // Restore reads the snapshot whole, then passes it through the queue, and
 // returns when the worker goes on from it.
 func (a *adapter) Restore(source io.ReadCloser) error {
-	machine, err := fsm.Restore(bufio.NewReaderSize(source, persistBuffer))
+	machine, err := fsm.RestoreLimited(bufio.NewReaderSize(source, persistBuffer), a.worker.node.cfg.Newest)
 	if err != nil {
 		return fmt.Errorf("restore a snapshot: %w", err)
 	}

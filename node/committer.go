@@ -55,6 +55,7 @@ type inbox struct {
 	forwards     []forward
 	forwardBytes int
 	wanted       []digestCall
+	raising      *raiseCall // nil: nobody asks for one
 }
 
 // flight is the entry in flight, as others see it.
@@ -160,6 +161,9 @@ func (c *committer) leadership(gained bool) {
 	refused, c.forwards, c.forwardBytes = c.forwards, nil, 0
 	wanted, c.wanted = append(c.asking.waiting, c.wanted...), nil
 	c.mu.Unlock()
+	if call := c.takeRaise(); call != nil {
+		call.answer(0, ErrNotLeader)
+	}
 	c.asking = asking{}
 	for _, w := range wanted {
 		w.answer(0, ErrNotLeader)
@@ -181,6 +185,9 @@ func (c *committer) propose() bool {
 	if pause := time.Until(c.pauseEnd); pause > 0 {
 		c.timer.Reset(pause)
 		return false
+	}
+	if c.raise() {
+		return true
 	}
 	held := c.gather()
 	c.question()

@@ -53,6 +53,7 @@ type Config struct {
 	Logger       *slog.Logger
 	NeverLead    bool          // until SetNeverLead says otherwise
 	WriteTimeout time.Duration // default 5 s
+	Newest       uint8         // the newest version of the machine that this program knows; default: fsm.NewestVersion
 	Timing       Timing        // zero: defaults
 	Policy       SnapshotPolicy
 	Digests      DigestPolicy
@@ -175,6 +176,7 @@ func (cfg Config) withDefaults() Config {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	orDefault(&cfg.WriteTimeout, writeTimeoutDefault)
+	orDefault(&cfg.Newest, fsm.NewestVersion)
 	orDefault(&cfg.Timing.Heartbeat, heartbeatDefault)
 	orDefault(&cfg.Timing.Election, cfg.Timing.Heartbeat)
 	orDefault(&cfg.Timing.LeaderLease, cfg.Timing.Heartbeat)
@@ -199,7 +201,7 @@ func orDefault[T comparable](v *T, def T) {
 // cut into batches; what cannot be answered gets the reply of an Error of errors.go.
 func (n *Node) Write(ctx context.Context, calls []*command.Call) {
 	if !n.alarm.refuses(calls) {
-		n.session.write(ctx, calls)
+		n.session.write(ctx, n.refuseNew(ctx, calls))
 	}
 }
 

@@ -30,7 +30,7 @@ type worker struct {
 }
 
 func newWorker(n *Node) *worker {
-	w := &worker{node: n, queue: newQueue(), machine: fsm.New()}
+	w := &worker{node: n, queue: newQueue(), machine: fsm.NewLimited(n.cfg.Newest)}
 	w.progress.deadlineMS.Store(noDeadline)
 	w.progress.version.Store(uint32(w.machine.Version()))
 	return w

@@ -24,6 +24,7 @@ type Config struct {
 	Member     Member
 	Roster     Roster
 	Members    Members
+	Upgrader   Upgrader
 	Auditor    Auditor
 	Settings   Settings
 	Tuner      Tuner
@@ -170,6 +171,8 @@ func (a *Admin) raftCommandOf(name string) runs {
 		return a.raftStatusCommand
 	case "raft|transfer":
 		return a.raftTransferCommand
+	case "raft|upgrade":
+		return a.raftUpgradeCommand
 	}
 	return nil
 }

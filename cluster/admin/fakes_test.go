@@ -63,7 +63,7 @@ func (w *world) admin(t *testing.T, change func(*Config)) *Admin {
 	t.Helper()
 	cfg := Config{Server: w.servers[0].ID, Cluster: "c0ffee", Boot: 1, Version: "1.2.3", LogStore: "bolt",
 		ClientPort: 6380, Now: func() time.Time { return time.Unix(start, 0) },
-		Executor: w, Member: w, Roster: w, Members: w, Auditor: w, Settings: w, Tuner: w, Statistics: []Statistics{w}, Process: w}
+		Executor: w, Member: w, Roster: w, Members: w, Upgrader: w, Auditor: w, Settings: w, Tuner: w, Statistics: []Statistics{w}, Process: w}
 	if change != nil {
 		change(&cfg)
 	}
@@ -145,6 +145,12 @@ func (w *world) Demote(ctx context.Context, server string, force bool) error {
 func (w *world) Transfer(ctx context.Context, server string) error {
 	return w.ask(ctx, "transfer", server)
 }
+
+func (w *world) Upgrade() cluster.UpgradeStatus {
+	return cluster.UpgradeStatus{Active: 1, Newest: 2, Waits: "n2, which does not answer"}
+}
+
+func (w *world) FinishUpgrade(ctx context.Context) error { return w.ask(ctx, "finish", "") }
 
 func (w *world) Setting(name string) (string, bool) { return w.values.Get(name) }
 

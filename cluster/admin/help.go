@@ -99,6 +99,8 @@ var raftHelp = []string{
 	"    Return what this node knows of the log, the leader and the other nodes.",
 	"TRANSFER [<id>]",
 	"    Move leadership to a server, or to the one that is best placed.",
+	"UPGRADE FINISH",
+	"    Raise the version of the machine now: there is no way back to the release before.",
 }
 
 func upper(name []byte) []byte {

@@ -106,6 +106,14 @@ func (a *Admin) raftTransferCommand(ctx context.Context, call *command.Call) rep
 	return a.change(ctx, func(ctx context.Context) error { return a.Members.Transfer(ctx, to) })
 }
 
+// raftUpgradeCommand is RAFT UPGRADE FINISH.
+func (a *Admin) raftUpgradeCommand(ctx context.Context, call *command.Call) reply.Value {
+	if !strings.EqualFold(string(call.Args[2]), "finish") {
+		return errSyntax
+	}
+	return a.change(ctx, a.Upgrader.FinishUpgrade)
+}
+
 // clusterMeetCommand invites the server that waits at an address of clients:
 // as in Redis, the other nodes reach it at that port + 10000 unless told.
 func (a *Admin) clusterMeetCommand(ctx context.Context, call *command.Call) reply.Value {

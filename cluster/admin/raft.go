@@ -13,7 +13,7 @@ import (
 // raftStatusCommand is what an operator reads first: this node's view of the
 // log, of the leader and of the other servers.
 func (a *Admin) raftStatusCommand(ctx context.Context, _ *command.Call) reply.Value {
-	s := a.Member.Status()
+	s, upgrade := a.Member.Status(), a.Upgrader.Upgrade()
 	stored := map[string]replica{}
 	for _, r := range a.replicas(ctx) {
 		stored[r.server.ID] = r
@@ -44,6 +44,9 @@ func (a *Admin) raftStatusCommand(ctx context.Context, _ *command.Call) reply.Va
 		reply.Text("snapshots-taken"), number(s.Snapshot.Taken),
 		reply.Text("snapshots-installed"), number(s.Snapshot.Installed),
 		reply.Text("snapshots-installed-again"), number(s.Snapshot.Again),
+		reply.Text("machine-version"), number(uint64(upgrade.Active)),
+		reply.Text("machine-version-newest"), number(uint64(upgrade.Newest)),
+		reply.Text("upgrade-waits"), textOrNil(upgrade.Waits),
 		reply.Text("log-store"), reply.Text(a.LogStore),
 		reply.Text("servers"), reply.List(servers...),
 	)

@@ -58,6 +58,15 @@ type Members interface {
 	Transfer(ctx context.Context, server string) error
 }
 
+// Upgrader raises the version of the machine, once all servers know it.
+type Upgrader interface {
+	// Upgrade says how far an upgrade is.
+	Upgrade() cluster.UpgradeStatus
+	// FinishUpgrade does not wait until the time of the way back is over; errors as
+	// those of Members.
+	FinishUpgrade(ctx context.Context) error
+}
+
 // Auditor compares the nodes' machines.
 type Auditor interface {
 	// Digest makes every node take a capture of its machine at one index, now,

@@ -27,6 +27,9 @@ type nodeStatus struct {
 	SnapshotsTaken uint64         `json:"snapshots-taken"`
 	Installed      uint64         `json:"snapshots-installed"`
 	InstalledAgain uint64         `json:"snapshots-installed-again"`
+	Version        uint64         `json:"machine-version"`        // 0: of the first release
+	Newest         uint64         `json:"machine-version-newest"` // that its program knows; 0: likewise
+	UpgradeWaits   *string        `json:"upgrade-waits"`
 	Servers        []memberStatus `json:"servers"`
 }
 

@@ -186,9 +186,28 @@ func (c *clusterStatus) row(n *foundNode) []string {
 	return append(row, behind, milliseconds(m.RoundTripMS), milliseconds(m.ClockSkewMS), snapshot, installs, orDash(m.ClientAddr))
 }
 
+// upgradeRemarks say how far an upgrade is, while there is one.
+func (c *clusterStatus) upgradeRemarks() []string {
+	active, newest := uint64(1), uint64(1)
+	waits := "its leader, which runs the earlier release or has not looked yet"
+	for _, n := range c.Nodes {
+		if n.own == nil {
+			continue
+		}
+		active, newest = max(active, n.own.Version), max(newest, n.own.Newest)
+		if n.own.UpgradeWaits != nil {
+			waits = *n.own.UpgradeWaits
+		}
+	}
+	if newest <= active {
+		return nil
+	}
+	return []string{"", fmt.Sprintf("the cluster is at machine version %d; %d waits for %s", active, newest, waits)}
+}
+
 // remarks say what is not as it should be.
 func (c *clusterStatus) remarks() []string {
-	var remarks []string
+	remarks := c.upgradeRemarks()
 	say := func(n *foundNode, format string, args ...any) {
 		if len(remarks) == 0 {
 			remarks = append(remarks, "")

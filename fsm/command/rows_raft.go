@@ -120,6 +120,17 @@ var raftRows = []*Command{
 					},
 				},
 			},
+			{
+				Name: "raft|upgrade", Arity: 3, Flags: Admin | NoScript | Stale,
+				Categories: []string{"admin", "slow", "dangerous"},
+				Doc: Doc{
+					Summary: "Finishes an upgrade: raises the version of the machine now.",
+					Since:   "7.0.0", Group: "cluster", Complexity: "O(N) for N nodes",
+					Args: []Arg{
+						{Name: "finish", Type: ArgToken, Token: "FINISH"},
+					},
+				},
+			},
 		},
 	},
 }

@@ -44,6 +44,9 @@ const ProtoMaxBulkLen = "proto-max-bulk-len"
 // before it removes it, 0 for ever.
 const RemoveDeadAfter = "remove-dead-after"
 
+// UpgradeHold says that this node does not want the machine's version raised yet.
+const UpgradeHold = "upgrade-hold"
+
 // Table is every setting, ordered by name. Nothing may change it.
 var Table = []Row{
 	{Name: "appendfsync", Scope: Fixed, Kind: Word, Default: "always", Words: []string{"everysec", "always", "no"}},
@@ -76,6 +79,7 @@ var Table = []Row{
 	{Name: "stale-read-max", Scope: Node, Kind: Integer, Default: "0", Max: 1<<31 - 1}, // milliseconds, of READONLY; 0: any age
 	{Name: "tcp-keepalive", Scope: Node, Kind: Integer, Default: "300", Max: 1<<31 - 1},
 	{Name: "timeout", Scope: Node, Kind: Integer, Default: "0", Max: 1<<31 - 1},
+	{Name: UpgradeHold, Scope: Node, Kind: Bool, Default: "no"}, // it stays over restarts
 }
 
 // Find returns the row of a name in any case, nil for an unknown one.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -155,6 +156,7 @@ func (r roster) Links() []admin.Link {
 // tuner applies this node's own settings.
 type tuner struct {
 	node    *node.Node
+	disk    Disk
 	clients *resp.Server
 	level   *slog.LevelVar
 	fitting int // clients, for whom there are descriptors; 0: any number
@@ -166,6 +168,11 @@ func (t tuner) Tune(name, value string) error {
 		t.clients.SetPassword(value)
 	case "loglevel":
 		t.level.Set(slogLevel(value))
+	case setting.UpgradeHold:
+		if hold, remembers := t.disk.(holding); remembers {
+			return hold.HoldUpgrade(value == "yes")
+		}
+		return errors.New("this node has no directory that could remember it")
 	case "never-lead":
 		t.node.SetNeverLead(value == "yes")
 	case "client-output-buffer-limit":
@@ -237,8 +244,8 @@ func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
 	cfg := admin.Config{
 		Server: s.identity.Server, Cluster: clusterID, Boot: s.boot, Version: s.cfg.Version,
 		LogStore: s.cfg.LogStore, Redirect: s.cfg.Follower == Redirect,
-		Now: s.env.Clock.Now, Executor: n, Member: seen, Roster: roster{n, s.service}, Members: s.service, Auditor: s.service,
-		Settings: seen, Tuner: tuner{n, s.clients, s.cfg.LogLevel, s.cfg.clientsFitting()}, Process: process{s},
+		Now: s.env.Clock.Now, Executor: n, Member: seen, Roster: roster{n, s.service}, Members: s.service, Upgrader: s.service, Auditor: s.service,
+		Settings: seen, Tuner: tuner{n, s.env.Disk, s.clients, s.cfg.LogLevel, s.cfg.clientsFitting()}, Process: process{s},
 	}
 	own := map[string]string{
 		"requirepass": s.cfg.RequirePass, "dir": s.cfg.DataDir, "loglevel": redisLevel(s.cfg.LogLevel.Level()),
@@ -249,6 +256,9 @@ func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
 	}
 	if s.cfg.NeverLead {
 		own["never-lead"] = "yes"
+	}
+	if hold, remembers := s.env.Disk.(holding); remembers && hold.UpgradeHeld() {
+		own[setting.UpgradeHold] = "yes"
 	}
 	if s.cfg.DebugCommands {
 		own["enable-debug-command"] = "yes"

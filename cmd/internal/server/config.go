@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kvorum/kvorum/cluster"
+	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/node"
 )
 
@@ -54,10 +55,11 @@ type Config struct {
 	Timing        node.Timing
 	Policy        node.SnapshotPolicy
 	Digests       node.DigestPolicy
-	Descriptors   uint64 // how many files this process may have open; 0: no limit is known
-	Version       string // of the binary, for INFO and metrics
-	DataDir       string // what CONFIG GET dir answers
-	LogStore      string // what INFO says of it
+	Descriptors   uint64           // how many files this process may have open; 0: no limit is known
+	Version       string           // of the binary, for INFO and metrics
+	Machine       cluster.Versions // of the machine, that this program knows; default: all that it does
+	DataDir       string           // what CONFIG GET dir answers
+	LogStore      string           // what INFO says of it
 	Logger        *slog.Logger
 	LogLevel      *slog.LevelVar // changed by CONFIG SET loglevel; nil: it cannot be changed
 }
@@ -68,6 +70,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.LogLevel == nil {
 		cfg.LogLevel = &slog.LevelVar{}
+	}
+	if cfg.Machine == (cluster.Versions{}) {
+		cfg.Machine = cluster.Versions{Oldest: fsm.OldestVersion, Newest: fsm.NewestVersion}
 	}
 	return cfg
 }

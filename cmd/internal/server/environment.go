@@ -28,6 +28,14 @@ type fallible interface {
 	Err() error
 }
 
+// holding is a Disk that remembers whether this node's operator holds upgrades.
+type holding interface {
+	cluster.UpgradeHold
+	// HoldUpgrade says whether the machine's version is not to be raised yet, until
+	// it says otherwise.
+	HoldUpgrade(hold bool) error
+}
+
 // Disk is a server's data directory, locked by this process.
 type Disk interface {
 	cluster.Vault

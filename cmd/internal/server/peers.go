@@ -145,6 +145,14 @@ func (s seat) Transfer(ctx context.Context, server string) error {
 	}))
 }
 
+// Raise implements cluster.Membership.
+func (s seat) Raise(ctx context.Context, version uint8, term uint64) error {
+	return toCluster(s.node.Raise(ctx, version, term))
+}
+
+// Version implements cluster.Replicated.
+func (s seat) Version() uint8 { return s.node.MachineVersion() }
+
 // Boot implements cluster.Replicated.
 func (s seat) Boot(server string) (boot uint64) {
 	s.node.View(func(m *fsm.Machine) {

@@ -149,9 +149,10 @@ func (s *Server) openPeers() error {
 	if err != nil {
 		return fmt.Errorf("open the peer port: %w", err)
 	}
+	hold, _ := s.env.Disk.(cluster.UpgradeHold)
 	s.service, err = cluster.Open(cluster.Config{
 		Members: s.cfg.listed(), Join: s.cfg.Joining.At, Await: s.cfg.Joining.Await, Nonvoter: s.cfg.Joining.Nonvoter,
-		Vault: s.env.Disk, Boot: s.boot, Listener: listener, Dial: s.env.DialPeer,
+		Vault: s.env.Disk, Versions: s.cfg.Machine, Hold: hold, Boot: s.boot, Listener: listener, Dial: s.env.DialPeer,
 		Advertise: s.cfg.PeerAddr, Chosen: !s.cfg.Guessed.Peer, Now: s.env.Clock.Now, Logger: s.log,
 	})
 	if err != nil {
@@ -201,7 +202,7 @@ func (s *Server) enter(stores node.Stores) error {
 		ClientAddr: s.cfg.ClientAddr, Formation: start.Formation,
 		Stores: stores, Streams: s.service.Streams(), Peers: peers{s.service},
 		Clock: s.env.Clock, Logger: s.log, NeverLead: s.cfg.NeverLead,
-		WriteTimeout: s.cfg.WriteTimeout, Timing: s.cfg.Timing, Policy: s.cfg.Policy, Digests: s.cfg.Digests,
+		WriteTimeout: s.cfg.WriteTimeout, Timing: s.cfg.Timing, Policy: s.cfg.Policy, Digests: s.cfg.Digests, Newest: s.cfg.Machine.Newest,
 	})
 	if err != nil {
 		return fmt.Errorf("open the member: %w", err)

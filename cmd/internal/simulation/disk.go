@@ -27,6 +27,7 @@ type Disk struct {
 	mu        sync.Mutex
 	identity  member.Identity
 	boot      uint64
+	held      bool   // its operator holds upgrades
 	condemned string // why no server may be started on it again
 	opened    uint64 // counts openings: the current one is the only writer
 	slow      func() time.Duration
@@ -134,6 +135,18 @@ func (o *Opened) Identity() member.Identity {
 	o.disk.mu.Lock()
 	defer o.disk.mu.Unlock()
 	return o.disk.identity
+}
+
+// UpgradeHeld implements server.Disk.
+func (o *Opened) UpgradeHeld() bool {
+	o.disk.mu.Lock()
+	defer o.disk.mu.Unlock()
+	return o.disk.held
+}
+
+// HoldUpgrade implements server.Disk.
+func (o *Opened) HoldUpgrade(hold bool) error {
+	return o.write(func(d *Disk) error { d.held = hold; return nil })
 }
 
 // Promise implements cluster.Vault.

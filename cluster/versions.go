@@ -1,0 +1,101 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/transport/peer"
+)
+
+// Versions are those of the machine that a program knows, oldest to newest.
+type Versions struct{ Oldest, Newest uint8 }
+
+// firstRelease knows one version, and not the question for it.
+var firstRelease = Versions{Oldest: 1, Newest: 1}
+
+// knows reports whether a program can apply what a version of the machine does.
+func (v Versions) knows(version uint8) bool { return v.Oldest <= version && version <= v.Newest }
+
+// told is a server's answer to the question which versions it knows.
+type told struct {
+	Versions
+	boot uint64 // of the process that has answered
+	hold bool   // its operator holds the upgrade
+}
+
+// holdFlag is the only flag of such an answer; the others are free.
+const holdFlag uint64 = 1
+
+// versions answers for this server.
+func (s *Service) versions() told {
+	return told{Versions: s.cfg.Versions, boot: s.cfg.Boot, hold: s.cfg.Hold != nil && s.cfg.Hold.UpgradeHeld()}
+}
+
+// serveVersions answers the question, which needs no member. A program that
+// knows only what the first release knows answers as that does.
+func (h handler) serveVersions(to peer.Responder) {
+	own := h.versions()
+	if own.Versions == firstRelease {
+		to.Answer(peer.Answer{Status: statusNoSuch})
+		return
+	}
+	flags := uint64(0)
+	if own.hold {
+		flags |= holdFlag
+	}
+	to.Answer(peer.Answer{Payload: appendNumbers(nil, uint64(own.Oldest), uint64(own.Newest), own.boot, flags)})
+}
+
+// askVersions asks a server which versions it knows. It may be starting, or not
+// be a member yet.
+func (s *Service) askVersions(ctx context.Context, server member.Server) (told, error) {
+	if server.ID == s.server {
+		return s.versions(), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, runningTimeout)
+	defer cancel()
+	_, a, err := s.endpoint.Ask(ctx, server.PeerAddr, server.ID, peer.Request{Kind: kindVersions})
+	switch {
+	case err != nil:
+		return told{}, err
+	case a.Status == statusNoSuch:
+		return told{Versions: firstRelease}, nil
+	}
+	if err := errorOf(a); err != nil {
+		return told{}, err
+	}
+	var oldest, newest, flags uint64
+	t := told{}
+	if _, err := cutNumbers(a.Payload, &oldest, &newest, &t.boot, &flags); err != nil {
+		return told{}, err
+	}
+	if oldest < 1 || newest < oldest || newest > 255 {
+		return told{}, errors.New("its versions are out of range")
+	}
+	t.Versions, t.hold = Versions{uint8(oldest), uint8(newest)}, flags&holdFlag != 0
+	return t, nil
+}
+
+// judgeVersion refuses a server whose program cannot apply what the active
+// version of the machine does. It is asked back: a field more in its own question
+// would be malformed to an earlier release.
+func (s *Service) judgeVersion(ctx context.Context, a *attached, q admitQuestion) error {
+	active := a.replicated.Version()
+	if active == firstRelease.Newest && s.cfg.Versions.Oldest == firstRelease.Oldest || q.Server == s.server {
+		return nil // whoever asks is of the first release, or of a later one that knows it
+	}
+	t, err := s.askVersions(ctx, member.Server{ID: q.Server, PeerAddr: q.PeerAddr})
+	switch {
+	case err != nil:
+		return &notYet{fmt.Sprintf("%s at %s does not tell which versions of the machine it knows: %v", q.Server, q.PeerAddr, err)}
+	case t.Newest < active:
+		return &Refused{fmt.Sprintf("%s runs a release that knows machine version %d at most, and this cluster is at version %d: start it with the release that the other nodes run; its data directory is sound",
+			q.Server, t.Newest, active)}
+	case t.Oldest > active:
+		return &Refused{fmt.Sprintf("%s runs a release that knows no machine version below %d, and this cluster is at version %d: upgrade all its nodes to the release between first, and finish that (kvorum upgrade finish)",
+			q.Server, t.Oldest, active)}
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/entry"
+)
+
+// raiseCall asks the committer for the entry that raises the machine's version.
+type raiseCall struct {
+	version uint8
+	term    uint64 // in which it was decided
+	answer  func(index uint64, err error)
+}
+
+// MachineVersion is the active version of this node's machine, which may lag.
+func (n *Node) MachineVersion() uint8 { return uint8(n.worker.progress.version.Load()) }
+
+// Raise makes a version of the machine the active one, if this node leads in a
+// term, and returns once its own machine has it. An error other than ErrNotLeader
+// does not say whether the entry is in the log; to ask again is harmless.
+func (n *Node) Raise(ctx context.Context, version uint8, term uint64) error {
+	type outcome struct {
+		index uint64
+		err   error
+	}
+	done := make(chan outcome, 1)
+	call := &raiseCall{version: version, term: term, answer: func(index uint64, err error) { done <- outcome{index, err} }}
+	if err := n.committer.askRaise(call); err != nil {
+		return err
+	}
+	var o outcome
+	select {
+	case o = <-done:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.worker.queue.ended:
+		return errStopped
+	}
+	if o.err != nil {
+		return o.err
+	}
+	reached := make(chan struct{})
+	n.worker.progress.await(wait{index: o.index, reached: func() { close(reached) }})
+	select {
+	case <-reached:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.worker.queue.ended:
+		return errStopped
+	}
+}
+
+// askRaise leaves a call for the committer; one at a time.
+func (c *committer) askRaise(call *raiseCall) error {
+	c.mu.Lock()
+	switch {
+	case !c.leading:
+		c.mu.Unlock()
+		return ErrNotLeader
+	case c.raising != nil:
+		c.mu.Unlock()
+		return ErrBusy
+	}
+	c.raising = call
+	c.mu.Unlock()
+	c.kick()
+	return nil
+}
+
+// takeRaise returns the call that waits, nil for none.
+func (c *committer) takeRaise() *raiseCall {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call := c.raising
+	c.raising = nil
+	return call
+}
+
+// raise proposes the entry that somebody has asked for, alone; false means that
+// nobody has.
+func (c *committer) raise() bool {
+	call := c.takeRaise()
+	if call == nil {
+		return false
+	}
+	if call.term != c.term {
+		call.answer(0, ErrNotLeader)
+		return true
+	}
+	data, err := entry.AppendEntry(nil, entry.Head{StampMS: c.node.stamps.next(), Seed: rand.Uint64(), Raise: call.version}, nil)
+	if err != nil {
+		call.answer(0, fmt.Errorf("make the entry that raises the version: %w", err))
+		return true
+	}
+	c.load.reset()
+	clear(c.taken)
+	c.taken, c.asking.digest = c.taken[:0], entry.NoDigest
+	c.opened = true
+	index, err := c.commit(data)
+	c.finish(index, err)
+	if refusedByRaft(err) {
+		err = ErrNotLeader
+	}
+	call.answer(index, err)
+	return true
+}
+
+// refuseNew answers the calls that the active version of the machine does not
+// have, and returns the others. A node that lags asks a leader first: a client
+// that has seen a new command work is not refused it here.
+func (n *Node) refuseNew(ctx context.Context, calls []*command.Call) []*command.Call {
+	if !anyNew(calls, n.MachineVersion()) {
+		return calls
+	}
+	if _, err := n.reads.confirm(ctx, time.Now().Add(n.cfg.WriteTimeout)); err != nil {
+		for _, c := range calls {
+			c.Reply = errorReply(ErrNoLeader)
+		}
+		return nil
+	}
+	active := n.MachineVersion()
+	if !anyNew(calls, active) {
+		return calls
+	}
+	var known []*command.Call
+	for _, c := range calls {
+		if c.Command.Version > active {
+			c.Reply = command.NotYetActive(c.Command, active)
+		} else {
+			known = append(known, c)
+		}
+	}
+	return known
+}
+
+func anyNew(calls []*command.Call, active uint8) bool {
+	for _, c := range calls {
+		if c.Command.Version > active {
+			return true
+		}
+	}
+	return false
+}
