@@ -1,0 +1,4 @@
+package release
+
+// Parse reads a list of releases.
+var Parse = parse
