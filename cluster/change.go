@@ -35,6 +35,8 @@ type changeQuestion struct {
 	Voter  bool     `json:"voter,omitempty"` // of opInvite
 	Force  bool     `json:"force,omitempty"`
 	Leader string   `json:"leader,omitempty"` // of opTransfer: who is not to lead any more
+	// Version, of opFinish, is the newest version of the machine that the asker knows.
+	Version uint8 `json:"version,omitempty"`
 }
 
 // changeAnswer says that it is done.

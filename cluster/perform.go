@@ -30,6 +30,9 @@ func (s *Service) perform(ctx context.Context, a *attached, q changeQuestion) (c
 	case opResolve:
 		return s.resolve(now, q.Server)
 	case opFinish:
+		if err := s.tooNew(q.Version); err != nil {
+			return changeAnswer{}, err
+		}
 		return changeAnswer{}, s.finish(ctx, a, now, term)
 	}
 	if q.Op == opTransfer && q.Server == "" {

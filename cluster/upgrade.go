@@ -58,7 +58,7 @@ func (s *Service) Upgrade() UpgradeStatus {
 // FinishUpgrade raises the machine to the newest version that all servers know,
 // without waiting for the time of the way back to be over and whoever holds it.
 func (s *Service) FinishUpgrade(ctx context.Context) error {
-	return s.change(ctx, changeQuestion{Op: opFinish})
+	return s.change(ctx, changeQuestion{Op: opFinish, Version: s.cfg.Versions.Newest})
 }
 
 // watchUpgrade raises the version when its time has come, as long as this server leads.
@@ -181,7 +181,7 @@ func (s *Service) raise(ctx context.Context, a *attached, now Configuration, ter
 	if next > s.cfg.Versions.Newest {
 		return nil
 	}
-	if r := s.readiness(ctx, now.Servers, next); len(r.lacks) > 0 && !faultRaiseUnasked {
+	if r := s.readiness(ctx, now.Servers, next); len(r.lacks) > 0 {
 		return &notYet{fmt.Sprintf("machine version %d waits for %s", next, strings.Join(r.lacks, "; "))}
 	}
 	if err := a.membership.Raise(ctx, next, term); err != nil {
@@ -198,6 +198,14 @@ func (s *Service) finish(ctx context.Context, a *attached, now Configuration, te
 		if err := s.raise(ctx, a, now, term); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// tooNew refuses to finish an upgrade to what this server, which leads, does not know.
+func (s *Service) tooNew(version uint8) error {
+	if version > s.cfg.Versions.Newest {
+		return &Refused{fmt.Sprintf("machine version %d waits for %s, which leads and runs a release that knows version %d at most", version, s.server, s.cfg.Versions.Newest)}
 	}
 	return nil
 }

@@ -54,6 +54,9 @@ func (s *Service) askVersions(ctx context.Context, server member.Server) (told, 
 	if server.ID == s.server {
 		return s.versions(), nil
 	}
+	if t, kept := keptClaim(server.ID); kept {
+		return t, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, runningTimeout)
 	defer cancel()
 	_, a, err := s.endpoint.Ask(ctx, server.PeerAddr, server.ID, peer.Request{Kind: kindVersions})
@@ -75,6 +78,7 @@ func (s *Service) askVersions(ctx context.Context, server member.Server) (told, 
 		return told{}, errors.New("its versions are out of range")
 	}
 	t.Versions, t.hold = Versions{uint8(oldest), uint8(newest)}, flags&holdFlag != 0
+	keepClaim(server.ID, t)
 	return t, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kvorum/kvorum/cluster"
 	"github.com/kvorum/kvorum/cmd/internal/server"
 	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/fsm/member"
@@ -42,7 +43,8 @@ type Cluster struct {
 	wrong     []string          // promises that were seen broken
 	witness   *witness
 	keepNames bool          // of wiped servers: a planted fault
-	operator  chan struct{} // holds a token while nobody changes the membership
+	operator  chan struct{} // holds a token while nobody changes the membership or the releases
+	finished  bool          // the upgrade; only the operator asks
 }
 
 // machine is one server's hardware, and the process that runs on it, if any.
@@ -52,8 +54,9 @@ type machine struct {
 	clock   *Clock
 	process *process
 	place   place
-	ended   error // why the last process ended by itself, nil if it did not
-	mayEnd  int   // faults under way that make a process end by itself
+	release cluster.Versions // that its program knows
+	ended   error            // why the last process ended by itself, nil if it did not
+	mayEnd  int              // faults under way that make a process end by itself
 }
 
 // process is one run of a server.
@@ -89,7 +92,7 @@ func (c *Cluster) add(p place) {
 	id := fmt.Sprintf("n%d", len(c.IDs)+1)
 	c.IDs = append(c.IDs, id)
 	p.host = id
-	m := &machine{turn: make(chan struct{}, 1), disk: NewDisk(id + "@0"), clock: &Clock{}, place: p}
+	m := &machine{turn: make(chan struct{}, 1), disk: NewDisk(id + "@0"), clock: &Clock{}, place: p, release: newRelease}
 	m.turn <- struct{}{}
 	c.machine[id] = m
 }

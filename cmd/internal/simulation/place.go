@@ -44,6 +44,7 @@ func (c *Cluster) config(id string) server.Config {
 		Timing:     c.timing[id],
 		Policy:     c.policy,
 		Digests:    c.digests,
+		Machine:    c.release(id),
 		Logger:     c.logger.With("server", id),
 	}
 	cfg.Joining.Await = !p.founder && !p.joins

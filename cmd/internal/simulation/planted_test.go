@@ -64,6 +64,8 @@ var (
 	removedOnes = where{Scenario: Scenario{Size: 3, Guests: 1, Script: []string{"remove beside a laggard", "remove beside a laggard"}}}
 	// A server that has been wiped and one that lags meet.
 	wipedOnes = where{Scenario: Scenario{Size: 3, Script: []string{"wipe beside a laggard", "wipe beside a laggard"}}}
+	// A server goes back to the first release just before the upgrade is finished.
+	putBackTooLate = where{Scenario: Scenario{Size: 3, Mixed: true, Script: []string{"upgrade a server", "finish an upgrade too early"}}}
 	// The founder comes back without its disk.
 	wipedFounders = where{Scenario: Scenario{Size: 3, Script: []string{"wipe", "wipe", "wipe"}}}
 	// One server's log is damaged, again and again.
@@ -90,6 +92,7 @@ var plantedFaults = []planted{
 	{"believe what a disk returns", inNode(node.NoSealCheck), 20, damagedOnes, ""},
 	{"go on after a failed store", inNode(node.SecondEntry), 40, failedSyncs, ""},
 	{"a founder that waits for no promises", func() { cluster.PlantHastyFounder(true) }, 10, wipedFounders, ""},
+	{"believe what a server said of its version before", func() { cluster.PlantKeptClaims(true) }, 10, putBackTooLate, ""},
 }
 
 // run simulates one seed there.
@@ -106,6 +109,7 @@ func (w where) run(t *testing.T, seed uint64) (Report, string) {
 func pullUp() {
 	node.Plant()
 	cluster.PlantHastyFounder(false)
+	cluster.PlantKeptClaims(false)
 	keepNames = false
 	node.SlowMachine(nil)
 	fsm.Faults.ForgetSessions, fsm.Faults.IgnoreGaps, fsm.Faults.WallClockMS = false, false, nil

@@ -34,6 +34,7 @@ type Scenario struct {
 	Drift   float64  // how slow one server's clock is; 0: 1 to driftFactorMax, in one run of three
 	Mix     []share  // what clients do; nil: the usual
 	Diaries int      // how many are written; 0: one
+	Mixed   bool     // some servers run the first release, and the upgrade is among what strikes
 	Names   bool     // a planted fault: a server that is wiped keeps its name
 	Bulky   int      // one pipeline of a diarist's in this many carries bulk; 0: the usual
 	Quiet   bool     // no entry is made only to ask for a digest
@@ -106,6 +107,9 @@ func (s Scenario) cluster(rng *rand.Rand) *Cluster {
 	c := NewCluster(size, rng, s.Logger)
 	c.AddGuests(s.Guests)
 	c.keepNames = s.Names
+	if s.Mixed {
+		c.mix(s.Seed)
+	}
 	if s.Quiet {
 		c.digests.Every = time.Hour
 	}
@@ -134,6 +138,12 @@ func (s Scenario) script(rng *rand.Rand) (names []string) {
 		switch {
 		case len(s.Kinds) > 0:
 			names = append(names, s.Kinds[rng.IntN(len(s.Kinds))])
+		case s.Mixed && s.Guests > 0:
+			draw(Upgrades)
+			draw(Changes)
+		case s.Mixed:
+			draw(Upgrades)
+			draw(Faults)
 		case s.Guests > 0:
 			draw(Changes)
 			draw(Faults)
@@ -147,7 +157,7 @@ func (s Scenario) script(rng *rand.Rand) (names []string) {
 }
 
 func kindOf(name string) Fault {
-	kinds := slices.Concat(Faults, Changes, DiskFaults, Scripted)
+	kinds := slices.Concat(Faults, Changes, DiskFaults, Upgrades, Scripted)
 	return kinds[slices.IndexFunc(kinds, func(f Fault) bool { return f.Name == name })]
 }
 

@@ -102,6 +102,23 @@ func TestNoChangeOfMembersBreaksAPromise(t *testing.T) {
 	}
 }
 
+// The goal: the same in clusters of mixed releases, while servers are upgraded,
+// put back, and the version of the machine is raised.
+func TestNoUpgradeBreaksAPromise(t *testing.T) {
+	var queue []Scenario
+	for i := range *seeds {
+		s := Scenario{Seed: *firstSeed + uint64(i), Size: 3, Mixed: true}
+		if i%2 == 1 {
+			s.Guests = 2
+		}
+		queue = append(queue, s)
+	}
+	s := simulateAll(t, queue)
+	if *seeds >= 100 {
+		s.wantStruck(t, Upgrades)
+	}
+}
+
 // sum is what happened in many runs.
 type sum struct {
 	struck              map[string]int
