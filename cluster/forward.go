@@ -13,8 +13,8 @@ import (
 
 // Forward hands an encoded batch to the leader. Batches to one server arrive
 // in the order of the calls. nil means committed; ErrNotLeader, ErrBusy,
-// ErrStarting and peer.ErrNotSent that it was not proposed; any other error
-// that the outcome is unknown.
+// ErrStarting and peer.ErrNotSent that it was not proposed; a *Refused that it
+// never will be; any other error that the outcome is unknown.
 func (s *Service) Forward(server string, batch []byte, done func(error)) {
 	req := peer.Request{Kind: kindForward, Class: peer.Bulk, Hops: 1, Payload: batch}
 	s.endpoint.Send(server, req, func(a peer.Answer, err error) {
@@ -123,7 +123,7 @@ func (h handler) Serve(from peer.Caller, req peer.Request, to peer.Responder) {
 	case req.Kind == kindForward && req.Hops > hopsMax:
 		to.Answer(answerOf(ErrNotLeader)) // it has been forwarded before: never again
 	case req.Kind == kindForward:
-		a.member.AcceptForward(req.Payload, func(err error) { to.Answer(answerOf(err)) })
+		a.member.AcceptForward(from.Server, req.Payload, func(err error) { to.Answer(answerOf(err)) })
 	case req.Kind == kindReadIndex:
 		serveReadIndex(a.member, from.Server, req, to)
 	case req.Kind == kindTerm:

@@ -9,10 +9,11 @@ import (
 
 // Member is the running member of this server, as far as others may ask it.
 type Member interface {
-	// AcceptForward queues a batch for the leader's next entry; answer is
-	// called once: nil (committed), ErrNotLeader, ErrBusy, or another error
-	// (unknown outcome). It must not block.
-	AcceptForward(batch []byte, answer func(error))
+	// AcceptForward queues a batch of the server from for the leader's next
+	// entry; answer is called once: nil (committed), ErrNotLeader, ErrBusy, a
+	// *Refused (it will never be proposed), or another error (unknown outcome).
+	// It must not block.
+	AcceptForward(from string, batch []byte, answer func(error))
 	// AnswerReadIndex answers a server's question for an index that confirms
 	// its reads, asked in its term; answer is called once. It must not block.
 	AnswerReadIndex(server string, term uint64, answer func(ReadAnswer, error))

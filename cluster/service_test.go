@@ -49,6 +49,10 @@ func TestForwardsKeepTheMeaningOfTheirErrors(t *testing.T) {
 				t.Errorf("%s to %s: %v", c.batch, c.server, err)
 			}
 		}
+		var refused *Refused
+		if err := forward(n2, "n1@1", "malformed"); !errors.As(err, &refused) || refused.Text != "no such command" {
+			t.Errorf("a refusal became %v", err)
+		}
 		err := forward(n2, "n1@1", "broken")
 		for _, certain := range []error{nil, ErrNotLeader, ErrBusy, ErrStarting, peer.ErrNotSent} {
 			if errors.Is(err, certain) {

@@ -414,13 +414,17 @@ func (m fakeMember) group() (*group, string) {
 	return m.world.groups[cluster], cluster
 }
 
-func (m fakeMember) AcceptForward(batch []byte, answer func(error)) {
+func (m fakeMember) AcceptForward(_ string, batch []byte, answer func(error)) {
 	if m.Leader() != m.disk.Identity().Server {
 		answer(ErrNotLeader)
 		return
 	}
 	if string(batch) == "busy" {
 		answer(ErrBusy)
+		return
+	}
+	if string(batch) == "malformed" {
+		answer(&Refused{"no such command"})
 		return
 	}
 	if string(batch) == "broken" {

@@ -107,8 +107,8 @@ func hashKeyOf(seed uint64) (key [16]byte) {
 // applyBatch judges a batch by its session, and runs it if it is the next.
 func (m *Machine) applyBatch(b *entry.Batch, out *Outcome) error {
 	out.Session, out.Number = b.Session, b.Number
-	if needs := b.MachineVersion(); needs > m.version {
-		return fmt.Errorf("it needs machine version %d, and version %d is active", needs, m.version)
+	if err := checkVersion(b, m.version); err != nil {
+		return err
 	}
 	if b.Kind == entry.Register {
 		out.Status = m.register(b)
@@ -167,15 +167,10 @@ func (m *Machine) runNext(s *session, b *entry.Batch, out *Outcome) (err error) 
 	return err
 }
 
-// runBody runs the commands of a body that came in parts. Nobody could check it
-// before it was whole, so from version 2 on one that cannot be run is a reply.
+// runBody runs the commands of a body that came in parts. From version 2 on
+// nobody checks it before it is whole, so one that cannot be run is a reply.
 func (m *Machine) runBody(body []byte) ([]reply.Value, error) {
-	commands, err := entry.DecodeBody(body)
-	for i := 0; err == nil && i < len(commands); i++ {
-		name := commands[i].Args[0]
-		_, err = m.rowOf(&commands[i])
-		commands[i].Args[0] = name // the row's name is in a buffer that the next one takes
-	}
+	commands, err := checkBody(body, m.version, &m.name)
 	switch {
 	case err == nil:
 		return m.run(commands)
@@ -185,8 +180,8 @@ func (m *Machine) runBody(body []byte) ([]reply.Value, error) {
 	return []reply.Value{reply.Err("ERR the command came in parts and cannot be run; it was not applied")}, nil
 }
 
-// run runs commands in order. Each has a row of a version that all nodes know,
-// and was checked when its client sent it, so anything else is a broken invariant.
+// run runs commands in order. Each was checked before its entry was made
+// (Checker), so one that cannot be run is a broken invariant.
 func (m *Machine) run(commands []entry.Command) ([]reply.Value, error) {
 	if len(commands) == 0 {
 		return nil, nil
@@ -194,7 +189,7 @@ func (m *Machine) run(commands []entry.Command) ([]reply.Value, error) {
 	replies := make([]reply.Value, len(commands))
 	for i := range commands {
 		c := &commands[i]
-		row, err := m.rowOf(c)
+		row, err := rowOf(c, m.version, &m.name)
 		if err != nil {
 			return nil, err
 		}
@@ -204,39 +199,6 @@ func (m *Machine) run(commands []entry.Command) ([]reply.Value, error) {
 	}
 	m.context.Args = nil
 	return replies, nil
-}
-
-// rowOf finds a command's row; an error means that the machine cannot run it. The
-// row of a command for which there is none at the active version is none.
-func (m *Machine) rowOf(c *entry.Command) (*command.Command, error) {
-	row, err := m.lookup(c.Args)
-	switch {
-	case err != nil:
-		return nil, err
-	case c.DB >= keyspace.Databases:
-		return nil, fmt.Errorf("command %q for database %d", row.Name, c.DB)
-	case row.Version > m.version:
-		return nil, fmt.Errorf("command %q needs machine version %d, and version %d is active", row.Name, row.Version, m.version)
-	}
-	return row, nil
-}
-
-// lookup finds a command's row. The name is copied first, since the table
-// lowers it in place and the entry's bytes are also read by Raft.
-func (m *Machine) lookup(args [][]byte) (*command.Command, error) {
-	n := copy(m.name[:], args[0])
-	if n < len(args[0]) {
-		return nil, fmt.Errorf("a command's name of %d bytes", len(args[0]))
-	}
-	args[0] = m.name[:n:n]
-	row, refusal := command.Lookup(args)
-	if row == nil {
-		return nil, fmt.Errorf("command %q: %s", args[0], refusal.Bytes)
-	}
-	if row.Route() == command.Local {
-		return nil, fmt.Errorf("command %q does not belong into the log", row.Name)
-	}
-	return row, nil
 }
 
 // Read runs a call whose route is Gate, with the leader's stamp that came with

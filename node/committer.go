@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/fsm/entry"
 )
 
@@ -45,6 +46,8 @@ type committer struct {
 	flight
 	entries atomic.Uint64 // entries committed
 
+	checking
+
 	mu sync.Mutex
 	inbox
 }
@@ -56,6 +59,12 @@ type inbox struct {
 	forwardBytes int
 	wanted       []digestCall
 	raising      *raiseCall // nil: nobody asks for one
+}
+
+// checking is what the check of forwarded batches needs.
+type checking struct {
+	checkers  sync.Pool
+	refusedAt atomic.Int64 // when a refusal was last warned of (ns)
 }
 
 // flight is the entry in flight, as others see it.
@@ -73,22 +82,23 @@ type forward struct {
 
 func newCommitter(n *Node) *committer {
 	c := &committer{node: n, notify: make(chan bool, leadershipEvents), wake: make(chan struct{}, 1)}
+	c.checkers.New = func() any { return new(fsm.Checker) }
 	c.armed.Store(noDeadline)
 	return c
 }
 
 func (c *committer) kick() { signal(c.wake) }
 
-// accept takes a batch of another node.
-func (c *committer) accept(data []byte, answer func(error)) {
-	header, err := entry.PeekHeader(data)
+// accept takes a batch of another node, which must be of that node's own session.
+func (c *committer) accept(from string, data []byte, answer func(error)) {
+	kind, err := c.check(from, data)
 	if err != nil {
-		answer(fmt.Errorf("refuse a forwarded batch: %w", err))
+		answer(err)
 		return
 	}
 	c.mu.Lock()
 	switch {
-	case !c.leading, header.Kind != entry.Register && c.node.alarm.split():
+	case !c.leading, kind != entry.Register && c.node.alarm.split():
 		c.mu.Unlock()
 		answer(ErrNotLeader)
 		return
@@ -97,7 +107,7 @@ func (c *committer) accept(data []byte, answer func(error)) {
 		answer(ErrBusy)
 		return
 	}
-	c.forwards = append(c.forwards, forward{server: header.Server, data: data, answer: answer})
+	c.forwards = append(c.forwards, forward{server: from, data: data, answer: answer})
 	c.forwardBytes += len(data)
 	c.mu.Unlock()
 	c.kick()

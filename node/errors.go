@@ -17,12 +17,19 @@ var (
 	ErrLoading     = &Error{"LOADING Kvorum is loading the dataset in memory"}
 	ErrNotLeader   = &Error{"CLUSTERDOWN this node is not the leader"}
 	ErrBusy        = &Error{"CLUSTERDOWN the leader's queue is full; the write was not applied"}
+	ErrNotYet      = &Error{"CLUSTERDOWN the leader has not applied what the write builds on; the write was not applied"}
 	ErrClosing     = &Error{"CLUSTERDOWN this node is shutting down; the write was not applied"}
 	ErrNotMember   = &Error{"CLUSTERDOWN this node is no longer a member of the cluster; the write was not applied"}
 	ErrDiverged    = &Error{"CLUSTERDOWN the data of this node differs from that of the other nodes, so it serves no clients; the command was not executed. Use another node"}
 	ErrSplit       = &Error{"CLUSTERDOWN the nodes hold different data and no majority of them agrees, so nothing is read or written; the command was not executed. RAFT DIGEST shows who differs"}
 	ErrTooLarge    = &Error{"ERR the command is larger than the log can carry"}
 )
+
+// Refused says that a leader will never put a batch into an entry, and why: it was
+// not proposed.
+type Refused struct{ Reason string }
+
+func (r *Refused) Error() string { return "the leader refuses the batch: " + r.Reason }
 
 // Why a node is not ready.
 var (

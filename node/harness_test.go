@@ -417,7 +417,7 @@ func (p *directPeers) Forward(server string, batch []byte, done func(error)) {
 			done(err)
 			return
 		}
-		n.AcceptForward(batch, func(err error) {
+		n.AcceptForward(p.from, batch, func(err error) {
 			p.back(server, func(lost error) {
 				if lost != nil {
 					err = lost

@@ -118,6 +118,8 @@ const (
 	// retryMin is the pause after a refusal; it doubles up to retryMax.
 	retryMin = 10 * time.Millisecond
 	retryMax = 250 * time.Millisecond
+	// refusalBytesMax bounds what clients are told of a leader's reason.
+	refusalBytesMax = 512
 	// expiryTick is how often deadlines are looked at while somebody waits.
 	expiryTick = 50 * time.Millisecond
 )

@@ -201,7 +201,7 @@ func orDefault[T comparable](v *T, def T) {
 // cut into batches; what cannot be answered gets the reply of an Error of errors.go.
 func (n *Node) Write(ctx context.Context, calls []*command.Call) {
 	if !n.alarm.refuses(calls) {
-		n.session.write(ctx, n.refuseNew(ctx, calls))
+		n.session.write(ctx, n.refuseNew(ctx, writable(calls)))
 	}
 }
 

@@ -10,9 +10,9 @@ import "context"
 type Peers interface {
 	// Forward hands an encoded batch to the leader; done is called when the
 	// leader knows what became of the batch's entry: nil says that it is
-	// committed, ErrNotLeader and ErrBusy that it was not proposed. Batches that
-	// one node forwards to one server arrive in the order of the calls. The
-	// bytes are shared: nobody changes them.
+	// committed, ErrNotLeader, ErrBusy and ErrNotYet that it was not proposed, a
+	// *Refused that it never will be. Batches that one node forwards to one server
+	// arrive in the order of the calls. The bytes are shared: nobody changes them.
 	Forward(server string, batch []byte, done func(error))
 	// ReadIndex asks the leader for an index that confirms the asker's reads.
 	ReadIndex(server string, q ReadQuestion, done func(ReadAnswer, error))
@@ -43,10 +43,13 @@ type ReadAnswer struct {
 // declares the interface that it needs of it. None of the three blocks; the
 // peer endpoint calls them inline, in the order of arrival.
 
-// AcceptForward queues a batch for this leader's next entry. answer is called
-// once, must not block, and may be called before AcceptForward returns. The
-// batch belongs to the node from then on.
-func (n *Node) AcceptForward(batch []byte, answer func(error)) { n.committer.accept(batch, answer) }
+// AcceptForward checks a batch of the session of the server that it comes from,
+// and queues it for this leader's next entry. answer is called once, must not
+// block, and may be called before AcceptForward returns. The batch belongs to
+// the node from then on.
+func (n *Node) AcceptForward(from string, batch []byte, answer func(error)) {
+	n.committer.accept(from, batch, answer)
+}
 
 // AnswerReadIndex answers another node's question, as leader; answer is called
 // once, as AcceptForward's.

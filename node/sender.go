@@ -157,12 +157,18 @@ func (s *session) forwarded(b *batch, epoch uint64, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if (errors.Is(err, ErrNotLeader) || errors.Is(err, ErrBusy)) && b.sends > 0 {
+	refused, never := errors.AsType[*Refused](err)
+	if (never || errors.Is(err, ErrNotLeader) || errors.Is(err, ErrBusy) || errors.Is(err, ErrNotYet)) && b.sends > 0 {
 		b.sends--
 	}
-	if epoch == s.epoch {
-		s.doubt(retryMin)
+	if epoch != s.epoch {
+		return
 	}
+	if never && s.refuse(b, refused) {
+		signal(s.wake)
+		return
+	}
+	s.doubt(retryMin)
 }
 
 // returned is what this node's committer says of an entry that failed.

@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -23,7 +24,10 @@ func (p post) Forward(_ string, batch []byte, done func(error)) { p.forward(batc
 // lone makes a session that has registered and knows a leader, without a node:
 // the test is what calls its sender.
 func lone(forward func(batch []byte, done func(error))) *session {
-	s := newSession(&Node{cfg: Config{Session: entry.Session{Server: "n1@0", Boot: 1}, Peers: post{forward: forward}}})
+	s := newSession(&Node{
+		cfg: Config{Session: entry.Session{Server: "n1@0", Boot: 1}, Peers: post{forward: forward}},
+		log: slog.New(slog.DiscardHandler),
+	})
 	s.registered, s.leader, s.next = true, "n2@0", 1
 	return s
 }

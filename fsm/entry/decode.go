@@ -48,6 +48,14 @@ func DecodeBatch(data []byte) (Batch, error) {
 	return b, err
 }
 
+// DecodeBatch reads one batch into the decoder's buffers.
+func (d *Decoder) DecodeBatch(data []byte) (*Batch, error) {
+	d.reset()
+	d.entry.Batches = append(d.entry.Batches, Batch{})
+	b := &d.entry.Batches[0]
+	return b, d.decodeBatch(data, b)
+}
+
 // DecodeBody reads the body of a Commands batch that travelled in parts.
 func DecodeBody(body []byte) ([]Command, error) {
 	if len(body) > SplitBytesMax {

@@ -60,6 +60,9 @@ func toNode(err error) error {
 	case errors.Is(err, cluster.ErrBusy):
 		return node.ErrBusy
 	}
+	if refused, ok := errors.AsType[*cluster.Refused](err); ok {
+		return &node.Refused{Reason: refused.Text}
+	}
 	return err
 }
 
@@ -68,8 +71,11 @@ func toCluster(err error) error {
 	switch {
 	case errors.Is(err, node.ErrNotLeader):
 		return cluster.ErrNotLeader
-	case errors.Is(err, node.ErrBusy):
+	case errors.Is(err, node.ErrBusy), errors.Is(err, node.ErrNotYet): // to the first release as well: send it again
 		return cluster.ErrBusy
+	}
+	if refused, ok := errors.AsType[*node.Refused](err); ok {
+		return &cluster.Refused{Text: refused.Reason}
 	}
 	return err
 }
@@ -78,8 +84,8 @@ func toCluster(err error) error {
 type seat struct{ node *node.Node }
 
 // AcceptForward implements cluster.Member.
-func (s seat) AcceptForward(batch []byte, answer func(error)) {
-	s.node.AcceptForward(batch, func(err error) { answer(toCluster(err)) })
+func (s seat) AcceptForward(from string, batch []byte, answer func(error)) {
+	s.node.AcceptForward(from, batch, func(err error) { answer(toCluster(err)) })
 }
 
 // AnswerReadIndex implements cluster.Member.

@@ -1,0 +1,137 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm"
+	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/entry"
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// check decodes a batch of another node and looks up all that is in it: an
+// entry that the machine cannot apply would stop every node. It returns the
+// batch's kind, ErrNotYet, or a *Refused.
+func (c *committer) check(from string, data []byte) (entry.Kind, error) {
+	checker := c.checkers.Get().(*fsm.Checker)
+	defer c.checkers.Put(checker)
+	b, err := c.checkWith(checker, from, data)
+	if err == nil {
+		return b.Kind, nil
+	}
+	if refusal, ok := errors.AsType[*fsm.Refusal](err); ok && refusal.Later {
+		c.node.log.Debug("a forwarded batch has come too early", slog.String("from", from), slog.String("reason", refusal.Reason))
+		return 0, ErrNotYet
+	}
+	level := slog.LevelDebug
+	if now, last := time.Now().UnixNano(), c.refusedAt.Load(); now-last > int64(repeatAfter) && c.refusedAt.CompareAndSwap(last, now) {
+		level = slog.LevelWarn
+	}
+	c.node.log.Log(context.Background(), level, "refused a forwarded batch", slog.String("from", from), slog.Any("error", err))
+	return 0, &Refused{Reason: err.Error()}
+}
+
+func (c *committer) checkWith(checker *fsm.Checker, from string, data []byte) (*entry.Batch, error) {
+	version := c.node.machineVersion()
+	b, err := checker.Check(data, version)
+	if err != nil {
+		return nil, err
+	}
+	if b.Server != from {
+		return nil, fmt.Errorf("%q has sent a batch of the session of %q", from, b.Server)
+	}
+	if !fsm.EndsParts(b, version) {
+		return b, nil
+	}
+	var before [][]byte
+	var run bool
+	c.node.worker.view(func(m *fsm.Machine) { before, run, err = m.PartsBefore(b) })
+	if run && err == nil {
+		err = checker.CheckBody(before, b, version)
+	}
+	return b, err
+}
+
+// machineVersion is the active version of this node's machine.
+func (n *Node) machineVersion() uint8 { return uint8(n.worker.progress.version.Load()) }
+
+// writable answers the calls that could not be applied from an entry, and returns
+// the others.
+func writable(calls []*command.Call) []*command.Call {
+	if !slices.ContainsFunc(calls, func(c *command.Call) bool { return fsm.CheckCall(c) != nil }) {
+		return calls
+	}
+	var rest []*command.Call
+	for _, c := range calls {
+		if err := fsm.CheckCall(c); err != nil {
+			c.Reply = reply.Err("ERR " + printable(err.Error()))
+		} else {
+			rest = append(rest, c)
+		}
+	}
+	return rest
+}
+
+// refuse answers those who wait for a batch that the leader will never take, and
+// puts a blank in its place at once: it would stand before everything else of
+// this process for ever. It returns false for a Register, which has no blank.
+func (s *session) refuse(b *batch, why *Refused) bool {
+	if s.backoff == 0 {
+		s.node.log.Error("the leader will never take a batch of this server", slog.Uint64("number", b.number), slog.String("reason", printable(why.Reason)))
+	}
+	if b.number == 0 {
+		return false
+	}
+	if i := b.number - s.firstUnresolved(); i >= uint64(len(s.unresolved)) || s.unresolved[i] != b {
+		return true // it has its outcome
+	}
+	cut := b.split
+	if cut == nil {
+		s.answerRefused(b, why)
+		s.blank(b)
+		return true
+	}
+	if s.split == cut {
+		s.split = nil
+		cut.ticket.answer(cut.call, cut.call+1, errorReply(why.told(b)))
+	}
+	for _, part := range s.unresolved {
+		if part.split == cut {
+			s.answerRefused(part, why)
+		}
+	}
+	s.blankParts(cut)
+	return true
+}
+
+func (s *session) answerRefused(b *batch, why *Refused) {
+	for _, sl := range b.slices {
+		sl.ticket.answer(sl.from, sl.to, errorReply(why.told(b)))
+	}
+	b.slices = nil
+}
+
+// told is what the clients of a refused batch are told: another leader may have
+// taken it before.
+func (r *Refused) told(b *batch) *Error {
+	if b.sends > 0 {
+		return ErrUncertain
+	}
+	return &Error{RESP: "ERR the leader refused the batch of this command, and the write was not applied: " + printable(r.Reason)}
+}
+
+// printable is a text from elsewhere as a line that a client can be told.
+func printable(text string) string {
+	line := []byte(text[:min(len(text), refusalBytesMax)])
+	for i, b := range line {
+		if b < ' ' || b > '~' {
+			line[i] = '?'
+		}
+	}
+	return string(line)
+}
