@@ -3,7 +3,7 @@ package cluster
 // Capture is what a server's machine was right after an entry that asked every
 // server for a digest.
 type Capture struct {
-	Version   uint64 // of the machine: others are not compared
+	Version   uint64 // the active one of the machine
 	Index     uint64
 	Hash      uint64   // of all entries and replies up to there
 	Computing bool     // a digest of the whole state is on its way
@@ -35,20 +35,20 @@ type Poll struct {
 }
 
 // Judge says what a server's capture is worth beside the voters'. A voter that
-// has not answered, whose machine is of another version, or which has no digest
+// has not answered, or which has no digest
 // where digests are compared, may have any value. One that has diverged does
 // not count at all: else a replacement, which takes a voter for a while, could
 // turn a minority that was found wrong into a majority.
 func (p Poll) Judge(own Capture) Verdict {
 	type value struct {
-		hash   uint64
-		digest [20]byte
+		version, hash uint64
+		digest        [20]byte
 	}
 	valueOf := func(c Capture) value {
 		if p.Whole {
-			return value{c.Hash, c.Digest}
+			return value{c.Version, c.Hash, c.Digest}
 		}
-		return value{hash: c.Hash}
+		return value{version: c.Version, hash: c.Hash}
 	}
 	if own.Diverged {
 		return Diverged
@@ -59,7 +59,7 @@ func (p Poll) Judge(own Capture) Verdict {
 			voters--
 			continue
 		}
-		if c.Version != own.Version || c.Index != own.Index || p.Whole && !c.Whole {
+		if c.Index != own.Index || p.Whole && !c.Whole {
 			continue
 		}
 		counts[valueOf(c)]++

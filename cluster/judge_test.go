@@ -55,10 +55,9 @@ func TestTheJudge(t *testing.T) {
 		{name: "one each of three, two silent", own: "a", others: "b c - -", want: Inconclusive},
 		{name: "one each of four, one silent", own: "a", others: "b c d -", want: Split},
 
-		{name: "of another version says nothing", own: "a", others: "a b!", want: Agrees},
-		{name: "alone in its version", own: "a", others: "b! b!", want: Inconclusive},
-		{name: "the other version is no majority for it", own: "a", others: "a a! a!", want: Inconclusive},
-		{name: "a majority of its own version", own: "a", others: "b b b! b", want: Diverged},
+		{name: "another has another version", own: "a", others: "a a!", want: Agrees},
+		{name: "alone in its version", own: "a", others: "a! a!", want: Diverged},
+		{name: "the version splits them", own: "a", others: "a a! a!", want: Split},
 		{name: "of another index says nothing", own: "a", others: "a@ a@", want: Inconclusive},
 
 		{name: "what was found wrong is believed no more", own: "a", others: "a b# b# b#", want: Agrees},

@@ -47,7 +47,7 @@ func decodeHead(data []byte, newest uint8) (h head, err error) {
 	d := decoder{rest: data}
 	h.version = d.byte()
 	if h.version > newest {
-		return head{}, &NewerError{What: "the snapshot is", Version: h.version, Newest: newest}
+		return head{}, &NewerError{What: "the snapshot is of", Version: h.version, Newest: newest}
 	}
 	d.bad = d.bad || h.version < OldestVersion
 	h.index = d.uvarint(math.MaxUint64)

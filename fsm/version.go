@@ -19,13 +19,13 @@ const (
 
 // NewerError is the error of what a later release has written.
 type NewerError struct {
-	What    string // what was read
+	What    string // what was read, as in "the snapshot is of"
 	Version uint8  // the machine version that it needs
 	Newest  uint8  // the newest that this program knows
 }
 
 func (e *NewerError) Error() string {
-	return fmt.Sprintf("%s of machine version %d, and this program knows none above %d: run the release that this node ran before, or a later one",
+	return fmt.Sprintf("%s machine version %d, and this program knows none above %d: run the release that this node ran before, or a later one",
 		e.What, e.Version, e.Newest)
 }
 
@@ -39,7 +39,7 @@ func (m *Machine) Version() uint8 { return m.version }
 // follows at once from the little that sessions hold.
 func (m *Machine) raise(to uint8) error {
 	if to > m.newest {
-		return &NewerError{What: "the cluster was raised, by an entry", Version: to, Newest: m.newest}
+		return &NewerError{What: "the log raises the cluster to", Version: to, Newest: m.newest}
 	}
 	if m.version < 2 && to >= 2 {
 		// any order: each session is on its own

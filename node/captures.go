@@ -11,10 +11,10 @@ import (
 )
 
 // Capture is what this node's machine was right after an entry that asked for
-// a digest. Captures of one index are equal on all nodes whose machines have
-// the same version, or one of them has diverged.
+// a digest. Captures of one index are equal on all nodes, or one of them has
+// diverged.
 type Capture struct {
-	Version   uint64 // of the machine: others are not compared
+	Version   uint64 // the active one of the machine
 	Index     uint64
 	Hash      uint64   // of all entries and replies up to there
 	Computing bool     // the entry asked for a digest of the whole state, which is on its way

@@ -12,7 +12,7 @@ import (
 type table map[string]*Command
 
 // rows is every row, in the order in which COMMAND lists them.
-var rows = joinRows(stringRows, genericRows, connectionRows, serverRows, clusterRows, raftRows)
+var rows = joinRows(stringRows, genericRows, connectionRows, serverRows, clusterRows, raftRows, laterRows)
 
 // commands is the table of all rows but sub-commands; those hang on their containers.
 var commands = indexRows(rows)
