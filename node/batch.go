@@ -11,12 +11,18 @@ import (
 
 // ticket is one Write: the calls of one connection that wait together.
 type ticket struct {
-	calls    []*command.Call
-	packed   int          // calls[:packed] are in batches
-	pending  atomic.Int32 // calls without a reply
-	deadline time.Time
-	done     chan struct{} // cap 1: every call has its reply
+	calls   []*command.Call
+	packed  int           // calls[:packed] are in batches
+	pending atomic.Int32  // calls without a reply
+	since   time.Time     // when it came
+	done    chan struct{} // cap 1: every call has its reply
 }
+
+// unpacked is how many calls are in no batch.
+func (t *ticket) unpacked() int { return len(t.calls) - t.packed }
+
+// next is the first call that is in no batch.
+func (t *ticket) next() *command.Call { return t.calls[t.packed] }
 
 // answer sets the reply of calls[from:to]; the last one wakes the writer, after
 // which the ticket is not ours any more.
@@ -46,37 +52,18 @@ type batch struct {
 	data   []byte  // encoded; never changed, only replaced
 	slices []slice // who still waits for it
 	split  *split  // a piece of a command that is larger than a batch
+	closes *split  // it is the last batch of that command
 	sends  int     // sends that have not been refused: 0 says that it cannot be applied
 	sentAt time.Time
 }
 
-// verdict is what those who wait are told when no answer came.
-func (b *batch) verdict() *Error {
-	if b.sends > 0 {
-		return ErrUncertain
+// calls is how many calls somebody waits for.
+func (b *batch) calls() int {
+	n := 0
+	for i := range b.slices {
+		n += b.slices[i].to - b.slices[i].from
 	}
-	return ErrNoLeader
-}
-
-// split is a command on its way in parts.
-type split struct {
-	ticket *ticket
-	call   int
-	body   []byte
-	parts  int
-	next   int // the part to send next
-}
-
-func newSplit(t *ticket, call int) *split {
-	c := t.calls[call]
-	body := entry.AppendBody(nil, []entry.Command{{DB: c.DB, Args: c.Args}})
-	return &split{ticket: t, call: call, body: body, parts: (len(body) + entry.PartBytesMax - 1) / entry.PartBytesMax}
-}
-
-// part returns the bytes of the next part and whether it is the last.
-func (s *split) part() (piece []byte, last bool) {
-	piece = s.body[s.next*entry.PartBytesMax:]
-	return piece[:min(len(piece), entry.PartBytesMax)], s.next == s.parts-1
+	return n
 }
 
 func callBytes(c *command.Call) int {

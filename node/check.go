@@ -96,8 +96,8 @@ func (s *session) refuse(b *batch, why *Refused) bool {
 		s.blank(b)
 		return true
 	}
-	if s.split == cut {
-		s.split = nil
+	if slices.Contains(s.line.begun, cut) {
+		s.line.finish(cut)
 		cut.ticket.answer(cut.call, cut.call+1, errorReply(why.told(b)))
 	}
 	for _, part := range s.unresolved {

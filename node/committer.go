@@ -33,7 +33,7 @@ type committer struct {
 	// Of run's goroutine alone.
 	term     uint64 // the term led, 0 for none
 	opened   bool   // an entry of this term has been proposed
-	ownFirst bool   // which of own and forwarded batches are first in the next entry
+	ahead    int    // how many batches of other nodes are before this node's next one
 	load     load
 	taken    []forward // whose batches it carries
 	pauseEnd time.Time
@@ -49,16 +49,15 @@ type committer struct {
 	checking
 
 	mu sync.Mutex
-	inbox
+	arrivals
 }
 
-// inbox is what others want the leader to propose.
-type inbox struct {
-	leading      bool
-	forwards     []forward
-	forwardBytes int
-	wanted       []digestCall
-	raising      *raiseCall // nil: nobody asks for one
+// arrivals are what others want the leader to propose.
+type arrivals struct {
+	leading bool
+	inbox   inbox
+	wanted  []digestCall
+	raising *raiseCall // nil: nobody asks for one
 }
 
 // checking is what the check of forwarded batches needs.
@@ -71,13 +70,6 @@ type checking struct {
 type flight struct {
 	begun atomic.Uint64             // entries proposed
 	since atomic.Pointer[time.Time] // when the last was, nil once its outcome is known
-}
-
-// forward is a batch of another node's.
-type forward struct {
-	server string
-	data   []byte
-	answer func(error)
 }
 
 func newCommitter(n *Node) *committer {
@@ -97,19 +89,18 @@ func (c *committer) accept(from string, data []byte, answer func(error)) {
 		return
 	}
 	c.mu.Lock()
+	refusal := error(nil)
 	switch {
 	case !c.leading, kind != entry.Register && c.node.alarm.split():
-		c.mu.Unlock()
-		answer(ErrNotLeader)
-		return
-	case len(c.forwards) >= forwardsMax || c.forwardBytes+len(data) > forwardsBytesMax:
-		c.mu.Unlock()
-		answer(ErrBusy)
+		refusal = ErrNotLeader
+	case !c.inbox.put(forward{server: from, data: data, answer: answer}):
+		refusal = ErrBusy
+	}
+	c.mu.Unlock()
+	if refusal != nil {
+		answer(refusal)
 		return
 	}
-	c.forwards = append(c.forwards, forward{server: from, data: data, answer: answer})
-	c.forwardBytes += len(data)
-	c.mu.Unlock()
 	c.kick()
 }
 
@@ -168,7 +159,7 @@ func (c *committer) leadership(gained bool) {
 	if gained {
 		c.term = term
 	}
-	refused, c.forwards, c.forwardBytes = c.forwards, nil, 0
+	refused = c.inbox.clear()
 	wanted, c.wanted = append(c.asking.waiting, c.wanted...), nil
 	c.mu.Unlock()
 	if call := c.takeRaise(); call != nil {
@@ -280,6 +271,7 @@ func (c *committer) finish(index uint64, err error) {
 		c.node.session.returned(refusedByRaft(err))
 		return
 	}
+	c.node.session.committed()
 	if !c.more() {
 		c.node.notices.committed(index, c.term, c.taken)
 	}
@@ -291,46 +283,58 @@ func refusedByRaft(err error) bool {
 	return errors.Is(err, raft.ErrNotLeader) || errors.Is(err, raft.ErrEnqueueTimeout) || errors.Is(err, raft.ErrLeadershipTransferInProgress)
 }
 
-// gather fills the next entry, own and forwarded batches taking turns at
-// being first. Own calls may be held for more to come.
+// gather fills the next entry. The nodes take turns, a batch each and this one
+// among them; a node whose batch finds no room is first in the next entry. Own
+// calls may be held for more to come, but not if an entry is made anyway.
 func (c *committer) gather() (held time.Duration) {
 	c.load.reset()
 	clear(c.taken)
 	c.taken = c.taken[:0]
-	c.ownFirst = !c.ownFirst
-	if c.ownFirst {
-		held = c.node.session.collect(&c.load)
-		c.take()
-	} else {
-		c.take()
-		held = c.node.session.collect(&c.load)
+	c.node.session.newEntry()
+	own, others := true, true // may have a batch that fits
+	for own || others {
+		if own && (c.ahead == 0 || !others) {
+			before := len(c.load.batches)
+			held = c.node.session.collect(&c.load)
+			if own = len(c.load.batches) > before; own {
+				c.ahead = c.nodes()
+			}
+			continue
+		}
+		if others = c.take(); !others {
+			continue
+		}
+		c.ahead = max(c.ahead-1, 0)
+		if held > 0 {
+			own, held = true, 0
+		}
 	}
 	return held
 }
 
-// take moves forwarded batches, in the order of arrival, into the next entry.
-func (c *committer) take() {
+// take moves the next forwarded batch into the next entry, if it has room.
+func (c *committer) take() bool {
+	c.mu.Lock()
+	f, ok := c.inbox.take(c.load.room())
+	c.mu.Unlock()
+	if ok {
+		c.load.add(f.data)
+		c.taken = append(c.taken, f)
+	}
+	return ok
+}
+
+// nodes is how many other nodes have forwarded what no entry has taken.
+func (c *committer) nodes() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := 0
-	for n < len(c.forwards) && len(c.forwards[n].data) <= c.load.room() {
-		c.load.add(c.forwards[n].data)
-		c.forwardBytes -= len(c.forwards[n].data)
-		n++
-	}
-	if n == 0 {
-		return
-	}
-	c.taken = append(c.taken, c.forwards[:n]...)
-	rest := copy(c.forwards, c.forwards[n:])
-	clear(c.forwards[rest:])
-	c.forwards = c.forwards[:rest]
+	return len(c.inbox.lines)
 }
 
 // more reports whether something waits for the next entry.
 func (c *committer) more() bool {
 	c.mu.Lock()
-	forwarded := len(c.forwards) > 0
+	forwarded := !c.inbox.empty()
 	c.mu.Unlock()
 	return forwarded || !c.node.session.idle()
 }

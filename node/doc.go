@@ -7,8 +7,10 @@
 // outside, so that a whole cluster runs in a testing/synctest bubble. Every
 // goroutine ends in Close and in Crash.
 //
-// A write: session.go (a line of calls, packed into numbered batches), sender.go
-// (to the leader, again after any doubt), committer.go (the leader's entries),
+// A write: session.go (a line of calls, packed into numbered batches), line.go (who is
+// next), split.go (a command larger than a batch), hold.go (a moment's wait for more
+// calls), sender.go (to the leader, again after any doubt), inbox.go (what other nodes
+// have sent), committer.go (the leader's entries), giveup.go (who does not wait any more),
 // raft.go and transport.go (how Raft runs), early.go (followers store an entry while the
 // leader does), install.go (what it believes of its log),
 // adapter.go and queue.go (Raft hands over and goes on), worker.go (the machine),

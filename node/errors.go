@@ -9,20 +9,22 @@ func (e *Error) Error() string { return e.RESP }
 
 // The operating conditions (design, invariant 10).
 var (
-	ErrNoLeader    = &Error{"CLUSTERDOWN no leader elected; the write was not applied"}
-	ErrUncertain   = &Error{"UNCERTAIN the write may or may not have been applied"}
-	ErrUnconfirmed = &Error{"CLUSTERDOWN no leader confirmed the read"}
-	ErrStale       = &Error{"CLUSTERDOWN no leader confirmed the read, and what this node has may be older than stale-read-max allows"}
-	ErrBehind      = &Error{"CLUSTERDOWN no leader confirmed the read, and this node has not caught up since it started"}
-	ErrLoading     = &Error{"LOADING Kvorum is loading the dataset in memory"}
-	ErrNotLeader   = &Error{"CLUSTERDOWN this node is not the leader"}
-	ErrBusy        = &Error{"CLUSTERDOWN the leader's queue is full; the write was not applied"}
-	ErrNotYet      = &Error{"CLUSTERDOWN the leader has not applied what the write builds on; the write was not applied"}
-	ErrClosing     = &Error{"CLUSTERDOWN this node is shutting down; the write was not applied"}
-	ErrNotMember   = &Error{"CLUSTERDOWN this node is no longer a member of the cluster; the write was not applied"}
-	ErrDiverged    = &Error{"CLUSTERDOWN the data of this node differs from that of the other nodes, so it serves no clients; the command was not executed. Use another node"}
-	ErrSplit       = &Error{"CLUSTERDOWN the nodes hold different data and no majority of them agrees, so nothing is read or written; the command was not executed. RAFT DIGEST shows who differs"}
-	ErrTooLarge    = &Error{"ERR the command is larger than the log can carry"}
+	ErrNoLeader      = &Error{"CLUSTERDOWN no leader elected; the write was not applied"}
+	ErrStuck         = &Error{"CLUSTERDOWN nothing was committed within the write time-out; the write was not applied"}
+	ErrNotRegistered = &Error{"CLUSTERDOWN this node has not caught up with the leader since it started; the write was not applied"}
+	ErrUncertain     = &Error{"UNCERTAIN the write may or may not have been applied"}
+	ErrUnconfirmed   = &Error{"CLUSTERDOWN no leader confirmed the read"}
+	ErrStale         = &Error{"CLUSTERDOWN no leader confirmed the read, and what this node has may be older than stale-read-max allows"}
+	ErrBehind        = &Error{"CLUSTERDOWN no leader confirmed the read, and this node has not caught up since it started"}
+	ErrLoading       = &Error{"LOADING Kvorum is loading the dataset in memory"}
+	ErrNotLeader     = &Error{"CLUSTERDOWN this node is not the leader"}
+	ErrBusy          = &Error{"CLUSTERDOWN the leader's queue is full; the write was not applied"}
+	ErrNotYet        = &Error{"CLUSTERDOWN the leader has not applied what the write builds on; the write was not applied"}
+	ErrClosing       = &Error{"CLUSTERDOWN this node is shutting down; the write was not applied"}
+	ErrNotMember     = &Error{"CLUSTERDOWN this node is no longer a member of the cluster; the write was not applied"}
+	ErrDiverged      = &Error{"CLUSTERDOWN the data of this node differs from that of the other nodes, so it serves no clients; the command was not executed. Use another node"}
+	ErrSplit         = &Error{"CLUSTERDOWN the nodes hold different data and no majority of them agrees, so nothing is read or written; the command was not executed. RAFT DIGEST shows who differs"}
+	ErrTooLarge      = &Error{"ERR the command is larger than the log can carry"}
 )
 
 // Refused says that a leader will never put a batch into an entry, and why: it was

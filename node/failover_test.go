@@ -244,17 +244,17 @@ func TestPartsThatNobodyFollowsAreFreed(t *testing.T) {
 		defer cancel()
 		c := call("set", "big", strings.Repeat("v", 5<<20))
 		var client sync.WaitGroup
-		client.Go(func() { f.Write(ctx, []*command.Call{c}) })
 		kept := func() uint64 {
 			var info fsm.SessionInfo
 			leader.View(func(m *fsm.Machine) { info, _ = m.Session(f.cfg.Session.Server) })
 			return info.Last
 		}
 		before := kept()
+		client.Go(func() { f.Write(ctx, []*command.Call{c}) })
 		l.eventually("the first parts have arrived", func() bool {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			return s.split != nil && s.split.next > 0 && len(s.unresolved) == 0
+			return len(s.line.begun) > 0 && s.line.begun[0].next > 0 && len(s.unresolved) == 0
 		})
 		parts := kept()
 		if parts <= before {

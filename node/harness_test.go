@@ -43,6 +43,7 @@ type lab struct {
 
 	beforeForward func(from, to string) // a test's look at forwarded batches
 	answerForward func(from, to string, err error) error
+	refuseForward func(from string) error    // a leader's refusal; nil lets a batch through
 	refusing      func(from, to string) bool // a port that refuses although its server runs
 }
 
@@ -416,6 +417,12 @@ func (p *directPeers) Forward(server string, batch []byte, done func(error)) {
 		if err != nil {
 			done(err)
 			return
+		}
+		if refuse := p.lab.refuseForward; refuse != nil {
+			if refused := refuse(p.from); refused != nil {
+				done(refused)
+				return
+			}
 		}
 		n.AcceptForward(p.from, batch, func(err error) {
 			p.back(server, func(lost error) {

@@ -15,7 +15,8 @@ const (
 	// commitDefault is how long an idle leader waits before it tells the commit
 	// index again, if a commit notice was lost; it is what an idle node costs.
 	commitDefault = 100 * time.Millisecond
-	// writeTimeoutDefault is how long a client waits for a leader or an answer.
+	// writeTimeoutDefault is how long a client waits while nothing of its node's writes
+	// is applied.
 	writeTimeoutDefault = 5 * time.Second
 )
 
@@ -103,15 +104,18 @@ const (
 const (
 	// batchesInFlightMax bounds the batches sent to another node and not resolved.
 	batchesInFlightMax = 4
-	// holdMax is how long calls wait for those who were answered with the last
-	// batch, if at least holdCallsMin were: fewer save little. Larger groups than
-	// holdCallsMax are not waited for: their calls cost more than their entry.
+	// holdMax is how long a line waits, after calls were answered, for their clients
+	// to call again, if at least holdCallsMin were: fewer save little. It does not wait
+	// for a group larger than holdCallsMax: its calls cost more than their entry.
 	holdMax      = time.Millisecond
 	holdCallsMin = 8
 	holdCallsMax = 256
-	// waitingBytesMax bounds the calls that wait to be sent: above it, Write
-	// waits and its connection is not read.
-	waitingBytesMax = 16 << 20
+	// splitsMax is how many commands of a node travel in parts at a time: several, so
+	// that one of half a gigabyte does not keep those of half a megabyte waiting.
+	splitsMax = 4
+	// partBytesMax bounds the commands of which parts were sent and the last is not
+	// resolved: the machines keep no more of a node's (machine version 2).
+	partBytesMax = entry.SplitBytesMax
 	// resendAfter is how long a sent batch may stay without an outcome before
 	// everything unresolved is sent again.
 	resendAfter = 2 * time.Second
@@ -126,10 +130,15 @@ const (
 
 // The leader's committer.
 const (
-	// forwardsMax and forwardsBytesMax bound what other nodes have forwarded and
-	// no entry has taken: a few full batches of each.
-	forwardsMax      = 1024
-	forwardsBytesMax = 16 << 20
+	// inboxBytesMax bounds what a node has forwarded and no entry has taken: what it
+	// sends at a time, and sends again after a doubt or two. Its first batch is taken
+	// in any case, so that nobody is refused for what others have sent.
+	inboxBytesMax = 2 << 20
+	// inboxBatchesMax bounds their number.
+	inboxBatchesMax = 256
+	// inboxServersMax bounds the servers that have forwarded something: a
+	// configuration has fewer.
+	inboxServersMax = 64
 	// transferPause is how long a leader that is handing over waits before it
 	// proposes again.
 	transferPause = 25 * time.Millisecond
@@ -261,5 +270,5 @@ const (
 	_ uint = entry.EntryBytesMax - entry.BatchBytesMax - 64
 	_ uint = backlogBytesMax - 2*entry.EntryBytesMax
 	_ uint = queueBytesMax - 2*backlogBytesMax
-	_ uint = forwardsBytesMax - batchesInFlightMax*entry.BatchBytesMax
+	_ uint = inboxBytesMax - 2*batchesInFlightMax*entry.BatchBytesMax
 )

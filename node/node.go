@@ -52,7 +52,7 @@ type Config struct {
 	Clock        Clock
 	Logger       *slog.Logger
 	NeverLead    bool          // until SetNeverLead says otherwise
-	WriteTimeout time.Duration // default 5 s
+	WriteTimeout time.Duration // from the last progress of this node's writes; default 5 s
 	Newest       uint8         // the newest version of the machine that this program knows; default: fsm.NewestVersion
 	Timing       Timing        // zero: defaults
 	Policy       SnapshotPolicy

@@ -88,19 +88,20 @@ func (s *session) take(out *fsm.Outcome) (*batch, error) {
 	b := s.unresolved[0]
 	s.unresolved = popFront(s.unresolved)
 	s.sent = max(s.sent-1, 0)
-	s.backoff = 0
-	calls := 0
-	for _, sl := range b.slices {
-		calls += sl.to - sl.from
+	s.backoff, s.told = 0, nil
+	s.progressAt = time.Now()
+	calls := b.calls()
+	s.hold.expect(calls, s.line.calls, s.progressAt)
+	freed := false
+	if b.closes != nil {
+		s.line.closed(b.closes)
+		freed = len(s.line.large) > 0
 	}
-	s.expect(calls)
-	if out.Status == fsm.Partial {
-		s.prolong(b)
-	}
-	if !s.local {
+	switch {
+	case !s.local:
 		signal(s.wake)
-	} else if out.Status == fsm.Registered || calls > holdCallsMax {
-		s.node.committer.kick() // after so many it waits for nobody by itself, and those that come may be held
+	case freed, out.Status == fsm.Registered:
+		s.node.committer.kick()
 	}
 	return b, nil
 }
@@ -117,14 +118,6 @@ func (s *session) foreign(out *fsm.Outcome) bool {
 	}
 	open, _ := s.node.worker.machine.Session(s.id.Server)
 	return open.Last > 0 // before the first batch of this process could be sent
-}
-
-// prolong gives a command in parts its full time again, for each part that
-// has arrived.
-func (s *session) prolong(b *batch) {
-	if b.split != nil {
-		b.split.ticket.deadline = time.Now().Add(s.node.cfg.WriteTimeout)
-	}
 }
 
 // restored asks a machine that has skipped entries what became of the batches

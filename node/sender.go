@@ -5,35 +5,53 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/kvorum/kvorum/fsm/entry"
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// collect loads what this process has to send into the next entry of its own
-// committer, as long as there is room. If the entry would be made for a line
-// that is held, it returns how long that may last.
+// collect loads this process's next batch into an entry of its own committer, if
+// there is room for it. If the entry would be made for a line that is held, it
+// says how long that may last: the caller looks again after so long.
 func (s *session) collect(into *load) (held time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.entry)
-	s.entry = s.entry[:0]
-	if !s.local || (!s.retryAt.IsZero() && time.Now().Before(s.retryAt)) {
+	s.hold.timed = false
+	if !s.local || !s.retryAt.IsZero() && time.Now().Before(s.retryAt) {
 		return 0
 	}
-	if len(into.batches) == 0 && s.sent == len(s.unresolved) && s.held() {
-		return holdMax
-	}
-	s.entryCalls = s.waitingCalls
-	defer func() { s.entryCalls -= s.waitingCalls }()
-	for {
-		b := s.unsent(into.room())
-		if b == nil {
-			return 0
+	if len(into.batches) == 0 && s.sent == len(s.unresolved) {
+		if held = s.held(time.Now()); held > 0 {
+			s.hold.timed = true
+			return held
 		}
+	}
+	if b := s.unsent(into.room()); b != nil {
 		into.add(b.data)
 		s.entry = append(s.entry, b)
 		s.markSent(b, time.Time{})
 	}
+	return 0
+}
+
+// newEntry forgets what the committer's last entry took.
+func (s *session) newEntry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.entry)
+	s.entry = s.entry[:0]
+}
+
+// committed says that the committer's last entry is, and that the clients whose
+// calls it carries are about to be answered.
+func (s *session) committed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	calls, first := 0, s.firstUnresolved()
+	for _, b := range s.entry {
+		if b.number >= first {
+			calls += b.calls()
+		}
+	}
+	s.hold.expect(calls, s.line.calls, time.Now())
 }
 
 // unsent is the next batch to send, nil when there is none that fits room.
@@ -61,7 +79,7 @@ func (s *session) idle() bool {
 	if !s.retryAt.IsZero() && time.Now().Before(s.retryAt) {
 		return true
 	}
-	return len(s.waiting) == 0 && s.split == nil && s.sent == len(s.unresolved)
+	return !s.line.sends() && s.sent == len(s.unresolved)
 }
 
 // run sends batches to a leader elsewhere, and looks at deadlines.
@@ -99,7 +117,7 @@ func (s *session) pump() time.Duration {
 	remote := !s.local && leader != "" && leader != s.id.Server
 	if remote && !now.Before(s.retryAt) && !s.over {
 		for s.sent < batchesInFlightMax {
-			if s.sent == len(s.unresolved) && s.held() {
+			if s.sent == len(s.unresolved) && s.held(now) > 0 {
 				break
 			}
 			b := s.unsent(int(^uint(0) >> 1))
@@ -111,7 +129,7 @@ func (s *session) pump() time.Duration {
 		}
 	}
 	again := s.lookAgain(now)
-	local := s.local && (s.sent < len(s.unresolved) || len(s.waiting) > 0)
+	local := s.local && (s.sent < len(s.unresolved) || s.line.sends())
 	s.mu.Unlock()
 	if local {
 		s.node.committer.kick()
@@ -130,7 +148,7 @@ type letter struct {
 }
 
 func (s *session) lookAgain(now time.Time) time.Duration {
-	s.ticking = len(s.waiting) > 0 || s.split != nil || len(s.unresolved) > 0
+	s.ticking = !s.line.empty() || len(s.unresolved) > 0
 	if !s.ticking {
 		return 0
 	}
@@ -138,16 +156,20 @@ func (s *session) lookAgain(now time.Time) time.Duration {
 	if wait := s.retryAt.Sub(now); wait > 0 && wait < again {
 		again = wait
 	}
-	if wait := s.heldUntil.Sub(now); wait > 0 && wait < again && !s.local {
-		again = wait
+	if !s.local {
+		held := s.held(now)
+		s.hold.timed = held > 0
+		if held > 0 {
+			again = min(again, held)
+		}
 	}
 	return again
 }
 
 // silent reports whether the oldest batch was sent long ago and nothing was
-// heard. (This node's own committer always answers.)
+// heard, of it or of those before it. (This node's own committer always answers.)
 func (s *session) silent(now time.Time) bool {
-	return !s.local && s.sent > 0 && now.Sub(s.unresolved[0].sentAt) > resendAfter
+	return !s.local && s.sent > 0 && now.Sub(s.unresolved[0].sentAt) > resendAfter && now.Sub(s.progressAt) > resendAfter
 }
 
 // forwarded is what the leader said of a batch.
@@ -157,6 +179,7 @@ func (s *session) forwarded(b *batch, epoch uint64, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.told, _ = errors.AsType[*Error](err)
 	refused, never := errors.AsType[*Refused](err)
 	if (never || errors.Is(err, ErrNotLeader) || errors.Is(err, ErrBusy) || errors.Is(err, ErrNotYet)) && b.sends > 0 {
 		b.sends--
@@ -218,103 +241,8 @@ func (s *session) follow(leader string) {
 // redirect has everything sent again, at once, since somebody else takes it.
 func (s *session) redirect() {
 	s.rewind()
-	s.retryAt, s.backoff = time.Time{}, 0
-}
-
-// expire answers those whose time is over.
-func (s *session) expire(now time.Time) {
-	waiting := s.waiting[:0]
-	for _, t := range s.waiting {
-		if now.Before(t.deadline) {
-			waiting = append(waiting, t)
-		} else {
-			s.giveUp(t)
-		}
-	}
-	clear(s.waiting[len(waiting):])
-	s.waiting = waiting
-	s.drop(func(t *ticket) bool { return !now.Before(t.deadline) })
-}
-
-// abandon answers a ticket whose client has gone.
-func (s *session) abandon(gone *ticket) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, t := range s.waiting {
-		if t == gone {
-			s.waiting = append(s.waiting[:i], s.waiting[i+1:]...)
-			s.giveUp(t)
-			break
-		}
-	}
-	s.drop(func(t *ticket) bool { return t == gone })
-	signal(s.wake)
-}
-
-// giveUp answers the calls of a ticket that were never sent.
-func (s *session) giveUp(t *ticket) {
-	bytes := 0
-	for _, c := range t.calls[t.packed:] {
-		bytes += callBytes(c)
-	}
-	s.unqueued(len(t.calls)-t.packed, bytes)
-	from := t.packed
-	t.packed = len(t.calls)
-	t.answer(from, len(t.calls), errorReply(ErrNoLeader))
-}
-
-// drop answers the sent calls of some tickets. A batch, or the parts of a
-// command, that nobody waits for any more is replaced by an empty one; calls
-// that are told that they were not applied leave the batch that others wait for.
-func (s *session) drop(gone func(*ticket) bool) {
-	var cut *split
-	if s.split != nil && gone(s.split.ticket) { // its last part was never sent: it cannot be applied
-		cut = s.split
-		s.split = nil
-		cut.ticket.answer(cut.call, cut.call+1, errorReply(ErrNoLeader))
-	}
-	for _, b := range s.unresolved {
-		if len(b.slices) == 0 {
-			continue
-		}
-		had, kept := len(b.slices), b.slices[:0]
-		verdict := errorReply(b.verdict())
-		for _, sl := range b.slices {
-			if !gone(sl.ticket) {
-				kept = append(kept, sl)
-				continue
-			}
-			sl.ticket.answer(sl.from, sl.to, verdict)
-		}
-		b.slices = kept
-		switch {
-		case len(kept) > 0:
-			if len(kept) < had && b.sends == 0 {
-				s.repack(b)
-			}
-		case b.split != nil:
-			s.blankParts(b.split)
-		default:
-			s.blank(b)
-		}
-	}
-	if cut != nil {
-		s.blankParts(cut)
-	}
-}
-
-// blankParts blanks what is unresolved of a command in parts. Unless its last part
-// was numbered, the machines keep the parts that have arrived, or that arrive
-// before their blanks: a further batch without commands frees them.
-func (s *session) blankParts(cut *split) {
-	for _, b := range s.unresolved {
-		if b.split == cut {
-			s.blank(b)
-		}
-	}
-	if cut.next > 0 && cut.next < cut.parts {
-		s.seal(entry.Batch{Kind: entry.Commands}, &batch{})
-	}
+	s.retryAt, s.backoff, s.told = time.Time{}, 0, nil
+	s.hold.end()
 }
 
 // ackBeforeCommit is the planted fault that answers SET when it is proposed.

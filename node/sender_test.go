@@ -3,7 +3,6 @@ package node
 import (
 	"bytes"
 	"fmt"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -24,10 +23,9 @@ func (p post) Forward(_ string, batch []byte, done func(error)) { p.forward(batc
 // lone makes a session that has registered and knows a leader, without a node:
 // the test is what calls its sender.
 func lone(forward func(batch []byte, done func(error))) *session {
-	s := newSession(&Node{
-		cfg: Config{Session: entry.Session{Server: "n1@0", Boot: 1}, Peers: post{forward: forward}},
-		log: slog.New(slog.DiscardHandler),
-	})
+	cfg := Config{Session: entry.Session{Server: "n1@0", Boot: 1}, Peers: post{forward: forward}}.withDefaults()
+	s := newSession(&Node{cfg: cfg, log: cfg.Logger})
+	s.node.worker = newWorker(s.node)
 	s.registered, s.leader, s.next = true, "n2@0", 1
 	return s
 }
@@ -35,14 +33,14 @@ func lone(forward func(batch []byte, done func(error))) *session {
 // wait puts a write of each of the values in line, as one client's.
 func (s *session) wait(t *testing.T, patience time.Duration, values ...string) *ticket {
 	t.Helper()
-	c := &ticket{deadline: time.Now().Add(patience), done: make(chan struct{}, 1)}
+	c := &ticket{since: time.Now().Add(patience - s.node.cfg.WriteTimeout), done: make(chan struct{}, 1)}
 	for _, v := range values {
 		args := [][]byte{[]byte("append"), []byte("k"), []byte(v)}
 		row, _ := command.Lookup(args)
 		c.calls = append(c.calls, &command.Call{Command: row, Args: args})
 	}
 	c.pending.Store(int32(len(values)))
-	if err := s.enqueue(t.Context(), c); err != nil {
+	if err := s.enqueue(c); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -100,7 +98,7 @@ func TestWhatWasNotAppliedLeavesTheBatchThatItShares(t *testing.T) {
 	s.retryAt = time.Time{}
 	s.mu.Unlock()
 	for _, c := range hasty.calls {
-		if string(c.Reply.Bytes) != ErrNoLeader.RESP {
+		if string(c.Reply.Bytes) != ErrStuck.RESP {
 			t.Fatalf("the client was answered %q", c.Reply.Bytes)
 		}
 	}
@@ -137,7 +135,7 @@ func TestPartsThatArriveAfterTheyWereGivenUpAreFreed(t *testing.T) {
 	})
 	c := s.wait(t, time.Minute, string(bytes.Repeat([]byte("v"), (batchesInFlightMax+1)*entry.PartBytesMax)))
 	s.pump()
-	if last.Kind != entry.Part || s.split == nil {
+	if last.Kind != entry.Part || len(s.line.begun) == 0 {
 		t.Fatal("the command is not under way in parts")
 	}
 	parts := last.Number

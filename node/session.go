@@ -12,7 +12,7 @@ import (
 )
 
 // session is this process's run as the machine knows it (design, invariant 4),
-// and the group commit of its clients: calls wait in order, are packed into
+// and the group commit of its clients: calls wait in line, are packed into
 // batches when these can be sent, and are numbered then; batches stay, in
 // order, until this node's own machine tells what became of them. After any
 // doubt all of them are sent again, in order, under the same numbers.
@@ -25,41 +25,26 @@ import (
 //     and next follows the last of them;
 //   - unresolved[:sent] were sent since the last rewind, in order;
 //   - before the session is registered, unresolved holds the Register at most;
-//   - a call is in waiting, in one batch, in the split, or answered.
+//   - a call is in the line, in one batch, or answered.
 type session struct {
 	node    *Node
 	id      entry.Session
 	wake    chan struct{} // run has something to look at
 	tickets sync.Pool
 
-	mu sync.Mutex
-	waitingLine
-	grouping
+	mu   sync.Mutex
+	line waitingLine
+	hold hold
 	sending
 	unresolved []*batch
 	sent       int
 	next       uint64 // the number of the next batch
+	progressAt time.Time
 	registered bool
 	ended      *Error // what new calls are told
 	over       bool   // nothing waits any more and nothing is sent
 	scratch    []entry.Command
-}
-
-// waitingLine is the calls that are in no batch yet.
-type waitingLine struct {
-	waiting      []*ticket
-	waitingBytes int
-	waitingCalls int
-	split        *split        // the call that is being cut into parts
-	room         chan struct{} // closed when calls may wait again; nil: nobody waits for that
-}
-
-// grouping is by what the line tells whether to wait for more calls.
-type grouping struct {
-	entry      []*batch // what the committer's last entry took
-	entryCalls int      // in it
-	expected   int      // calls that are likely to wait soon
-	heldUntil  time.Time
+	partBuffer []byte
 }
 
 // sending is where batches go, and when run looks at them again.
@@ -67,10 +52,12 @@ type sending struct {
 	local     bool
 	leader    string // where to send unless local
 	epoch     uint64 // counts rewinds: answers to earlier sends say nothing
+	told      *Error // why the leader refused the last batch, nil if it did not
 	retryAt   time.Time
 	backoff   time.Duration
 	ticking   bool // run looks again by itself
 	expiredAt time.Time
+	entry     []*batch // what the committer's last entry took
 }
 
 func newSession(n *Node) *session {
@@ -86,9 +73,9 @@ func (s *session) write(ctx context.Context, calls []*command.Call) {
 		return
 	}
 	t := s.tickets.Get().(*ticket)
-	t.calls, t.packed, t.deadline = calls, 0, time.Now().Add(s.node.cfg.WriteTimeout)
+	t.calls, t.packed, t.since = calls, 0, time.Now()
 	t.pending.Store(int32(len(calls)))
-	if err := s.enqueue(ctx, t); err != nil {
+	if err := s.enqueue(t); err != nil {
 		for _, c := range calls {
 			c.Reply = errorReply(err)
 		}
@@ -110,91 +97,38 @@ func (s *session) forget(t *ticket) {
 	s.tickets.Put(t)
 }
 
-// enqueue puts the ticket in line; it waits while the line is too long.
-func (s *session) enqueue(ctx context.Context, t *ticket) *Error {
-	bytes := 0
+// enqueue puts the ticket in line.
+func (s *session) enqueue(t *ticket) *Error {
 	for _, c := range t.calls {
-		size := callBytes(c)
-		if size > entry.SplitBytesMax-countBytes {
+		if callBytes(c) > entry.SplitBytesMax-countBytes {
 			return ErrTooLarge
 		}
-		bytes += size
 	}
 	s.mu.Lock()
-	for s.ended == nil && s.waitingBytes > 0 && s.waitingBytes+bytes > waitingBytesMax {
-		if err := s.awaitRoom(ctx, t.deadline); err != nil {
-			s.mu.Unlock()
-			return err
-		}
-	}
 	if err := s.ended; err != nil {
 		s.mu.Unlock()
 		return err
 	}
-	s.waiting = append(s.waiting, t)
-	s.waitingBytes += bytes
-	s.waitingCalls += len(t.calls)
-	local, ticking, held := s.local, s.ticking, s.held()
+	s.line.push(t)
+	local, ticking := s.local, s.ticking
+	look := !s.hold.timed || s.hold.left(s.line.calls, t.since) == 0
 	s.mu.Unlock()
-	if local && !held {
+	if local && look {
 		s.node.committer.kick()
 	}
-	if !ticking || (!local && !held) {
+	if !ticking || !local && look {
 		signal(s.wake)
 	}
 	return nil
 }
 
-// awaitRoom releases the lock while it waits.
-func (s *session) awaitRoom(ctx context.Context, deadline time.Time) *Error {
-	if s.room == nil {
-		s.room = make(chan struct{})
+// held is for how long the sender waits for more calls before it makes a batch
+// of the line, 0 for not at all.
+func (s *session) held(now time.Time) time.Duration {
+	if s.line.holdsParts() {
+		return 0
 	}
-	room := s.room
-	s.mu.Unlock()
-	defer s.mu.Lock()
-	timer := time.NewTimer(time.Until(deadline))
-	defer timer.Stop()
-	select {
-	case <-room:
-		return nil
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	return ErrNoLeader
-}
-
-// held reports whether the line waits for more before it becomes a batch: the
-// clients who were just answered are about to send again, one by one, and
-// would else be parted into groups of which each costs as much as a full one.
-// While this node leads they may not even have been answered: their entry is
-// committed, and about to be applied here.
-func (s *session) held() bool {
-	if s.local && len(s.unresolved) > 0 && s.entryCalls >= holdCallsMin && s.entryCalls <= holdCallsMax {
-		return true
-	}
-	return s.waitingCalls < s.expected && time.Now().Before(s.heldUntil)
-}
-
-// expect says that calls of this process have been answered: as many are
-// likely to join those that wait.
-func (s *session) expect(calls int) {
-	s.expected = 0
-	if calls >= holdCallsMin {
-		group := min(s.waitingCalls+calls, holdCallsMax)
-		s.expected = group - group/8
-		s.heldUntil = time.Now().Add(holdMax)
-	}
-}
-
-// unqueued says that calls of the line have been packed or given up.
-func (s *session) unqueued(calls, bytes int) {
-	s.waitingCalls -= calls
-	s.waitingBytes -= bytes
-	if s.room != nil && s.waitingBytes <= waitingBytesMax/2 {
-		close(s.room)
-		s.room = nil
-	}
+	return s.hold.left(s.line.calls, now)
 }
 
 // pack makes the next batch out of what waits, at most room bytes long; nil
@@ -208,81 +142,42 @@ func (s *session) pack(room int) *batch {
 		}
 		return s.seal(entry.Batch{Kind: entry.Register, ClientAddr: s.node.cfg.ClientAddr}, &batch{})
 	}
-	limit := min(room-entry.BodyOverheadMax, entry.BodyBytesMax) - countBytes
-	if s.split == nil && len(s.waiting) > 0 {
-		t := s.waiting[0]
-		if size := callBytes(t.calls[t.packed]); size > entry.BodyBytesMax-countBytes {
-			s.split = newSplit(t, t.packed)
-			s.unqueued(1, size)
-			t.packed++
-			if t.packed == len(t.calls) {
-				s.waiting = popFront(s.waiting)
-			}
+	alternate := s.alternates()
+	if part := s.line.next(alternate); part != nil {
+		if part.bytes()+entry.BodyOverheadMax <= room {
+			return s.packPart(part)
+		}
+		if !alternate || !part.stamped {
+			return nil
 		}
 	}
-	if s.split != nil {
-		return s.packPart(room)
-	}
-	return s.packCalls(limit)
-}
-
-// popFront removes the first element, so that what it referred to is freed.
-func popFront[T any](list []T) []T {
-	var zero T
-	list[0] = zero
-	if len(list) == 1 {
-		return list[:0]
-	}
-	return list[1:]
-}
-
-func (s *session) packCalls(limit int) *batch {
 	b := &batch{}
-	commands := s.scratch[:0]
-	bytes := 0
-	for len(s.waiting) > 0 && len(commands) < entry.CommandsMax {
-		t := s.waiting[0]
-		from := t.packed
-		for t.packed < len(t.calls) && len(commands) < entry.CommandsMax {
-			c := t.calls[t.packed]
-			size := callBytes(c)
-			if bytes+size > limit {
-				break
-			}
-			bytes += size
-			commands = append(commands, entry.Command{DB: c.DB, Args: c.Args})
-			t.packed++
-		}
-		if t.packed > from {
-			b.slices = append(b.slices, slice{ticket: t, from: from, to: t.packed, at: len(commands) - (t.packed - from)})
-		}
-		if t.packed < len(t.calls) {
-			break
-		}
-		s.waiting = popFront(s.waiting)
-	}
+	commands := s.line.take(b, s.scratch[:0], min(room-entry.BodyOverheadMax, entry.BodyBytesMax)-countBytes, alternate)
 	s.scratch = commands
 	if len(commands) == 0 {
 		return nil
 	}
-	s.unqueued(len(commands), bytes)
 	b = s.seal(entry.Batch{Kind: entry.Commands, Commands: commands}, b)
 	clear(commands)
 	return b
 }
 
-func (s *session) packPart(room int) *batch {
-	piece, last := s.split.part()
-	if len(piece)+entry.BodyOverheadMax > room {
-		return nil
+// alternates reports whether the machine takes parts of several commands, and
+// other batches between them.
+func (s *session) alternates() bool { return s.node.worker.progress.version.Load() >= 2 }
+
+func (s *session) packPart(p *split) *batch {
+	if s.partBuffer == nil {
+		s.partBuffer = make([]byte, entry.PartBytesMax)
 	}
-	b := &batch{split: s.split}
-	part := entry.Batch{Kind: entry.Part, PartIndex: s.split.next, PartTotal: s.split.parts, PartBytes: piece}
-	s.split.next++
-	if last {
-		b.slices = append(b.slices, slice{ticket: s.split.ticket, from: s.split.call, to: s.split.call + 1})
-		s.split = nil
+	b := &batch{split: p}
+	part := p.part(s.next, s.partBuffer)
+	if p.next == p.parts {
+		b.closes = p
+		b.slices = append(b.slices, slice{ticket: p.ticket, from: p.call, to: p.call + 1})
+		s.partBuffer = nil
 	}
+	s.line.passed(p)
 	return s.seal(part, b)
 }
 
@@ -321,31 +216,6 @@ func (s *session) firstUnresolved() uint64 {
 	return s.next
 }
 
-// blank replaces a batch that nobody waits for by an empty one under its
-// number, so that no gap stays and nothing is applied an hour later.
-func (s *session) blank(b *batch) {
-	b.split = nil
-	b.data = s.encode(entry.Batch{Kind: entry.Commands}, b.number)
-	s.rewind()
-}
-
-// repack leaves in a batch what somebody still waits for. Nobody may have it as
-// it was: every send of it was refused.
-func (s *session) repack(b *batch) {
-	commands := s.scratch[:0]
-	for i := range b.slices {
-		sl := &b.slices[i]
-		sl.at = len(commands)
-		for _, c := range sl.ticket.calls[sl.from:sl.to] {
-			commands = append(commands, entry.Command{DB: c.DB, Args: c.Args})
-		}
-	}
-	b.data = s.encode(entry.Batch{Kind: entry.Commands, Commands: commands}, b.number)
-	clear(commands)
-	s.scratch = commands
-	s.rewind()
-}
-
 // rewind has everything unresolved sent again, in order.
 func (s *session) rewind() {
 	s.sent = 0
@@ -355,18 +225,16 @@ func (s *session) rewind() {
 // end refuses every call from now on and answers those that wait.
 func (s *session) end(refusal *Error) {
 	s.ended, s.over = refusal, true
-	for _, t := range s.waiting {
+	tickets, begun := s.line.remove(func(*ticket) bool { return true })
+	for _, t := range tickets {
 		t.answer(t.packed, len(t.calls), errorReply(refusal))
 	}
-	s.waiting = nil
-	s.unqueued(s.waitingCalls, s.waitingBytes)
-	if s.split != nil {
-		s.split.ticket.answer(s.split.call, s.split.call+1, errorReply(refusal))
-		s.split = nil
+	for _, p := range begun {
+		p.ticket.answer(p.call, len(p.ticket.calls), errorReply(refusal))
 	}
 	for _, b := range s.unresolved {
 		for _, sl := range b.slices {
-			sl.ticket.answer(sl.from, sl.to, errorReply(b.verdict()))
+			sl.ticket.answer(sl.from, sl.to, errorReply(s.verdict(b)))
 		}
 	}
 	s.unresolved, s.sent = nil, 0
@@ -376,7 +244,7 @@ func (s *session) end(refusal *Error) {
 func (s *session) shut(reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended == nil || len(s.waiting)+len(s.unresolved) > 0 {
+	if s.ended == nil || !s.line.empty() || len(s.unresolved) > 0 {
 		s.node.log.Debug("this process's session ends", slog.Any("reason", reason))
 	}
 	s.end(ErrClosing)
@@ -391,7 +259,7 @@ func (s *session) drain(ctx context.Context) {
 	s.mu.Unlock()
 	poll := time.NewTicker(retryMin)
 	defer poll.Stop()
-	for s.busy() {
+	for s.waitsForReplies() {
 		select {
 		case <-poll.C:
 		case <-ctx.Done():
@@ -400,10 +268,10 @@ func (s *session) drain(ctx context.Context) {
 	}
 }
 
-func (s *session) busy() bool {
+func (s *session) waitsForReplies() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.waiting) > 0 || s.split != nil {
+	if !s.line.empty() {
 		return true
 	}
 	for _, b := range s.unresolved {

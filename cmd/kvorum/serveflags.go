@@ -63,7 +63,7 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.requirePass, "requirepass", "", "the password that clients must give; better set as "+variable("requirepass")+", since others can read a command line")
 	flags.Var(&f.logStore, "log-store", fmt.Sprintf("what keeps the log (default: what the directory records, %s for a new one)", store.DefaultLogStore))
 	flags.Var(&f.follower, "follower", "what a node does with commands while another leads: answer them through the leader, or redirect clients to it with MOVED")
-	flags.Var(&f.writeTimeout, "write-timeout", "how long a write may wait for a leader and its commit")
+	flags.Var(&f.writeTimeout, "write-timeout", "how long a write may wait while none of its node's is applied")
 	flags.Var(&f.staleReadMax, "stale-read-max", "how old the reads of a READONLY connection may be; 0s for any age")
 	flags.BoolVar(&f.neverLead, "never-lead", false, "follow and vote, and never lead (CONFIG SET never-lead changes it until the node's end)")
 	flags.BoolVar(&f.debugCommands, "debug-commands", false, "answer DEBUG (for tests)")

@@ -1,0 +1,163 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/reply"
+)
+
+// slowDisks has every write to a log take so long.
+func (l *lab) slowDisks(takes time.Duration) {
+	for _, d := range l.disks {
+		d.slow.mu.Lock()
+		d.slow.takes = takes
+		d.slow.mu.Unlock()
+	}
+}
+
+// What waits takes many times as long as a write may: since the line moves,
+// nobody is refused, and nobody waits for much longer than another.
+func TestABusyLineRefusesNobody(t *testing.T) {
+	for _, c := range []struct{ clients, bytes int }{{300, 64 << 10}, {40, 600 << 10}} {
+		for _, where := range []string{"leader", "follower"} {
+			t.Run(fmt.Sprintf("%s/%d", where, c.clients), func(t *testing.T) {
+				inBubble(t, 3, func(c *Config) { c.WriteTimeout = 300 * time.Millisecond }, func(t *testing.T, l *lab) {
+					n := l.leader()
+					if where == "follower" {
+						n = l.followers()[0]
+					}
+					l.slowDisks(20 * time.Millisecond)
+					value := strings.Repeat("v", c.bytes)
+					var mu sync.Mutex
+					var took []time.Duration
+					var clients sync.WaitGroup
+					for range c.clients {
+						clients.Go(func() {
+							for range 2 {
+								begun := time.Now()
+								l.want(write(n, "set", "k", value), reply.OK)
+								mu.Lock()
+								took = append(took, time.Since(begun))
+								mu.Unlock()
+							}
+						})
+					}
+					clients.Wait()
+					var sum, longest time.Duration
+					for _, d := range took {
+						sum += d
+						longest = max(longest, d)
+					}
+					mean := sum / time.Duration(len(took))
+					if mean < n.cfg.WriteTimeout || longest > 3*mean/2 {
+						t.Errorf("a write took %v, and %v at most", mean, longest)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A line that has stopped answers everybody a write's time after its last
+// progress, or after they came: what was sent may be applied, the rest is not.
+func TestAStuckLineAnswersAfterTheWriteTimeout(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		l.want(write(leader, "set", "k", "v"), reply.OK)
+		release := l.disks[leader.cfg.Session.Server].slow.hold()
+		defer release()
+		for _, f := range l.followers() {
+			defer l.disks[f.cfg.Session.Server].slow.hold()()
+		}
+		var clients sync.WaitGroup
+		answers := map[string]int{}
+		var mu sync.Mutex
+		for i := range 20 { // of which an entry holds two
+			clients.Go(func() {
+				time.Sleep(time.Duration(i) * 10 * time.Millisecond)
+				begun := time.Now()
+				answer := write(leader, "append", "k", strings.Repeat("v", 200<<10))
+				if took := time.Since(begun); took < leader.cfg.WriteTimeout || took > leader.cfg.WriteTimeout+2*expiryTick {
+					t.Errorf("client %d was answered %q after %v", i, answer.Bytes, took)
+				}
+				mu.Lock()
+				answers[string(answer.Bytes)]++
+				mu.Unlock()
+			})
+		}
+		clients.Wait()
+		refused := answers[ErrStuck.RESP] + answers[ErrNoLeader.RESP] // the leader steps down meanwhile
+		if uncertain := answers[ErrUncertain.RESP]; uncertain == 0 || uncertain > 2 || refused+uncertain != 20 {
+			t.Errorf("the answers are %v", answers)
+		}
+	})
+}
+
+// A leader's queue that is full for a while costs time; if it stays full, that is
+// what the client is told.
+func TestAFullLeaderIsWaitedFor(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader, f := l.leader(), l.followers()[0]
+		l.want(write(f, "set", "k", "v"), reply.OK)
+		var mu sync.Mutex
+		refusing, forwards := true, 0
+		l.mu.Lock()
+		l.refuseForward = func(from string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			forwards++
+			if refusing {
+				return ErrBusy
+			}
+			return nil
+		}
+		l.mu.Unlock()
+		time.AfterFunc(f.cfg.WriteTimeout*9/10, func() { mu.Lock(); refusing = false; mu.Unlock() })
+		l.want(write(f, "set", "k", "w"), reply.OK)
+		l.want(read(leader, "get", "k"), reply.Text("w"))
+		mu.Lock()
+		refusing = true
+		mu.Unlock()
+		l.want(write(f, "set", "k", "x"), reply.Err(ErrBusy.RESP))
+		mu.Lock()
+		refusing = false
+		mu.Unlock()
+		l.want(write(f, "append", "k", "y"), reply.Int(2))
+		l.want(read(leader, "get", "k"), reply.Text("wy"))
+	})
+}
+
+// A leader whose own clients have a long line takes another node's batches all
+// the same, each in one of the next entries.
+func TestALeadersOwnLineLeavesOthersTheirShare(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader, f := l.leader(), l.followers()[0]
+		const entry = 20 * time.Millisecond
+		l.slowDisks(entry)
+		ctx, cancel := context.WithCancel(t.Context())
+		var clients sync.WaitGroup
+		for i := range 100 {
+			clients.Go(func() {
+				for ctx.Err() == nil {
+					leader.Write(ctx, []*command.Call{call("set", fmt.Sprint(i), strings.Repeat("v", 200<<10))})
+				}
+			})
+		}
+		time.Sleep(10 * entry)
+		for range 10 {
+			begun := time.Now()
+			l.want(write(f, "set", "k", "v"), reply.OK)
+			if took := time.Since(begun); took > 5*entry {
+				t.Errorf("a write through the follower took %v", took)
+			}
+		}
+		cancel()
+		clients.Wait()
+	})
+}

@@ -1,0 +1,144 @@
+package node
+
+import (
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/entry"
+)
+
+// expire answers those whose time is over. It counts from the last progress of
+// this node's line, which somebody at its end waits for as long as it is moving,
+// or from when they came, if that was later.
+func (s *session) expire(now time.Time) {
+	over := now.Add(-s.node.cfg.WriteTimeout)
+	if s.progressAt.After(over) {
+		return
+	}
+	s.giveUp(func(t *ticket) bool { return !t.since.After(over) })
+}
+
+// abandon answers a ticket whose client has gone.
+func (s *session) abandon(gone *ticket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.giveUp(func(t *ticket) bool { return t == gone })
+	signal(s.wake)
+}
+
+// verdict is what those who wait for a batch are told when no answer came.
+func (s *session) verdict(b *batch) *Error {
+	if b.sends > 0 {
+		return ErrUncertain
+	}
+	return s.refusal()
+}
+
+// refusal says why what was never sent, or refused each time, was not applied.
+func (s *session) refusal() *Error {
+	switch {
+	case !s.local && s.leader == "":
+		return ErrNoLeader
+	case s.told == ErrBusy || s.told == ErrNotYet:
+		return s.told
+	case !s.registered:
+		return ErrNotRegistered
+	}
+	return ErrStuck
+}
+
+// giveUp answers what waits of some tickets: calls that were never sent, and
+// those that were. A batch, or the parts of a command, that nobody waits for any
+// more is replaced by an empty one; calls that are told that they were not
+// applied leave the batch that others wait for.
+func (s *session) giveUp(gone func(*ticket) bool) {
+	refusal := errorReply(s.refusal())
+	tickets, begun := s.line.remove(gone)
+	for _, t := range tickets {
+		t.answer(t.packed, len(t.calls), refusal)
+	}
+	for _, p := range begun { // its last part was never sent: it cannot be applied
+		p.ticket.answer(p.call, len(p.ticket.calls), refusal)
+	}
+	s.drop(gone)
+	for _, p := range begun {
+		s.blankParts(p)
+	}
+}
+
+// drop answers the calls of some tickets that are in batches.
+func (s *session) drop(gone func(*ticket) bool) {
+	for _, b := range s.unresolved {
+		if len(b.slices) == 0 {
+			continue
+		}
+		had, kept := len(b.slices), b.slices[:0]
+		verdict := errorReply(s.verdict(b))
+		for _, sl := range b.slices {
+			if !gone(sl.ticket) {
+				kept = append(kept, sl)
+				continue
+			}
+			sl.ticket.answer(sl.from, sl.to, verdict)
+		}
+		b.slices = kept
+		switch {
+		case len(kept) > 0:
+			if len(kept) < had && b.sends == 0 {
+				s.repack(b)
+			}
+		case b.split != nil:
+			s.blankParts(b.split)
+		default:
+			s.blank(b)
+		}
+	}
+}
+
+// blank replaces a batch that nobody waits for by an empty one under its
+// number, so that no gap stays and nothing is applied an hour later.
+func (s *session) blank(b *batch) {
+	b.split = nil
+	b.data = s.encode(entry.Batch{Kind: entry.Commands}, b.number)
+	s.rewind()
+}
+
+// repack leaves in a batch what somebody still waits for. Nobody may have it as
+// it was: every send of it was refused.
+func (s *session) repack(b *batch) {
+	commands := s.scratch[:0]
+	for i := range b.slices {
+		sl := &b.slices[i]
+		sl.at = len(commands)
+		for _, c := range sl.ticket.calls[sl.from:sl.to] {
+			commands = append(commands, entry.Command{DB: c.DB, Args: c.Args})
+		}
+	}
+	b.data = s.encode(entry.Batch{Kind: entry.Commands, Commands: commands}, b.number)
+	clear(commands)
+	s.scratch = commands
+	s.rewind()
+}
+
+// blankParts blanks what is unresolved of a command in parts. The machines keep
+// the parts that have arrived, or that arrive before their blanks, until a
+// further batch frees them: at version 1 of the machine any without commands
+// does, unless the blank of the last part is there for that.
+func (s *session) blankParts(cut *split) {
+	for _, b := range s.unresolved {
+		if b.split == cut {
+			s.blank(b)
+		}
+	}
+	free := &batch{}
+	if cut.next < cut.parts {
+		free.closes = cut
+	}
+	switch {
+	case cut.next == 0:
+		s.line.closed(cut)
+	case s.alternates():
+		s.seal(entry.Batch{Kind: entry.Abandon, First: cut.first}, free)
+	case cut.next < cut.parts:
+		s.seal(entry.Batch{Kind: entry.Commands}, free)
+	}
+}
