@@ -24,7 +24,7 @@ func TestWhatIsWrongIsNamedWithWhatWouldBeRight(t *testing.T) {
 		args string
 		says []string
 	}{
-		{"serv", []string{`unknown command "serv"`, "health, local, members, recover, serve, status, version"}},
+		{"serv", []string{`unknown command "serv"`, "health, local, members, recover, serve, status, upgrade, version"}},
 		{"serve extra", []string{`"extra"`}},
 		{"serve --lissten :1", []string{"--lissten is no flag", "did you mean --listen?"}},
 		{"serve --frobnicate", []string{"--frobnicate is no flag", "--help"}},
