@@ -128,6 +128,9 @@ func judgeAddress(now Configuration, q admitQuestion, earlier []member.Server) e
 	if _, _, err := net.SplitHostPort(q.PeerAddr); err != nil {
 		return &Refused{fmt.Sprintf("%s advertises %q, which is not of the form host:port", q.Server, q.PeerAddr)}
 	}
+	if err := member.CheckText(q.PeerAddr); err != nil {
+		return &Refused{fmt.Sprintf("%s advertises an address that cannot be told: %v", q.Server, err)}
+	}
 	for _, other := range now.Servers {
 		if other.PeerAddr == q.PeerAddr && other.ID != q.Server && !slices.Contains(earlier, other) {
 			return &Refused{fmt.Sprintf("%s advertises %s, which is the address of %s: give it one of its own, or remove that one first", q.Server, q.PeerAddr, other.ID)}
@@ -139,6 +142,9 @@ func judgeAddress(now Configuration, q admitQuestion, earlier []member.Server) e
 // judgeJoiner is the list of gates that a server outside the configuration passes.
 func (s *Service) judgeJoiner(ctx context.Context, now Configuration, q admitQuestion, earlier []member.Server) error {
 	id, _, err := member.SplitServerID(q.Server)
+	if err == nil {
+		err = member.CheckText(q.Server)
+	}
 	if err != nil {
 		return &Refused{err.Error()}
 	}

@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/kvorum/kvorum/fsm/command"
 	"github.com/kvorum/kvorum/fsm/entry"
 	"github.com/kvorum/kvorum/fsm/keyspace"
+	"github.com/kvorum/kvorum/fsm/member"
 )
 
 // Refusal says why a batch must not become part of an entry.
@@ -50,7 +49,7 @@ func (c *Checker) Check(data []byte, version uint8) (*entry.Batch, error) {
 		err = checkCommands(b.Commands, version, &c.name)
 	}
 	if err == nil && b.Kind == entry.Register {
-		err = checkClientAddr(b.ClientAddr)
+		err = CheckClientAddr(b.ClientAddr)
 	}
 	if err != nil {
 		return nil, refusal(err)
@@ -162,16 +161,10 @@ func CheckCall(c *command.Call) error {
 	return nil
 }
 
-// checkClientAddr refuses an address that clients could not be told: it is part
-// of lines of text in MOVED, INFO and CLUSTER NODES.
-func checkClientAddr(addr string) error {
-	if !utf8.ValidString(addr) {
-		return fmt.Errorf("a client address that is not text: %q", addr)
-	}
-	for _, r := range addr {
-		if !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == ',' {
-			return fmt.Errorf("a client address with the character %q in it: %q", r, addr)
-		}
+// CheckClientAddr refuses an address that clients could not be told.
+func CheckClientAddr(addr string) error {
+	if err := member.CheckText(addr); err != nil {
+		return fmt.Errorf("a client address: %w", err)
 	}
 	return nil
 }

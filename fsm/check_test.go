@@ -85,7 +85,7 @@ func TestWhatCannotBeAppliedIsRefused(t *testing.T) {
 		"an address with a line break":   {register("h:1\r\n+OK"), "character"},
 		"an address with a space":        {register("h:1 myself"), "character"},
 		"an address with a comma":        {register("h:1,h"), "character"},
-		"an address that is no text":     {register("h\xff:1"), "not text"},
+		"an address that is no text":     {register("h\xff:1"), "want text"},
 
 		"commands":           {commands("set a 1", "get a", "object encoding a", "OBJECT freq a"), ""},
 		"no commands":        {commands(), ""},

@@ -37,7 +37,7 @@ func (c *committer) check(from string, data []byte) (entry.Kind, error) {
 }
 
 func (c *committer) checkWith(checker *fsm.Checker, from string, data []byte) (*entry.Batch, error) {
-	version := c.node.machineVersion()
+	version := c.node.MachineVersion()
 	b, err := checker.Check(data, version)
 	if err != nil {
 		return nil, err
@@ -56,9 +56,6 @@ func (c *committer) checkWith(checker *fsm.Checker, from string, data []byte) (*
 	}
 	return b, err
 }
-
-// machineVersion is the active version of this node's machine.
-func (n *Node) machineVersion() uint8 { return uint8(n.worker.progress.version.Load()) }
 
 // writable answers the calls that could not be applied from an entry, and returns
 // the others.

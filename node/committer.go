@@ -83,6 +83,10 @@ func (c *committer) kick() { signal(c.wake) }
 
 // accept takes a batch of another node, which must be of that node's own session.
 func (c *committer) accept(from string, data []byte, answer func(error)) {
+	if !c.leads() {
+		answer(ErrNotLeader)
+		return
+	}
 	kind, err := c.check(from, data)
 	if err != nil {
 		answer(err)
@@ -102,6 +106,12 @@ func (c *committer) accept(from string, data []byte, answer func(error)) {
 		return
 	}
 	c.kick()
+}
+
+func (c *committer) leads() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leading
 }
 
 // progressed is called after each entry applied; drained says that the

@@ -133,6 +133,9 @@ type failure struct {
 // node is ready (Ready) once it has a leader and has caught up.
 func Open(cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
+	if err := fsm.CheckClientAddr(cfg.ClientAddr); err != nil { // no leader would register it
+		return nil, err
+	}
 	n := &Node{
 		cfg:      cfg,
 		log:      cfg.Logger,

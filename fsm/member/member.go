@@ -6,6 +6,8 @@ package member
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Server is one server as a configuration entry names it.
@@ -32,6 +34,23 @@ func SplitServerID(server string) (id, incarnation string, err error) {
 		return "", "", fmt.Errorf("server %q is not of the form id@incarnation", server)
 	}
 	return id, incarnation, nil
+}
+
+// nameBytesMax bounds a server's name and an address, as an entry's codec does.
+const nameBytesMax = 200
+
+// CheckText refuses a name or an address that cannot stand in a line of text: in
+// MOVED, INFO, CLUSTER NODES, a log, a terminal. It may be empty.
+func CheckText(text string) error {
+	if len(text) > nameBytesMax || !utf8.ValidString(text) {
+		return fmt.Errorf("%.40q… of %d bytes: want text of %d bytes at most", text, len(text), nameBytesMax)
+	}
+	for _, r := range text {
+		if !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == ',' {
+			return fmt.Errorf("%q has the character %q in it", text, r)
+		}
+	}
+	return nil
 }
 
 // ID returns the operator's id of a server ("n1" of "n1@3f…").
