@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -47,8 +48,14 @@ func (s *transcript) String() string {
 // startServe starts a node at a client port.
 func startServe(t *testing.T, id string, port int, data string, more ...string) *served {
 	t.Helper()
-	s := &served{t: t, addr: loopback(port), log: &transcript{}, exit: make(chan error, 1)}
-	s.cmd = exec.Command(kvorumBinary(t), append([]string{"serve", "--id", id, "--listen", s.addr, "--data", data}, more...)...)
+	return startProgram(t, kvorumBinary(t), append([]string{"serve", "--id", id, "--listen", loopback(port), "--data", data}, more...)...)
+}
+
+// startProgram starts a process, whose arguments say what it serves and where.
+func startProgram(t *testing.T, program string, args ...string) *served {
+	t.Helper()
+	s := &served{t: t, addr: args[slices.Index(args, "--listen")+1], log: &transcript{}, exit: make(chan error, 1)}
+	s.cmd = exec.Command(program, args...)
 	s.cmd.Stderr = s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -57,7 +64,7 @@ func startServe(t *testing.T, id string, port int, data string, more ...string) 
 	t.Cleanup(func() {
 		s.cmd.Process.Kill()
 		if t.Failed() {
-			t.Logf("%s at %s said:\n%s", id, s.addr, s.log)
+			t.Logf("%q said:\n%s", args, s.log)
 		}
 	})
 	return s

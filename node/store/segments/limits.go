@@ -6,6 +6,9 @@ const (
 	// entryBytesMax bounds an encoded entry, as raft-wal does: a length beyond it
 	// is no length.
 	entryBytesMax = 64 << 20
+	// segmentBytesFirstRelease is the size of the first release's segments, which it
+	// fills with zeros: the largest that are read at once.
+	segmentBytesFirstRelease = 64 << 20
 	// segmentBytes is the size of the smallest segment, and segmentBytesSpread what
 	// a server's name may add, so that servers with the same log rotate it at
 	// different entries. Small enough that a spare is made in a moment.
