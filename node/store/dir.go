@@ -47,6 +47,8 @@ type Options struct {
 	ID       string   // the operator's id: the directory must be its own
 	LogStore LogStore // "": what the directory records, DefaultLogStore for a new one
 	Existing bool     // refuse a directory that is no server's yet; nothing is written but what finishes what a crash cut short
+	// NoMint refuses a directory that is no server's yet (ErrNoServer), and makes none.
+	NoMint bool
 	// Verify reads a snapshot to its end and returns the index that it holds.
 	Verify func(io.Reader) (index uint64, err error)
 	// Describe reads what a snapshot says of itself; nil: snapshots say nothing.
@@ -57,7 +59,8 @@ type Options struct {
 // Dir is a data directory, locked by this process.
 type Dir struct {
 	path     string
-	existing bool // it is left as it is
+	identity string // the name of the identity's file: unfinishedFile until Finish
+	existing bool   // it is left as it is
 	lock     *lockFile
 	volume   volume
 	verify   func(io.Reader) (uint64, error)
@@ -82,14 +85,15 @@ func Open(o Options) (*Dir, error) {
 			return nil, fmt.Errorf("%s is no node's data directory: %w", o.Path, err)
 		}
 	}
-	if err := makeDirectory(o.Path); err != nil {
-		return nil, step("make the data directory", err)
+	if o.NoMint {
+		if err := checkKnown(o.Path); err != nil {
+			return nil, err
+		}
 	}
-	lock, err := lockDirectory(o.Path)
+	d, err := lockDir(o)
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{path: o.Path, existing: o.Existing, lock: lock, volume: osVolume{}, verify: o.Verify, describe: o.Describe, log: o.Logger, failure: newFailure(o.Path)}
 	if !o.Existing {
 		// First: they may have filled the disk.
 		if err = removeUnfinished(snapshotsIn(o.Path)); err != nil {
@@ -100,11 +104,24 @@ func Open(o Options) (*Dir, error) {
 		err = d.identify(o)
 	}
 	if err != nil {
-		lock.release()
+		d.lock.release()
 		return nil, err
 	}
 	d.kind = d.record.LogStore
 	return d, nil
+}
+
+// lockDir makes the directory if need be and locks it.
+func lockDir(o Options) (*Dir, error) {
+	if err := makeDirectory(o.Path); err != nil {
+		return nil, step("make the data directory", err)
+	}
+	lock, err := lockDirectory(o.Path)
+	if err != nil {
+		return nil, err
+	}
+	return &Dir{path: o.Path, identity: identityFile, existing: o.Existing, lock: lock, volume: osVolume{},
+		verify: o.Verify, describe: o.Describe, log: o.Logger, failure: newFailure(o.Path)}, nil
 }
 
 func (d *Dir) identify(o Options) error {
@@ -131,13 +148,8 @@ func (d *Dir) identify(o Options) error {
 
 // mint makes the identity of a directory that has none.
 func (d *Dir) mint(o Options) error {
-	for _, name := range []string{boltFile, voteFile, walDirectory, "snapshots"} {
-		switch _, err := os.Lstat(d.file(name)); {
-		case err == nil:
-			return &DamageError{File: d.file(name), Offset: -1, What: "there is no " + identityFile + " beside it"}
-		case !errors.Is(err, os.ErrNotExist):
-			return step("look at "+d.file(name), err)
-		}
+	if err := checkNew(d.path); err != nil {
+		return err
 	}
 	return d.save(mintRecord(o.ID, cmp.Or(o.LogStore, DefaultLogStore)))
 }
@@ -157,7 +169,7 @@ func (d *Dir) save(r record) error {
 	if err != nil {
 		return fmt.Errorf("encode the identity: %w", err)
 	}
-	path := d.file(identityFile)
+	path := d.file(d.identity)
 	d.present.release(path) // a slow disk may take longer than two looks
 	if err := d.replaceIdentity(path, text); err != nil {
 		return step("store the identity", errors.Join(err, d.present.hold(path)))
@@ -258,11 +270,16 @@ func (d *Dir) RaiseBoot() (uint64, error) {
 func (d *Dir) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return errors.Join(d.closeFiles(), d.lock.release())
+}
+
+// closeFiles closes what Stores has opened.
+func (d *Dir) closeFiles() error {
 	errs := []error{d.present.end()}
 	d.present = nil
 	for i := len(d.open) - 1; i >= 0; i-- {
 		errs = append(errs, d.open[i].Close())
 	}
 	d.open = nil
-	return errors.Join(append(errs, d.lock.release())...)
+	return errors.Join(errs...)
 }

@@ -3,6 +3,7 @@
 //
 //	lock            flock'ed by the process that uses the directory; holds its pid
 //	identity.json   who the server is, what it promised, its boot number
+//	identity.json.unfinished  the same while init or recover make the directory: it is not served
 //	votes           Raft's term and vote, with a checksum
 //	raft.db         the same under Raft's keys; with the bolt log store also the log
 //	wal/            the log, with the wal log store; spare is its next segment

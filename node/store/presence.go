@@ -43,7 +43,7 @@ func (o *opening) watchFiles() error {
 	}
 	d := o.Dir
 	p := &presence{files: map[string]*os.File{}, suspects: map[string]error{}, stop: make(chan struct{})}
-	names := []string{".", "lock", identityFile, boltFile, voteFile, floor.FileName, "snapshots"}
+	names := []string{".", "lock", d.identity, boltFile, voteFile, floor.FileName, "snapshots"}
 	if d.record.LogStore == WAL {
 		names = append(names, walDirectory, filepath.Join(walDirectory, metadb.FileName))
 		p.segments = &segmentWatch{dir: d.file(walDirectory), logs: o.contiguous, known: map[string]segmentFile{}}

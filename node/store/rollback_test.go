@@ -11,7 +11,7 @@ import (
 // raft.db alone, and rewrites the identity without the fields that it does not know.
 func asFirstRelease(t *testing.T, path string, rewrites bool, use func(db *boltdb.BoltStore) error) {
 	t.Helper()
-	d := &Dir{path: path}
+	d := &Dir{path: path, identity: identityFile}
 	if rewrites {
 		r, found, err := readIdentity(d.file(identityFile))
 		if err != nil || !found {

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kvorum/kvorum/node/store/floor"
+)
+
+// unfinishedFile is the identity of a directory that is being made, until Finish
+// gives it its name: no server is started from such a directory.
+const unfinishedFile = identityFile + ".unfinished"
+
+var (
+	// ErrNoServer means that a directory is no server's: it does not exist, or is empty.
+	ErrNoServer = errors.New("store: no server's data directory")
+	// ErrNotEmpty means that a directory holds something, so that none can be made there.
+	ErrNotEmpty = errors.New("store: the directory is not empty")
+	// ErrUnfinished means that a directory was being made, and that was cut short.
+	ErrUnfinished = errors.New("store: the directory is unfinished")
+)
+
+// ownNames lists what this package stores in a directory; a dot and more may follow
+// each name. The identity is not among them.
+var ownNames = []string{boltFile, voteFile, walDirectory, "snapshots", floor.FileName}
+
+// Begin locks a directory, making it first if need be, and mints a new server's
+// identity in it, for somebody who stores more than that before the server is first
+// started. Until Finish, the directory is refused with ErrUnfinished. It must be empty;
+// what an earlier Begin has left unfinished is removed.
+func Begin(o Options) (*Dir, error) {
+	if err := checkEmpty(o.Path); err != nil { // nothing is left in a directory that is somebody's
+		return nil, err
+	}
+	d, err := lockDir(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.begin(o); err != nil {
+		return nil, errors.Join(err, d.lock.release())
+	}
+	return d, nil
+}
+
+func (d *Dir) begin(o Options) error {
+	if err := clearUnfinished(d.path); err != nil { // another may have come first
+		return err
+	}
+	d.identity = unfinishedFile
+	d.kind = cmp.Or(o.LogStore, DefaultLogStore)
+	if err := d.save(mintRecord(o.ID, d.kind)); err != nil {
+		return err
+	}
+	// The first release does not know the unfinished identity, and refuses this.
+	if err := makeDirectory(snapshotsIn(d.path)); err != nil {
+		return step("make the directory of the snapshots", err)
+	}
+	return nil
+}
+
+// Finish gives a directory that Begin has made its identity: from then on it is a
+// server's. All that was stored in it must be synced.
+func (d *Dir) Finish() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	from, to := d.file(d.identity), d.file(identityFile)
+	if err := syncDirectory(d.path); err != nil {
+		return step("sync "+d.path, err)
+	}
+	d.present.release(from)
+	if err := os.Rename(from, to); err != nil {
+		return step("give the identity its name", errors.Join(err, d.present.hold(from)))
+	}
+	d.identity = identityFile
+	if err := syncDirectory(d.path); err != nil {
+		return step("sync "+d.path, errors.Join(err, d.present.hold(to)))
+	}
+	_ = os.Remove(from + spareSuffix) // it is of no use any more, and does no harm
+	return d.present.hold(to)
+}
+
+// Abandon closes a directory that Begin has made, and removes what is in it.
+func (d *Dir) Abandon() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := d.closeFiles()
+	return errors.Join(err, clearUnfinished(d.path), d.lock.release())
+}
+
+// checkKnown refuses a directory without an identity, and does not touch it.
+func checkKnown(path string) error {
+	switch _, err := os.Stat(filepath.Join(path, identityFile)); {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return step("look at the identity", err)
+	default:
+		return nil
+	}
+	if err := checkNew(path); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", ErrNoServer, path)
+}
+
+// checkNew refuses a directory without an identity that holds something of a server:
+// what somebody has left unfinished, or a server's files.
+func checkNew(path string) error {
+	found, err := entriesOf(path)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(found, unfinishedFile) {
+		return fmt.Errorf("%w: %s", ErrUnfinished, path)
+	}
+	for _, name := range found {
+		if isOwn(name) || strings.HasPrefix(name, asidePrefix) || name == identityFile+spareSuffix {
+			return &DamageError{File: filepath.Join(path, name), Offset: -1, What: "there is no " + identityFile + " beside it"}
+		}
+	}
+	return nil
+}
+
+// checkEmpty refuses a directory that holds anything but what clearUnfinished removes.
+func checkEmpty(path string) error {
+	found, err := entriesOf(path)
+	if err != nil {
+		return err
+	}
+	unfinished := slices.Contains(found, unfinishedFile)
+	for _, name := range found {
+		if !unfinished || !isOwn(name) && !strings.HasPrefix(name, unfinishedFile) {
+			return fmt.Errorf("%w: %s holds %s", ErrNotEmpty, path, name)
+		}
+	}
+	return nil
+}
+
+// entriesOf lists the names in a directory, those of a lock, of a file system's own
+// directory and of an identity whose minting was cut short left out; none if there is
+// no such directory.
+func entriesOf(path string) (names []string, err error) {
+	found, err := os.ReadDir(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, step("read the data directory", err)
+	}
+	for _, entry := range found {
+		switch name := entry.Name(); name {
+		case lockName, "lost+found", identityFile + temporarySuffix, unfinishedFile + temporarySuffix:
+		default:
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+func isOwn(name string) bool {
+	return slices.ContainsFunc(ownNames, func(own string) bool { return name == own || strings.HasPrefix(name, own+".") })
+}
+
+// clearUnfinished removes what Begin and its caller have stored in a directory that
+// is unfinished; the mark that it is, last.
+func clearUnfinished(path string) error {
+	if err := checkEmpty(path); err != nil {
+		return err
+	}
+	found, err := entriesOf(path)
+	if err != nil || !slices.Contains(found, unfinishedFile) {
+		return err
+	}
+	for _, name := range found {
+		if !isOwn(name) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(path, name)); err != nil {
+			return step("remove what was left unfinished", err)
+		}
+	}
+	if err := syncDirectory(path); err != nil {
+		return step("sync "+path, err)
+	}
+	for _, name := range []string{unfinishedFile + spareSuffix, unfinishedFile + temporarySuffix, unfinishedFile} {
+		if err := os.Remove(filepath.Join(path, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return step("remove what was left unfinished", err)
+		}
+	}
+	return syncDirectory(path)
+}
