@@ -12,6 +12,9 @@ var (
 	// ErrNoPlace means that this server has no place in its cluster (any more)
 	// and must not run with its data: it was removed, or its directory is a copy.
 	ErrNoPlace = errors.New("cluster: this server has no place in its cluster")
+	// ErrAlone means that this server is in no cluster, and was told of no other
+	// server: it founds none by itself, since its data directory may have been lost.
+	ErrAlone = errors.New("cluster: this server is in no cluster, and is told of no other server")
 )
 
 // What a client is told in redirect mode when no leader is known (the table of

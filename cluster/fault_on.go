@@ -4,10 +4,15 @@ package cluster
 
 import "sync"
 
-// faultHastyFounder: a founder asks for promises and begins without them, and
-// does not care whether the others are fresh. Only one test at a time sets it,
-// before it opens services.
-var faultHastyFounder bool
+// Only one test at a time sets these, before it opens services.
+var (
+	// faultHastyFounder: a founder asks for promises and begins without them, and
+	// does not care whether the others are fresh.
+	faultHastyFounder bool
+	// faultFoundsAlone: a server with an empty directory and a list of itself alone
+	// founds a cluster.
+	faultFoundsAlone bool
+)
 
 // claims are the answers of servers that knew a later version, nil without the
 // fault: what a server has said once counts for ever, as if it were in the log.
@@ -40,3 +45,6 @@ func keptClaim(server string) (t told, kept bool) {
 
 // PlantHastyFounder switches that on or off.
 func PlantHastyFounder(on bool) { faultHastyFounder = on }
+
+// PlantFoundsAlone switches that on or off.
+func PlantFoundsAlone(on bool) { faultFoundsAlone = on }

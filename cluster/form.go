@@ -55,13 +55,21 @@ type Start struct {
 //	6 cluster, no F    none          any        asks the leader until its own addition is committed; only then
 //	                                            opens its Raft lane: Join
 //	7 cluster, no F    some          any        Resume
+//	  promise F of     none          an only    (kvorum init has stored it) Bootstrap with F, unless it is
+//	  it alone                       member     told of others
 //	8 nothing          –             a joiner   (told to join, or to wait until it is invited, or rebuilt in the
 //	                                            place of a damaged server) asks at the addresses that it
 //	                                            knows until a leader would have it: to 6
+//	9 nothing          –             alone      (neither told to join nor given a list of at least two)
+//	                                            ErrAlone
+//	10 nothing         some          any        refused: the directory was never finished
 //
 // With some state, it asks first whether it still has its place (resume).
 //
 // Why there is one cluster at most:
+//   - Nobody founds alone: an empty directory and a list of one look like a first
+//     start and are, in practice, a lost disk. A cluster of one is a promise that
+//     an operator has stored (kvorum init), once.
 //   - Only the lowest id founds, lists are compared whole, and one vault holds
 //     one promise for ever. Two formations need two incarnations of the founder.
 //   - A later incarnation founds only when every other member is fresh, and
@@ -100,6 +108,9 @@ func (s *Service) Form(ctx context.Context, hasState bool, known []member.Server
 		if identity.Cluster != "" {
 			return s.enter(ctx, identity.Cluster, hasState)
 		}
+		if err := s.mayFind(hasState); err != nil {
+			return Start{}, fmt.Errorf("first start: %w", err)
+		}
 		step, err := s.freshStep(ctx, r)
 		if err != nil {
 			return Start{}, fmt.Errorf("first start: %w", err)
@@ -113,8 +124,24 @@ func (s *Service) Form(ctx context.Context, hasState bool, known []member.Server
 	}
 }
 
+// mayFind refuses a server that is in no cluster and cannot find one (states 9 and 10).
+func (s *Service) mayFind(hasState bool) error {
+	switch {
+	case hasState:
+		return errors.New("the data directory holds what Raft has stored, and names no cluster: what was to make it (kvorum recover) was cut short; " +
+			"do that again, into an empty directory")
+	case !s.joins() && len(s.list) < 2 && !faultFoundsAlone:
+		return ErrAlone
+	}
+	return nil
+}
+
 // keep goes on from a stored promise (states 2, 3 and 5).
 func (s *Service) keep(ctx context.Context, f *member.Formation, hasState bool) (Start, error) {
+	if !hasState && len(f.Servers) == 1 && (s.joins() || len(s.list) > 1) {
+		return Start{}, fmt.Errorf("the data directory was made for a cluster of %s alone, which has never begun, and this server is told of others: "+
+			"to join those, start it with an empty directory; to begin with this one, leave --cluster and --join away", s.server)
+	}
 	s.endpoint.Join(f.Cluster)
 	if founderOf(f) != s.server {
 		return Start{Action: Await, Cluster: f.Cluster}, nil

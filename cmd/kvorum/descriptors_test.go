@@ -15,7 +15,7 @@ import (
 func TestClientsCannotUseUpTheDescriptors(t *testing.T) {
 	port := freePorts(t, 1)
 	node := exec.Command("sh", "-c", `ulimit -Sn 64 && ulimit -Hn 256 && exec "$0" "$@"`, kvorumBinary(t), "serve",
-		"--id", "n1", "--data", t.TempDir(), "--listen", loopback(port), "--log-store", "wal")
+		"--id", "n1", "--data", initialised(t, "n1", port), "--listen", loopback(port), "--log-store", "wal")
 	if err := node.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func TestWhatIsWrongIsNamedWithWhatWouldBeRight(t *testing.T) {
 		args string
 		says []string
 	}{
-		{"serv", []string{`unknown command "serv"`, "health, local, members, recover, serve, status, upgrade, version"}},
+		{"serv", []string{`unknown command "serv"`, "health, init, local, members, recover, serve, status, upgrade, version"}},
 		{"serve extra", []string{`"extra"`}},
 		{"serve --lissten :1", []string{"--lissten is no flag", "did you mean --listen?"}},
 		{"serve --frobnicate", []string{"--frobnicate is no flag", "--help"}},
@@ -61,6 +61,10 @@ func TestWhatIsWrongIsNamedWithWhatWouldBeRight(t *testing.T) {
 		{"serve --id n4 --join a:1 --await", []string{"--await waits to be told", "give one of them"}},
 		{"serve --id n4 --nonvoter", []string{"--nonvoter needs --join or --await"}},
 		{"serve --id n1 --advertise 0.0.0.0:6379 " + three, []string{"--advertise 0.0.0.0:6379 names no host"}},
+		{"init", []string{"--id is missing", "--id n1"}},
+		{"init --id n1", []string{"--peer-advertise is missing", "n1.example:16379"}},
+		{"init --id n1 --peer-advertise :16379", []string{"names no host"}},
+		{"init --id n1 --peer-advertise a:1 --log-store rocks", []string{"--log-store:", `"rocks" is none of bolt, wal`}},
 		{"local --nodes 0", []string{"--nodes:", "from 1 to 9"}},
 		{"local --nodes three", []string{"--nodes:", "whole number"}},
 		{"local --port 99999", []string{"--port:", "from 1 to 55535"}},

@@ -210,7 +210,7 @@ func TestANodeEndsWithThePipeOfItsParent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(kvorumBinary(t), "serve", "--id", "n1", "--listen", loopback(port), "--data", t.TempDir(), "--parent-pipe", "3")
+	cmd := exec.Command(kvorumBinary(t), "serve", "--id", "n1", "--listen", loopback(port), "--data", initialised(t, "n1", port), "--parent-pipe", "3")
 	cmd.ExtraFiles = []*os.File{read}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -75,7 +76,33 @@ func planCluster(flags *localFlags, given givenFlags) (*clusterPlan, error) {
 	if err := checkPorts(plan.nodes); err != nil {
 		return nil, err
 	}
+	if err := plan.initAlone(); err != nil {
+		return nil, err
+	}
 	return plan, saveLayout(dir, want)
+}
+
+// initAlone makes the data directory of a cluster of one, which founds itself by that
+// alone, where local makes the cluster: before the layout is there. Afterwards, an
+// empty one has been lost.
+func (p *clusterPlan) initAlone() error {
+	if len(p.nodes) > 1 {
+		return nil
+	}
+	for _, path := range []string{layoutFile(p.dir), filepath.Join(p.nodes[0].dir, "data", "identity.json")} {
+		if _, err := os.Stat(path); err == nil {
+			return nil
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("--dir: %w", err)
+		}
+	}
+	n := p.nodes[0]
+	// A process of its own takes its settings from the environment, as the node does.
+	made := exec.Command(p.executable, "init", "--id="+n.id, "--data="+filepath.Join(n.dir, "data"), "--peer-advertise="+n.peers())
+	if out, err := made.CombinedOutput(); err != nil {
+		return fmt.Errorf("make the data directory of %s: %w: %s", n.id, err, strings.TrimSpace(string(out)))
+	}
+	return nil
 }
 
 // settleLayout follows what the directory was made for, and refuses another.

@@ -20,7 +20,7 @@ func (f *serveFlags) runRebuilding(ctx context.Context, run func() error, logger
 		return err
 	case !f.rebuildDamaged && !f.others():
 		return fmt.Errorf("%w. If other servers of its cluster run, two commands bring this one back: mv %s %s.damaged; "+
-			"then the same as before, and --join with the address of one of them (without it, a new and empty cluster is founded). "+
+			"then the same as before, and --join with the address of one of them. "+
 			"If it was alone, nothing else holds its data: keep the directory", err, f.data, f.data)
 	case !f.rebuildDamaged:
 		return fmt.Errorf("%w. While a majority of the other servers is well, two commands bring this one back: mv %s %s.damaged; "+

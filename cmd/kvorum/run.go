@@ -27,7 +27,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root.SetErr(stderr)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(explainFlag)
-	root.AddCommand(serveCommand(), localCommand(), healthCommand(), recoverCommand(), membersCommand(), statusCommand(), upgradeCommand(), versionCommand())
+	root.AddCommand(serveCommand(), initCommand(), localCommand(), healthCommand(), recoverCommand(), membersCommand(), statusCommand(), upgradeCommand(), versionCommand())
 	return explainCommand(root, root.ExecuteContext(ctx))
 }
 

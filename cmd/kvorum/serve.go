@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/kvorum/kvorum/cluster"
 	"github.com/kvorum/kvorum/cmd/internal/server"
 	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/node/store"
@@ -21,11 +22,12 @@ import (
 func serveCommand() *cobra.Command {
 	var flags serveFlags
 	cmd := &cobra.Command{
-		Use:   "serve --id ID (--cluster n1=host:port,n2=host:port,n3=host:port | --join host:port,… | --await)",
+		Use:   "serve --id ID [--cluster n1=host:port,n2=host:port,n3=host:port | --join host:port,… | --await]",
 		Short: "Run one node",
 		Long: "Run one node.\n\nA first start waits until every listed member has answered, and forms the cluster with them.\n" +
 			"A node with an empty directory that finds the cluster running joins it as a new server.\n" +
 			"A further node joins with --join, through any member; it is caught up first, and then votes.\n" +
+			"A cluster of one node is founded by kvorum init, once: a node that is told of no other refuses an empty directory.\n" +
 			"A node that has been in its cluster comes back by its directory, whichever of these is given.\n" +
 			"Every flag can also be set by an environment variable, as KVORUM_PEER_LISTEN for --peer-listen.",
 		Args: cobra.NoArgs,
@@ -57,9 +59,11 @@ func serve(ctx context.Context, flags *serveFlags, stderr io.Writer) error {
 
 // run runs a node on its directory as it is.
 func (f *serveFlags) run(ctx context.Context, logger *slog.Logger, level *slog.LevelVar) error {
-	disk, err := store.Open(f.storeOptions(logger))
+	options := f.storeOptions(logger)
+	options.NoMint = !f.others()
+	disk, err := store.Open(options)
 	if err != nil {
-		return fmt.Errorf("open --data: %w", err)
+		return f.explainData(fmt.Errorf("open --data: %w", err))
 	}
 	warnUnresolved(ctx, f.cluster, logger)
 	config := f.config(logger)
@@ -74,7 +78,33 @@ func (f *serveFlags) run(ctx context.Context, logger *slog.Logger, level *slog.L
 	if err != nil {
 		return err
 	}
-	return untilStopped(ctx, node, logger)
+	return f.explainData(untilStopped(ctx, node, logger))
+}
+
+// explainData says what to do about a directory that no node can be started from.
+func (f *serveFlags) explainData(err error) error {
+	switch {
+	case errors.Is(err, store.ErrUnfinished):
+		return fmt.Errorf("--data %s is unfinished: the kvorum recover or kvorum init that was to make it was cut short; run that again, with the same --data", f.data)
+	case errors.Is(err, store.ErrNoServer):
+		return fmt.Errorf("--data %s is empty, or does not exist, and this node is told of no other: %s", f.data, f.adviceAlone())
+	case errors.Is(err, cluster.ErrAlone):
+		return fmt.Errorf("the node in --data %s has never been in a cluster, and is told of no other: empty that directory first; then, %s", f.data, f.adviceAlone())
+	}
+	return err
+}
+
+func (f *serveFlags) adviceAlone() string {
+	return fmt.Sprintf("if its data was here, bring it back (is a disk not mounted?), or let it join its cluster as a new node, with --join and the peer address of another one; "+
+		"if this is the first start of a new cluster of one node, make the directory first, once: kvorum init --id %s --data %s --peer-advertise %s", f.id, f.data, f.initAddress())
+}
+
+// initAddress is the peer address that kvorum init is to be given, as far as it is known.
+func (f *serveFlags) initAddress() string {
+	if f.guessed.Peer {
+		return fmt.Sprintf("HOST:%d", f.peerAdvertise.port)
+	}
+	return f.peerAdvertise.String()
 }
 
 func (f *serveFlags) storeOptions(logger *slog.Logger) store.Options {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/pflag"
 
@@ -43,7 +42,7 @@ type joining struct {
 
 func (f *serveFlags) register(flags *pflag.FlagSet) {
 	f.listen = address{"", clientPortDefault}
-	f.logStore = choice{"", []string{string(store.Bolt), string(store.WAL)}}
+	f.logStore = newLogStore()
 	f.follower = choice{string(server.Forward), []string{string(server.Forward), string(server.Redirect)}}
 	f.staleReadMax = interval{0, 0, staleReadMaxMax}
 	f.writeTimeout = interval{writeTimeoutDefault, writeTimeoutMin, writeTimeoutMax}
@@ -55,7 +54,7 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	flags.Var(&f.peerAdvertise, "peer-advertise", "the address that the other nodes are told (default: this node's in --cluster)")
 	flags.Var(&f.http, "http", fmt.Sprintf("health and metrics, or none (default: --listen with port + %d)", httpPortOffset))
 	flags.StringVar(&f.data, "data", "", "the data directory, this node's alone (default: kvorum-data/ID/data)")
-	flags.Var(&f.cluster, "cluster", "the members at first start, this node among them (default: this node alone)")
+	flags.Var(&f.cluster, "cluster", "the members at first start, this node among them; a list of this node alone founds nothing (see kvorum init)")
 	flags.Var(&f.join, "join", "join a running cluster through any of its members, at their peer addresses; a node that has joined needs it no more")
 	flags.BoolVar(&f.await, "await", false, "join a running cluster when one of its members invites this node (kvorum members add)")
 	flags.BoolVar(&f.nonvoter, "nonvoter", false, "with --join or --await: stay a read replica, which counts for no majority, until it is promoted")
@@ -72,13 +71,16 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	f.log.register(flags)
 }
 
+// newLogStore is a flag for a log store, which nobody has chosen yet.
+func newLogStore() choice { return choice{"", []string{string(store.Bolt), string(store.WAL)}} }
+
 // complete fills in what was not given from what was, and checks that it all fits.
 func (f *serveFlags) complete() error {
 	if f.id == "" {
 		return errors.New("--id is missing; give this node an id of its own, as in --id n1")
 	}
 	if f.data == "" {
-		f.data = filepath.Join(dataDirDefault, string(f.id), "data")
+		f.data = dataDefault(f.id)
 	}
 	if err := f.checkJoining(); err != nil {
 		return err
@@ -167,8 +169,7 @@ func (f *serveFlags) completePeerAdvertise() error {
 	return fmt.Errorf("--cluster %s does not list this node, %s; add %s=host:port, or give --join instead to join a cluster that runs", &f.cluster, f.id, f.id)
 }
 
-// completeAlone is for a node without a list: it joins, comes back, or is its
-// cluster alone.
+// completeAlone is for a node without a list: it joins, or comes back by its directory.
 func (f *serveFlags) completeAlone() error {
 	if f.peerAdvertise.port == 0 {
 		f.peerAdvertise = f.peerListen

@@ -19,6 +19,7 @@ import (
 
 	"github.com/kvorum/kvorum/cmd/internal/server"
 	"github.com/kvorum/kvorum/fsm"
+	"github.com/kvorum/kvorum/fsm/member"
 	"github.com/kvorum/kvorum/fsm/reply"
 	"github.com/kvorum/kvorum/internal/corpus"
 	"github.com/kvorum/kvorum/node/store"
@@ -94,11 +95,24 @@ func listen(addr string) func() (net.Listener, error) {
 	return func() (net.Listener, error) { return config.Listen(context.Background(), "tcp", addr) }
 }
 
+// foundAlone stores what begins a cluster of one, as kvorum init does.
+func (c *testCluster) foundAlone(dir *store.Dir) error {
+	own := dir.Identity()
+	if len(c.members) > 1 || own.Cluster != "" {
+		return nil
+	}
+	self := member.Server{ID: own.Server, PeerAddr: c.members[0].PeerAddr, Voter: true}
+	return dir.Promise(member.Formation{Cluster: "alone", Servers: []member.Server{self}})
+}
+
 // open starts a server on a data directory.
 func (c *testCluster) open(id, data string) (*server.Server, error) {
 	dir, err := store.Open(store.Options{Path: filepath.Join(c.dir, data), ID: id, Verify: fsm.Verify, Describe: fsm.Describe, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
+	}
+	if err := c.foundAlone(dir); err != nil {
+		return nil, errors.Join(err, dir.Close())
 	}
 	var peerAddr string
 	for _, m := range c.members {

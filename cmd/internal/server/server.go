@@ -93,7 +93,11 @@ func Open(cfg Config, env Environment) (*Server, error) {
 // keepAddresses has a server that comes back without being told its addresses
 // keep the host that the others dial.
 func (s *Server) keepAddresses() {
-	for _, m := range s.stored.Servers {
+	known := s.stored.Servers
+	if p := s.identity.Promise; p != nil && len(known) == 0 {
+		known = p.Servers
+	}
+	for _, m := range known {
 		host, _, err := net.SplitHostPort(m.PeerAddr)
 		if m.ID != s.identity.Server || err != nil {
 			continue
