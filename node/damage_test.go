@@ -254,7 +254,7 @@ func TestADamagedLogIsRefusedAtTheStart(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), damage.says) || !strings.Contains(err.Error(), fmt.Sprintf("entry %d", index)) {
 					t.Errorf("it is read as %v", err)
 				}
-				if _, _, err := replay(stores); err == nil || !strings.Contains(err.Error(), damage.says) {
+				if _, err := replay(stores, 0); err == nil || !strings.Contains(err.Error(), damage.says) {
 					t.Errorf("it is recovered as %v", err)
 				}
 			})

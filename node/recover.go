@@ -16,7 +16,25 @@ type Recovered struct {
 	Index uint64 // the last entry of the old log that was applied
 	Term  uint64
 	Keys  int // in all databases
+	// GivenUp counts the entries behind Index that the old log holds and nobody has applied.
+	GivenUp uint64
 }
+
+// UnappliedError means that an entry of the old log cannot be applied, since it is
+// malformed or damaged: Recover can stop before it.
+type UnappliedError struct {
+	Index uint64
+	Last  uint64 // of the log
+	Err   error
+}
+
+// Error says which entry it is, and what is wrong with it.
+func (e *UnappliedError) Error() string {
+	return fmt.Sprintf("entry %d cannot be applied: %v", e.Index, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *UnappliedError) Unwrap() error { return e.Err }
 
 // Recover carries what one server has stored over to the empty stores of
 // another, which is then a cluster of its own: the way out when a majority of
@@ -24,12 +42,14 @@ type Recovered struct {
 //
 // Everything in the old log is applied, whether a majority had it or not: this
 // server cannot know. Writes that it has never received are lost, also such as
-// were acknowledged.
-func Recover(from, to Stores, self member.Server) (Recovered, error) {
-	machine, last, err := replay(from)
+// were acknowledged. With before, the entry of that index and all behind it are
+// given up; 0 gives up none.
+func Recover(from, to Stores, self member.Server, before uint64) (Recovered, error) {
+	old, err := replay(from, before)
 	if err != nil {
 		return Recovered{}, fmt.Errorf("read what the old server has stored: %w", err)
 	}
+	machine, last := old.machine, old.last
 	if last.Index == 0 {
 		return Recovered{}, errors.New("the old directory holds no entry and no snapshot: there is nothing to recover")
 	}
@@ -45,6 +65,9 @@ func Recover(from, to Stores, self member.Server) (Recovered, error) {
 		return Recovered{}, fmt.Errorf("write the recovered snapshot: %w", err)
 	}
 	r := Recovered{Index: last.Index, Term: last.Term}
+	if before > 0 {
+		r.GivenUp = old.end - last.Index
+	}
 	for _, db := range machine.Databases() {
 		r.Keys += db.Objects
 	}
@@ -54,33 +77,69 @@ func Recover(from, to Stores, self member.Server) (Recovered, error) {
 // position is a place in a log.
 type position struct{ Index, Term uint64 }
 
-// replay rebuilds a machine from the newest snapshot and the log behind it.
-func replay(from Stores) (*fsm.Machine, position, error) {
-	machine, last, err := newestSnapshot(from.Snapshots)
-	if err != nil {
-		return nil, last, err
+// replayed is what an old server's stores come to.
+type replayed struct {
+	machine *fsm.Machine
+	last    position // that the machine has applied
+	end     uint64   // of the log
+}
+
+// replay rebuilds a machine from the newest snapshot and the log behind it, without the
+// entries from before on; 0: with all.
+func replay(from Stores, before uint64) (r replayed, err error) {
+	if r.machine, r.last, err = newestSnapshot(from.Snapshots); err != nil {
+		return r, err
 	}
-	end, err := from.Logs.LastIndex()
-	if err != nil {
-		return nil, last, fmt.Errorf("read the log's end: %w", err)
+	if r.end, err = from.Logs.LastIndex(); err != nil {
+		return r, fmt.Errorf("read the log's end: %w", err)
 	}
-	for index := last.Index + 1; index <= end; index++ {
+	stop := r.end
+	if before > 0 {
+		stop = before - 1
+	}
+	switch {
+	case before > r.end:
+		return r, fmt.Errorf("the old log ends at entry %d: there is nothing to give up from entry %d on", r.end, before)
+	case before > 0 && before <= r.last.Index:
+		return r, fmt.Errorf("the newest snapshot holds all entries to %d, so that none of them can be given up", r.last.Index)
+	}
+	for index := r.last.Index + 1; index <= stop; index++ {
 		var l raft.Log
-		if err := from.ReadLog(index, &l); err != nil {
-			return nil, last, fmt.Errorf("read entry %d: %w", index, err)
-		}
-		switch l.Type {
-		case raft.LogCommand:
-			_, err = machine.Apply(index, l.Data)
-		case raft.LogConfiguration:
-			err = machine.Configure(index, memberServers(raft.DecodeConfiguration(l.Data)))
+		err := from.ReadLog(index, &l)
+		if err == nil {
+			err = replayEntry(r.machine, index, &l)
 		}
 		if err != nil {
-			return nil, last, fmt.Errorf("apply entry %d: %w", index, err)
+			return r, &UnappliedError{Index: index, Last: r.end, Err: err}
 		}
-		last = position{index, l.Term}
+		r.last = position{index, l.Term}
 	}
-	return machine, last, nil
+	return r, nil
+}
+
+func replayEntry(machine *fsm.Machine, index uint64, l *raft.Log) error {
+	switch l.Type {
+	case raft.LogCommand:
+		_, err := machine.Apply(index, l.Data)
+		return err
+	case raft.LogConfiguration:
+		servers, err := configurationIn(l)
+		if err != nil {
+			return err
+		}
+		return machine.Configure(index, servers)
+	}
+	return nil
+}
+
+// configurationIn decodes a configuration, over which Raft panics if it cannot.
+func configurationIn(l *raft.Log) (servers []member.Server, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("it is no configuration: %v", cause)
+		}
+	}()
+	return memberServers(raft.DecodeConfiguration(l.Data)), nil
 }
 
 func newestSnapshot(snapshots raft.SnapshotStore) (*fsm.Machine, position, error) {

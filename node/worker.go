@@ -96,7 +96,8 @@ func (w *worker) apply(l *raft.Log) error {
 		return err
 	}
 	if err != nil {
-		return fmt.Errorf("entry %d of this server's log cannot be applied: %w: if the other servers go on, it is damaged here, and the data directory must not be used again: "+AdviceEmpty, l.Index, err)
+		return fmt.Errorf("entry %d of this server's log cannot be applied: %w: if the other servers go on, it is damaged here, and the data directory must not be used again: "+AdviceEmpty+
+			"; if none goes on, kvorum recover can stop before it", l.Index, err)
 	}
 	w.node.stamps.observe(clock)
 	w.applied.Add(1)

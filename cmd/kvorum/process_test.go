@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/kvorum/kvorum/scripts/damage/tracer"
 )
 
 // The tests of processes run the real binary, which TestMain builds once.
@@ -35,6 +37,7 @@ var binary struct {
 }
 
 func TestMain(m *testing.M) {
+	tracer.Become()
 	flag.Parse()
 	redis.SetLogger(silence{}) // nodes that are dead on purpose are no news
 	code := m.Run()

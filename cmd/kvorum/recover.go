@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +22,7 @@ type recoverFlags struct {
 	from, data    string
 	peerAdvertise address
 	acceptLoss    bool
+	before        uint64 // the first entry that is given up, 0: none
 }
 
 func recoverCommand() *cobra.Command {
@@ -36,7 +36,10 @@ func recoverCommand() *cobra.Command {
 			"then let empty nodes join it.\n\n" +
 			"Acknowledged writes that never reached this node are lost. As long as a majority can come back, bring it back instead;\n" +
 			"of several survivors take the one with the highest last-log-term, and of those that are equal in this the one with the\n" +
-			"highest last-log-index (kvorum status names it).",
+			"highest last-log-index (kvorum status names it).\n\n" +
+			"If an entry of the log cannot be applied, this says which one. --before stops there, and gives up that entry and all\n" +
+			"behind it: the writes in them are lost, also acknowledged ones. Try the other survivors first.\n\n" +
+			"The new directory is served only when it is finished. If this is cut short, do it again.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return recoverCluster(&flags, cmd.OutOrStdout()) },
 	}
@@ -44,7 +47,8 @@ func recoverCommand() *cobra.Command {
 	cmd.Flags().StringVar(&flags.from, "from", "", "the surviving node's data directory (required)")
 	cmd.Flags().StringVar(&flags.data, "data", "", "where the new data directory is made; it must not exist, or be empty (required)")
 	cmd.Flags().Var(&flags.peerAdvertise, "peer-advertise", "the address that other nodes will dial (required)")
-	cmd.Flags().BoolVar(&flags.acceptLoss, "accept-loss", false, "confirm that writes which never reached this node are given up")
+	cmd.Flags().Uint64Var(&flags.before, "before", 0, "give up the entry of this index and all behind it")
+	cmd.Flags().BoolVar(&flags.acceptLoss, "accept-loss", false, "confirm that writes which never reached this node, and those that --before gives up, are lost")
 	return cmd
 }
 
@@ -64,13 +68,6 @@ func (f *recoverFlags) check() error {
 	if _, err := os.Stat(f.from); err != nil {
 		return fmt.Errorf("--from: %w", err)
 	}
-	found, err := os.ReadDir(f.data)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("--data: %w", err)
-	}
-	if len(found) > 0 {
-		return fmt.Errorf("--data %s is not empty; give a directory that does not exist yet", f.data)
-	}
 	return nil
 }
 
@@ -78,44 +75,81 @@ func recoverCluster(f *recoverFlags, stdout io.Writer) (err error) {
 	if err := f.check(); err != nil {
 		return err
 	}
-	old, err := openStores(f.from, f.id, true)
+	old, err := openStores(f.from, f.id)
 	if err != nil {
 		return unrecoverable(f.from, "open --from", err)
 	}
 	defer old.dir.Close()
-	made, err := openStores(f.data, f.id, false)
+	made, err := beginStores(f.data, f.id, old.dir.LogStore())
+	if errors.Is(err, store.ErrNotEmpty) {
+		return fmt.Errorf("--data %s is not empty; give a directory that does not exist yet", f.data)
+	}
 	if err != nil {
 		return fmt.Errorf("make --data: %w", err)
 	}
-	defer func() {
-		if err != nil { // so that the same command works once its cause is mended
-			err = errors.Join(err, emptied(f.data))
-		}
-		made.dir.Close() // last: until then it is locked
-	}()
-	self := member.Server{ID: made.dir.Identity().Server, PeerAddr: f.peerAdvertise.String()}
-	r, err := node.Recover(old.stores, made.stores, self)
-	if err != nil {
-		return unrecoverable(f.from, "recover "+f.from, err)
+	r, cluster, err := f.carryOver(old, made)
+	if err != nil { // so that the same command works once its cause is mended
+		return errors.Join(err, made.dir.Abandon())
 	}
-	// Last: a directory without a cluster is one whose recovery was cut short.
-	cluster := rand.Text()
-	if err := made.dir.Join(cluster, nil); err != nil {
-		return fmt.Errorf("name the new cluster: %w", err)
+	if err := made.dir.Close(); err != nil {
+		return fmt.Errorf("close --data: %w", err)
 	}
-	fmt.Fprintf(stdout, "recovered %d keys up to entry %d of term %d\nnew cluster %s with one member, %s, in %s\n", r.Keys, r.Index, r.Term, cluster, self.ID, f.data)
-	fmt.Fprintf(stdout, "next: kvorum serve --id %s --data %s …, then let empty nodes join it; keep %s until all is well\n", f.id, f.data, f.from)
+	f.report(stdout, r, fmt.Sprintf("new cluster %s with one member, %s, in %s", cluster, made.dir.Identity().Server, f.data))
 	return nil
+}
+
+// carryOver recovers the old directory into the new one, which is no server's until the end.
+func (f *recoverFlags) carryOver(old, made opened) (r node.Recovered, cluster string, err error) {
+	self := member.Server{ID: made.dir.Identity().Server, PeerAddr: f.peerAdvertise.String()}
+	if r, err = node.Recover(old.stores, made.stores, self, f.before); err != nil {
+		return r, "", unrecoverable(f.from, "recover "+f.from, err)
+	}
+	cluster = rand.Text()
+	if err := made.dir.Join(cluster, nil); err != nil {
+		return r, "", fmt.Errorf("name the new cluster: %w", err)
+	}
+	if err := made.dir.Finish(); err != nil {
+		return r, "", fmt.Errorf("finish --data: %w", err)
+	}
+	return r, cluster, nil
+}
+
+func (f *recoverFlags) report(stdout io.Writer, r node.Recovered, cluster string) {
+	fmt.Fprintf(stdout, "recovered %d keys up to entry %d of term %d\n", r.Keys, r.Index, r.Term)
+	if r.GivenUp > 0 {
+		fmt.Fprintf(stdout, "gave up %s: the writes in them are lost, also acknowledged ones\n", entries(f.before, r.Index+r.GivenUp))
+	}
+	fmt.Fprintf(stdout, "%s\nnext: kvorum serve --id %s --data %s …, then let empty nodes join it; keep %s until all is well\n", cluster, f.id, f.data, f.from)
+}
+
+// entries says which entries, and how many.
+func entries(first, last uint64) string {
+	return fmt.Sprintf("entries %d to %d (%d in all)", first, last, last-first+1)
 }
 
 // unrecoverable is the error of an old directory that cannot be read. A damaged one may
 // be the last copy of what it holds, so nobody is told to empty it.
 func unrecoverable(from, step string, err error) error {
-	damage := (*store.DamageError)(nil)
-	if !errors.As(err, &damage) {
-		return fmt.Errorf("%s: %w", step, err)
+	if errors.As(err, new(*fsm.NewerError)) {
+		return fmt.Errorf("%s: %w", step, err) // it says which release can; with this one, good entries would be given up
 	}
-	return fmt.Errorf("%s: %s: this directory cannot be recovered from; recover from another node's, if there is one, and keep %s until all is well", step, damage.Found(), from)
+	text := err.Error()
+	damage, unapplied := (*store.DamageError)(nil), (*node.UnappliedError)(nil)
+	damaged := errors.As(err, &damage)
+	if damaged {
+		text = damage.Found()
+	}
+	if errors.As(err, &unapplied) {
+		if damaged {
+			unapplied = &node.UnappliedError{Index: unapplied.Index, Last: unapplied.Last, Err: errors.New(text)}
+		}
+		return fmt.Errorf("%s: %w: recover from another node's directory, if it holds that entry otherwise; with --before %d this one is recovered without %s, and the writes in them are lost, "+
+			"also acknowledged ones; keep %s until all is well", step, unapplied, unapplied.Index, entries(unapplied.Index, unapplied.Last), from)
+	}
+	if damaged {
+		return fmt.Errorf("%s: %s: this directory cannot be recovered from; recover from another node's, if there is one, and keep %s until all is well", step, text, from)
+	}
+	return fmt.Errorf("%s: %w", step, err)
 }
 
 // opened is a data directory with its stores.
@@ -124,28 +158,37 @@ type opened struct {
 	stores node.Stores
 }
 
-// emptied removes what a recovery that failed has left in the new directory,
-// which may be a mount and stays.
-func emptied(path string) error {
-	found, err := os.ReadDir(path)
-	if err != nil {
-		return nil // it was never made
-	}
-	var errs []error
-	for _, one := range found {
-		errs = append(errs, os.RemoveAll(filepath.Join(path, one.Name())))
-	}
-	return errors.Join(errs...)
+func storesOf(path string, id identifier) store.Options {
+	return store.Options{Path: path, ID: string(id), Verify: fsm.Verify, Describe: fsm.Describe, Logger: slog.New(slog.DiscardHandler)}
 }
 
-func openStores(path string, id identifier, existing bool) (opened, error) {
-	dir, err := store.Open(store.Options{Path: path, ID: string(id), Existing: existing, Verify: fsm.Verify, Describe: fsm.Describe, Logger: slog.New(slog.DiscardHandler)})
+// openStores opens a directory that is only read.
+func openStores(path string, id identifier) (opened, error) {
+	o := storesOf(path, id)
+	o.Existing = true
+	dir, err := store.Open(o)
 	if err != nil {
 		return opened{}, err
 	}
 	stores, err := dir.Stores()
 	if err != nil {
 		return opened{}, errors.Join(err, dir.Close())
+	}
+	return opened{dir, stores}, nil
+}
+
+// beginStores makes a directory that is unfinished. It keeps its log as the old one does,
+// since the node's flags may say so.
+func beginStores(path string, id identifier, kind store.LogStore) (opened, error) {
+	o := storesOf(path, id)
+	o.LogStore = kind
+	dir, err := store.Begin(o)
+	if err != nil {
+		return opened{}, err
+	}
+	stores, err := dir.Stores()
+	if err != nil {
+		return opened{}, errors.Join(err, dir.Abandon())
 	}
 	return opened{dir, stores}, nil
 }
