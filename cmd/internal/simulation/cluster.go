@@ -233,8 +233,12 @@ func (c *Cluster) Wipe(id string) (ran bool) {
 	}
 	p := &c.machine[id].place
 	p.joins = !p.founder
+	asBefore := p.alone && !c.keepNames
 	c.mu.Unlock()
 	_, ran = c.Insert(id, disk)
+	if asBefore {
+		c.refusesToFound(id)
+	}
 	return ran
 }
 

@@ -24,20 +24,21 @@ var errDiskLost = errors.New("the process that opened this disk has ended")
 // Disk is the data directory of one server: what was stored survives a crash,
 // and nothing that an ended process still tries to write reaches it.
 type Disk struct {
-	mu        sync.Mutex
-	identity  member.Identity
-	boot      uint64
-	held      bool   // its operator holds upgrades
-	condemned string // why no server may be started on it again
-	opened    uint64 // counts openings: the current one is the only writer
-	slow      func() time.Duration
-	flaws     flaws
-	logs      map[uint64]*raft.Log
-	first     uint64
-	last      uint64
-	values    map[string][]byte
-	numbers   map[string]uint64
-	snapshots []*snapshot
+	mu         sync.Mutex
+	identity   member.Identity
+	boot       uint64
+	held       bool   // its operator holds upgrades
+	condemned  string // why no server may be started on it again
+	unfinished bool   // what is to make it has not come to its end
+	opened     uint64 // counts openings: the current one is the only writer
+	slow       func() time.Duration
+	flaws      flaws
+	logs       map[uint64]*raft.Log
+	first      uint64
+	last       uint64
+	values     map[string][]byte
+	numbers    map[string]uint64
+	snapshots  []*snapshot
 }
 
 type snapshot struct {
@@ -185,11 +186,14 @@ func (o *Opened) Condemn(reason string) error {
 }
 
 // RaiseBoot implements server.Disk; as the real store, it refuses a disk that
-// has been condemned.
+// has been condemned, or is unfinished.
 func (o *Opened) RaiseBoot() (boot uint64, err error) {
 	err = o.write(func(d *Disk) error {
 		if d.condemned != "" {
 			return fmt.Errorf("the disk has been condemned: %s", d.condemned)
+		}
+		if d.unfinished && !faultServeUnfinished {
+			return errUnfinished
 		}
 		d.boot++
 		boot = d.boot

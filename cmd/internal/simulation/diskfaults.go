@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// DiskFaults are the kinds that make a server's process end by itself: it must, and
-// nothing else may come of it.
+// DiskFaults are the kinds that make a server's process end by itself, or refuse to
+// start: it must, and nothing else may come of it.
 var DiskFaults = []Fault{
 	{Name: "damage an entry", strike: (*faults).damage, alone: true},
 	{Name: "fail a sync", strike: (*faults).failSync},
 	{Name: "crash between two steps", strike: (*faults).crashBetween},
+	{Name: "recover", strike: (*faults).recover, alone: true},
 }
 
 // flawWithin bounds the time in which a flaw must show and its process must end.

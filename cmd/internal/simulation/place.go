@@ -11,6 +11,7 @@ import (
 // place is what the operator wants a machine's server to be, and where.
 type place struct {
 	founder bool   // it is of the first start, and has not been removed since
+	alone   bool   // it has founded the cluster by itself
 	in      bool   // it belongs to the cluster: it must be able to run
 	voter   bool   // in the configuration
 	host    string // that its peers dial
@@ -31,10 +32,10 @@ func (c *Cluster) config(id string) server.Config {
 	p := c.place(id)
 	// One that starts with the first list finds its cluster through that; where none
 	// of the others on it is a member any more, its operator names members.
-	p.founder = p.founder && slices.ContainsFunc(c.IDs, func(other string) bool {
+	p.founder = p.founder && (p.alone || slices.ContainsFunc(c.IDs, func(other string) bool {
 		at := c.place(other)
 		return other != id && at.founder && at.in
-	})
+	}))
 	p.joins = p.joins || !p.founder && c.place(id).founder
 	cfg := server.Config{
 		ID:         id,

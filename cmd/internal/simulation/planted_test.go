@@ -68,6 +68,10 @@ var (
 	putBackTooLate = where{Scenario: Scenario{Size: 3, Mixed: true, Script: []string{"upgrade a server", "finish an upgrade too early"}}}
 	// The founder comes back without its disk.
 	wipedFounders = where{Scenario: Scenario{Size: 3, Script: []string{"wipe", "wipe", "wipe"}}}
+	// The only founder comes back without its disk.
+	wipedAlone = where{Scenario: Scenario{Alone: true, Size: 3, Script: []string{"wipe", "wipe", "wipe"}}}
+	// One server survives, and what is made of its disk is cut short.
+	survivors = where{Scenario: Scenario{Size: 3, Script: []string{"recover", "recover", "recover"}}}
 	// One server's log is damaged, again and again.
 	damagedOnes = where{Scenario: Scenario{Size: 3, Script: []string{"damage an entry", "damage an entry", "damage an entry"}}}
 	// One server's disk fails, again and again.
@@ -92,6 +96,8 @@ var plantedFaults = []planted{
 	{"believe what a disk returns", inNode(node.NoSealCheck), 20, damagedOnes, ""},
 	{"go on after a failed store", inNode(node.SecondEntry), 40, failedSyncs, ""},
 	{"a founder that waits for no promises", func() { cluster.PlantHastyFounder(true) }, 10, wipedFounders, ""},
+	{"found a cluster alone", func() { cluster.PlantFoundsAlone(true) }, 10, wipedAlone, ""},
+	{"serve an unfinished directory", func() { faultServeUnfinished = true }, 20, survivors, ""},
 	{"believe what a server said of its version before", func() { cluster.PlantKeptClaims(true) }, 10, putBackTooLate, ""},
 }
 
@@ -109,6 +115,8 @@ func (w where) run(t *testing.T, seed uint64) (Report, string) {
 func pullUp() {
 	node.Plant()
 	cluster.PlantHastyFounder(false)
+	cluster.PlantFoundsAlone(false)
+	faultServeUnfinished = false
 	cluster.PlantKeptClaims(false)
 	keepNames = false
 	node.SlowMachine(nil)

@@ -22,6 +22,8 @@ const (
 	checkLimit        = 30 * time.Second
 	driftFactorMax    = 3
 	faultPauseLongest = 2 * time.Second
+	// One seed in so many has a cluster that one server has founded; none of the regressions.
+	aloneOneIn, aloneSeed = 7, 2
 )
 
 // Scenario is what a run is made of; what it leaves out is drawn from the seed.
@@ -35,6 +37,7 @@ type Scenario struct {
 	Mix     []share  // what clients do; nil: the usual
 	Diaries int      // how many are written; 0: one
 	Mixed   bool     // some servers run the first release, and the upgrade is among what strikes
+	Alone   bool     // one server founds the cluster, and the others join it; some seeds do so anyway
 	Names   bool     // a planted fault: a server that is wiped keeps its name
 	Bulky   int      // one pipeline of a diarist's in this many carries bulk; 0: the usual
 	Quiet   bool     // no entry is made only to ask for a digest
@@ -105,6 +108,9 @@ func (s Scenario) cluster(rng *rand.Rand) *Cluster {
 		size = s.Size
 	}
 	c := NewCluster(size, rng, s.Logger)
+	if s.Alone || s.Seed%aloneOneIn == aloneSeed && !s.Mixed {
+		c.foundAlone()
+	}
 	c.AddGuests(s.Guests)
 	c.keepNames = s.Names
 	if s.Mixed {

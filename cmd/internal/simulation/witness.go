@@ -49,6 +49,13 @@ func (w *witness) Handle(ctx context.Context, r slog.Record) error {
 	return w.Handler.Handle(ctx, r)
 }
 
+// forget begins a new cluster, whose terms are its own.
+func (w *witness) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.leaders)
+}
+
 func (w *witness) leads(server string, term uint64) {
 	w.mu.Lock()
 	before, known := w.leaders[term]
