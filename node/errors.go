@@ -35,7 +35,7 @@ func (r *Refused) Error() string { return "the leader refuses the batch: " + r.R
 
 // Why a node is not ready.
 var (
-	errNoLeader   = errors.New("no leader")
+	errNoLeader   = errors.New("no leader is known")
 	errCatchingUp = errors.New("catching up with the leader")
 	errStopped    = errors.New("stopped")
 )

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,7 @@ type lab struct {
 	noStreams map[[2]string]bool // only Raft's connections are cut
 	dials     int                // of streams
 	delay     time.Duration      // of a call from one node to another, each way
+	asked     atomic.Int64       // questions that confirm reads
 	conns     map[net.Conn][2]string
 	doors     map[string]*streams
 	listeners map[string]net.Listener // of benchmarks, by server id
@@ -201,8 +203,14 @@ func (l *lab) eventually(what string, holds func() bool) {
 	}
 }
 
-// leader waits until all running nodes agree on a leader that is ready.
+// leader waits until all running nodes agree on a leader, and are ready.
 func (l *lab) leader() *Node {
+	l.t.Helper()
+	return l.leaderOf(func(n *Node) bool { return n.Ready() == nil })
+}
+
+// leaderOf waits until all running nodes agree on a leader, and are as is wanted.
+func (l *lab) leaderOf(wanted func(n *Node) bool) *Node {
 	l.t.Helper()
 	var leader *Node
 	l.eventually("a leader that everybody knows", func() bool {
@@ -216,7 +224,7 @@ func (l *lab) leader() *Node {
 			return false
 		}
 		for _, n := range l.all() {
-			if n.Leader() != leader.cfg.Session.Server || n.Ready() != nil {
+			if n.Leader() != leader.cfg.Session.Server || !wanted(n) {
 				return false
 			}
 		}
@@ -436,6 +444,7 @@ func (p *directPeers) Forward(server string, batch []byte, done func(error)) {
 }
 
 func (p *directPeers) ReadIndex(server string, q ReadQuestion, done func(ReadAnswer, error)) {
+	p.lab.asked.Add(1)
 	p.call(server, func(n *Node, err error) {
 		if err != nil {
 			done(ReadAnswer{}, err)
@@ -453,6 +462,7 @@ func (p *directPeers) ReadIndex(server string, q ReadQuestion, done func(ReadAns
 }
 
 func (p *directPeers) Term(server string, done func(uint64, error)) {
+	p.lab.asked.Add(1)
 	p.call(server, func(n *Node, err error) {
 		if err != nil {
 			done(0, err)

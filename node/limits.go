@@ -225,6 +225,14 @@ const (
 	fastReadsMax = 64
 	// questionsMax bounds the questions of other nodes that wait for a round.
 	questionsMax = 1024
+	// readyWithin is how old the last confirmed read of a ready node may be, and lagMax
+	// how long its machine may have taken to get there: the lag is below that.
+	readyWithin = 2 * time.Second
+	lagMax      = time.Second
+	// probeEvery is how old it becomes before an idle node asks again, and readyLook how
+	// often that is looked at; a look that is late shows that the process stood still.
+	probeEvery = 500 * time.Millisecond
+	readyLook  = 250 * time.Millisecond
 	// freshStep is how much newer a confirmation has to be to be taken note of.
 	freshStep = time.Millisecond
 )

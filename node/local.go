@@ -50,12 +50,12 @@ func (n *Node) SetStaleReadMax(d time.Duration) { n.reads.fresh.staleNS.Store(in
 func (n *Node) ReadLocal(ctx context.Context, calls []*command.Call) {
 	err := n.reads.fresh.suffices()
 	if err != nil {
-		if _, refused := n.reads.confirm(ctx, time.Now().Add(n.cfg.WriteTimeout)); refused == nil {
-			err = nil
+		if _, refused := n.reads.confirm(ctx, time.Now().Add(n.cfg.WriteTimeout)); refused != ErrUnconfirmed {
+			err = refused // nil, or another reason
 		}
 	}
 	if n.Err() != nil {
-		err = ErrUnconfirmed // its machine stands still for ever
+		err = ErrReadClosing // its machine stands still for ever
 	}
 	if refusal := n.alarm.refusal(); refusal == ErrDiverged { // without a majority, this node's data may be right
 		err = refusal

@@ -130,7 +130,7 @@ type failure struct {
 // after the newest snapshot has been restored: whoever accepts clients before
 // that answers them LOADING. Reads and writes of an open node wait for a
 // leader instead, since what a leader has confirmed is current by itself. The
-// node is ready (Ready) once it has a leader and has caught up.
+// node is ready (Ready) while it has a leader and is as far as that.
 func Open(cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	if err := fsm.CheckClientAddr(cfg.ClientAddr); err != nil { // no leader would register it
@@ -168,7 +168,7 @@ func Open(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.snapshots.installs.begin()
-	for _, run := range []func(){n.watch.run, n.session.run, n.committer.run, n.reads.run, n.notices.run, n.snapshots.run, n.becomeReady, n.guardLeader, n.lead.failover.run, n.lead.abstention.run} {
+	for _, run := range []func(){n.watch.run, n.session.run, n.committer.run, n.reads.run, n.notices.run, n.snapshots.run, n.keepReady, n.guardLeader, n.lead.failover.run, n.lead.abstention.run} {
 		n.running.Go(run)
 	}
 	return n, nil

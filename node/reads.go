@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -50,6 +51,7 @@ type readTicket struct {
 
 // confirmation is a round's answer, until this node's machine is there.
 type confirmation struct {
+	begun   time.Time // the round
 	answer  ReadAnswer
 	tickets []*readTicket
 }
@@ -151,8 +153,9 @@ func (r *reads) awaitClock(ctx context.Context, ms int64, term uint64, deadline 
 		case <-timer.C:
 		case <-ctx.Done():
 		case <-r.node.worker.queue.ended:
+			return ErrReadClosing
 		}
-		return ErrUnconfirmed
+		return ErrNotExpired
 	}
 }
 
@@ -162,21 +165,9 @@ func (r *reads) confirm(ctx context.Context, deadline time.Time) (ReadAnswer, *E
 	if faultUnconfirmedReads {
 		return ReadAnswer{Term: r.node.raft.CurrentTerm(), StampMS: r.node.stamps.next()}, nil
 	}
-	begun := time.Now()
-	t := r.tickets.Get().(*readTicket)
-	r.mu.Lock() // whoever answered its last reader may still be looking at it
-	t.answer, t.err, t.deadline, t.over = ReadAnswer{}, nil, deadline, false
-	if r.closed {
-		r.mu.Unlock()
-		return ReadAnswer{}, ErrUnconfirmed
-	}
-	r.waiting = append(r.waiting, t)
-	ticking := r.ticking
-	start := r.begin(begun)
-	r.mu.Unlock()
-	start.ask(r)
-	if !ticking {
-		signal(r.wake)
+	t := r.enlist(deadline)
+	if t == nil {
+		return ReadAnswer{}, ErrReadClosing
 	}
 	select {
 	case <-t.done:
@@ -184,11 +175,35 @@ func (r *reads) confirm(ctx context.Context, deadline time.Time) (ReadAnswer, *E
 		r.leave(t)
 		<-t.done
 	}
+	return r.settle(t)
+}
+
+// enlist puts one more reader in line, who is answered on the ticket's channel;
+// nil says that the node stops.
+func (r *reads) enlist(deadline time.Time) *readTicket {
+	now := time.Now()
+	t := r.tickets.Get().(*readTicket)
+	r.mu.Lock() // whoever answered its last reader may still be looking at it
+	t.answer, t.err, t.deadline, t.over = ReadAnswer{}, nil, deadline, false
+	if r.closed {
+		r.mu.Unlock()
+		return nil
+	}
+	r.waiting = append(r.waiting, t)
+	ticking := r.ticking
+	start := r.begin(now)
+	r.mu.Unlock()
+	start.ask(r)
+	if !ticking {
+		signal(r.wake)
+	}
+	return t
+}
+
+// settle returns what a ticket was answered, and gives it back.
+func (r *reads) settle(t *readTicket) (ReadAnswer, *Error) {
 	answer, err := t.answer, t.err
 	r.tickets.Put(t)
-	if err == nil {
-		r.fresh.confirmed(begun)
-	}
 	return answer, err
 }
 
@@ -303,25 +318,7 @@ func (r *reads) tend() time.Duration {
 	}
 	failed = append(failed, r.misplaced()...)
 	slow := r.hurry(now)
-	expired := false
-	each := func(tickets []*readTicket) {
-		for _, t := range tickets {
-			if !now.Before(t.deadline) {
-				t.end(ReadAnswer{}, ErrUnconfirmed)
-				expired = true
-			}
-		}
-	}
-	each(r.waiting)
-	if r.current != nil {
-		each(r.current.tickets)
-	}
-	for _, c := range r.confirmed {
-		each(c.tickets)
-	}
-	if expired {
-		r.forget()
-	}
+	r.expire(now)
 	start := r.begin(now)
 	again := time.Duration(0)
 	if len(r.waiting)+len(r.questions)+len(r.confirmed) > 0 || r.current != nil {
@@ -343,6 +340,48 @@ func (r *reads) tend() time.Duration {
 	return again
 }
 
+// expire answers those whose time is over, and says what they have waited for.
+func (r *reads) expire(now time.Time) {
+	expired := false
+	each := func(tickets []*readTicket, why func() *Error) {
+		for _, t := range tickets {
+			if !now.Before(t.deadline) {
+				t.end(ReadAnswer{}, why())
+				expired = true
+			}
+		}
+	}
+	unconfirmed := func() *Error { return ErrUnconfirmed }
+	each(r.waiting, unconfirmed)
+	if r.current != nil {
+		each(r.current.tickets, unconfirmed)
+	}
+	for _, c := range r.confirmed {
+		each(c.tickets, func() *Error { return errLagging(r.behind(c.answer.Index)) })
+	}
+	if expired {
+		r.forget()
+	}
+}
+
+// behind is how many entries this node's machine lacks up to an index.
+func (r *reads) behind(index uint64) uint64 {
+	return index - min(index, r.node.worker.progress.index.Load())
+}
+
+// lag is how long the machine has not reached an index that was confirmed, and how
+// many entries it lacks of what is known to be committed.
+func (r *reads) lag(now time.Time) (waits time.Duration, behind uint64) {
+	committed := r.node.raft.CommitIndex()
+	r.mu.Lock()
+	if n := len(r.confirmed); n > 0 {
+		waits = now.Sub(r.confirmed[0].begun)
+		committed = max(committed, r.confirmed[n-1].answer.Index)
+	}
+	r.mu.Unlock()
+	return waits, r.behind(committed)
+}
+
 // deliver hands a confirmed answer to those that it is for, once this node's
 // machine is there.
 func (r *reads) deliver(c *confirmation) {
@@ -351,6 +390,8 @@ func (r *reads) deliver(c *confirmation) {
 		index = 0
 	}
 	r.node.worker.progress.await(wait{index: index, reached: func() {
+		r.fresh.confirmed(c.begun)
+		r.node.ready.confirmed(c.begun, time.Now())
 		r.mu.Lock()
 		for i, other := range r.confirmed {
 			if other == c {
@@ -374,12 +415,12 @@ func (r *reads) shut() {
 	failed = append(failed, r.questions...)
 	r.questions = nil
 	for _, t := range r.waiting {
-		t.end(ReadAnswer{}, ErrUnconfirmed)
+		t.end(ReadAnswer{}, ErrReadClosing)
 	}
 	r.waiting = nil
 	for _, c := range r.confirmed {
 		for _, t := range c.tickets {
-			t.end(ReadAnswer{}, ErrUnconfirmed)
+			t.end(ReadAnswer{}, ErrReadClosing)
 		}
 		c.tickets = nil
 	}
@@ -389,3 +430,15 @@ func (r *reads) shut() {
 }
 
 var errRoundFailed = errors.New("the leader could not confirm that it leads")
+
+// What else ends a read that a leader has confirmed, or may have.
+var (
+	ErrNotExpired  = &Error{"CLUSTERDOWN the read met a key that is due, and no leader confirmed that it has expired"}
+	ErrReadClosing = &Error{"CLUSTERDOWN this node is shutting down; the read was not answered"}
+)
+
+// errLagging is for reads whose index was confirmed, and was not reached by this
+// node's machine in time.
+func errLagging(entries uint64) *Error {
+	return &Error{fmt.Sprintf("CLUSTERDOWN this node is %s and cannot answer the read yet", entriesBehind(entries))}
+}

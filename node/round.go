@@ -86,6 +86,9 @@ func votersBut(conf raft.Configuration, server string) (others []string, majorit
 	return others, (len(others)+self)/2 + 1, self
 }
 
+// alone reports whether nobody else has to be asked: this node is the only voter.
+func (c *round) alone() bool { return c.majority > 0 && c.self >= c.majority }
+
 // ask sends the questions of a round that has begun; nil does nothing.
 func (c *round) ask(r *reads) {
 	if c == nil {
@@ -96,7 +99,7 @@ func (c *round) ask(r *reads) {
 		r.node.cfg.Peers.ReadIndex(c.leader, q, func(a ReadAnswer, err error) { r.answered(c, a, err) })
 		return
 	}
-	if c.self >= c.majority {
+	if c.alone() {
 		r.voted(c, "", 0, nil)
 		return
 	}
@@ -149,9 +152,10 @@ func (r *reads) answered(c *round, a ReadAnswer, err error) {
 // voted is a voter's answer for its term; the voter "" is nobody.
 func (r *reads) voted(c *round, voter string, term uint64, err error) {
 	r.mu.Lock()
-	r.late[voter] = 0
 	if err != nil {
 		r.late[voter] = 1
+	} else {
+		delete(r.late, voter)
 	}
 	if r.current != c {
 		r.mu.Unlock()
@@ -218,12 +222,17 @@ func (r *reads) answerEarly(c *round, early []question) {
 // succeed ends a round; the caller holds mu, which it releases.
 func (r *reads) succeed(c *round, a ReadAnswer) {
 	r.current = nil
-	done := &confirmation{answer: a, tickets: c.tickets}
+	done := &confirmation{begun: c.begun, answer: a, tickets: c.tickets}
 	awaited := len(done.tickets) > 0 // told now: from here on forget may take tickets out
 	if awaited {
 		r.confirmed = append(r.confirmed, done)
 	}
-	next := r.begin(time.Now())
+	var next *round
+	if !c.alone() {
+		next = r.begin(time.Now())
+	} else if len(r.waiting)+len(r.questions) > 0 {
+		signal(r.wake) // the next round would be over on this stack, and so on
+	}
 	r.mu.Unlock()
 	if awaited {
 		r.deliver(done)
@@ -254,7 +263,7 @@ func (r *reads) giveUp() []question {
 	r.current = nil
 	if r.closed {
 		for _, t := range c.tickets {
-			t.end(ReadAnswer{}, ErrUnconfirmed)
+			t.end(ReadAnswer{}, ErrReadClosing)
 		}
 	} else {
 		r.waiting = append(c.tickets, r.waiting...)

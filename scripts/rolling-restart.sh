@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Restarts all nodes of a cluster, one after the other, without an error to
 # clients that reconnect: each is asked to stop (SIGTERM), hands leadership over
-# if it leads, answers what it has read, and ends; the next one follows when it
-# is back, caught up, and a voter. The leader comes last.
+# if it leads, answers what it has read, and ends; the next one follows when all
+# are ready: back, less than a second behind, and voters. The leader comes last.
 #
 #   scripts/rolling-restart.sh [DIR]         the nodes of "kvorum local --restart --dir DIR" (default: kvorum-data)
 #   scripts/rolling-restart.sh --compose     the nodes among the services of docker-compose.yml in this folder; one whose

@@ -29,6 +29,7 @@ func (a *Admin) raftStatusCommand(ctx context.Context, _ *command.Call) reply.Va
 		reply.Text("boot"), number(a.Boot),
 		reply.Text("state"), reply.Text(s.State),
 		reply.Text("ready"), reply.Bool(s.Ready),
+		reply.Text("not-ready-reason"), textOrNil(s.Unready),
 		reply.Text("term"), number(s.Term),
 		reply.Text("leader"), textOrNil(s.Leader),
 		reply.Text("leader-address"), textOrNil(a.clientAddr(s.Leader)),

@@ -100,7 +100,8 @@ type Process interface {
 type Status struct {
 	State        string // "leader", "follower", "candidate" or "shutdown", as Raft says it
 	Leading      bool   // it leads and has applied an entry of its term
-	Ready        bool   // it has a leader and has caught up
+	Ready        bool   // it has a leader and is as far as that
+	Unready      string // why it is not, "" when it is
 	Leader       string // the server that leads, "" when none is known
 	Term         uint64
 	LastIndex    uint64 // of its log

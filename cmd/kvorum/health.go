@@ -14,7 +14,7 @@ func healthCommand() *cobra.Command {
 	at := address{"127.0.0.1", clientPortDefault + httpPortOffset}
 	cmd := &cobra.Command{
 		Use:   "health",
-		Short: "Exit with 0 if a node is ready: it has a leader and has caught up",
+		Short: "Exit with 0 if a node is ready: its reads are confirmed, and it is less than a second behind",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			answer, err := askReady(cmd.Context(), at)

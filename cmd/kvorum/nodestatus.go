@@ -16,6 +16,7 @@ type nodeStatus struct {
 	Cluster        string         `json:"cluster"`
 	State          string         `json:"state"`
 	Ready          truth          `json:"ready"`
+	Unready        *string        `json:"not-ready-reason"`
 	Term           uint64         `json:"term"`
 	Leader         *string        `json:"leader"`
 	LastContactMS  *int64         `json:"last-contact-ms"`

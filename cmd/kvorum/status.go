@@ -225,6 +225,9 @@ func (c *clusterStatus) remarks() []string {
 			}
 			say(n, "says that %s leads", c.asked.name(leader))
 		}
+		if n.own.Unready != nil && !n.own.Ready {
+			say(n, "is not ready: %s", *n.own.Unready)
+		}
 		if n.own.InstalledAgain > 0 {
 			say(n, "has received snapshots again and again (%d times soon after another): it does not catch up by the log; look at its disk and its network", n.own.InstalledAgain)
 		}

@@ -29,7 +29,7 @@ type administered struct {
 func (a administered) Status() admin.Status {
 	s := a.Node.Status()
 	status := admin.Status{
-		State: stateName(s.State), Leading: a.IsLeader(), Ready: a.server.Ready() == nil,
+		State: stateName(s.State), Leading: a.IsLeader(),
 		Leader: s.Leader, Term: s.Term,
 		LastIndex: s.LastIndex, LastTerm: s.LastTerm, CommitIndex: s.CommitIndex, LastContact: -1, Panics: a.Panics(),
 		Snapshot: admin.SnapshotStatus{
@@ -41,6 +41,11 @@ func (a administered) Status() admin.Status {
 			State: alarmState(s.Alarm), Reason: s.Alarm.Reason,
 			Captured: s.Alarm.Captured, Agreed: s.Alarm.Agreed, Comparisons: s.Alarm.Comparisons,
 		},
+	}
+	if err := a.server.Ready(); err != nil {
+		status.Unready = err.Error()
+	} else {
+		status.Ready = true
 	}
 	switch {
 	case s.State == raft.Leader:

@@ -43,7 +43,7 @@ func (c *collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
-	emit(out, figure{"kvorum_ready", "1 when this node has a leader and has caught up.", false, truth(c.server.Ready() == nil)})
+	emit(out, figure{"kvorum_ready", "1 while this node is ready: its reads are confirmed, and it is less than a second behind.", false, truth(c.server.Ready() == nil)})
 	if c.server.clients != nil {
 		c.server.clients.Collector().Collect(out)
 	}
