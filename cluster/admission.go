@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"time"
@@ -193,6 +194,7 @@ func (s *Service) promote(ctx context.Context, a *attached, now Configuration, s
 		delete(s.caughtUp, server.ID)
 		return false, lack, nil
 	}
+	maps.DeleteFunc(s.caughtUp, func(id string, _ look) bool { itself, _ := sameID(now.Servers, id); return itself == nil })
 	seen, at := s.caughtUp[server.ID], time.Now()
 	if at.Sub(seen.last) > lookedWithin {
 		seen.since = at

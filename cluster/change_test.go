@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -241,6 +242,52 @@ func TestAServerIsRemovedAndStaysOut(t *testing.T) {
 			t.Errorf("the repetition of an old removal: %v", err)
 		}
 		w.stays("n1 n2 n3") // and hits no successor
+	})
+}
+
+// Servers come and go: no link, no goroutine and no look stays of those that have left,
+// and the links with the others stay.
+func TestNothingStaysOfServersThatHaveBeenRemoved(t *testing.T) {
+	inCluster(t, func(w *world) {
+		time.Sleep(2 * watchEvery) // everybody has been looked at
+		links := map[string]int{}
+		for _, id := range w.ids {
+			links[id] = len(w.running[id].service.Links())
+		}
+		before := runtime.NumGoroutine()
+		for i := range 30 {
+			id := fmt.Sprintf("x%d", i)
+			w.add(id, joining)
+			w.start(id)
+			if i%3 == 0 {
+				w.becomes("n1 n2 n3 " + id)
+			} else {
+				w.becomes("n1 n2 n3 " + id + "-") // it goes while it catches up
+			}
+			time.Sleep(2 * watchEvery)
+			if err := w.process("n2").service.Remove(w.t.Context(), id, true); err != nil {
+				t.Fatal(err)
+			}
+			w.crash(id)
+		}
+		time.Sleep(2 * watchEvery)
+		for _, id := range w.ids[:3] {
+			s := w.running[id].service
+			for _, l := range s.Links() {
+				if !strings.HasPrefix(l.Server, "n") {
+					t.Errorf("%s has a link with %s", id, l.Server)
+				}
+			}
+			if got := len(s.Links()); got != links[id] {
+				t.Errorf("%s has %d links, and %d before", id, got, links[id])
+			}
+			if len(s.caughtUp) > 1 || len(s.absent) > 0 {
+				t.Errorf("%s looks after %v and %v", id, s.caughtUp, s.absent)
+			}
+		}
+		if now := runtime.NumGoroutine(); now > before+10 {
+			t.Errorf("%d goroutines, and %d before", now, before)
+		}
 	})
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/kvorum/kvorum/fsm/member"
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
@@ -80,7 +82,19 @@ func (s *Service) watch() {
 	for s.pause(s.ctx, watchEvery) {
 		s.look()
 		s.removeDead()
+		s.forgetDeparted()
 	}
+}
+
+// forgetDeparted ends what is kept for servers that are in no configuration any more.
+func (s *Service) forgetDeparted() {
+	servers := s.attached.Load().member.Servers()
+	if len(servers) == 0 {
+		return // not known yet
+	}
+	s.endpoint.Retain(func(server string) bool {
+		return slices.ContainsFunc(servers, func(m member.Server) bool { return m.ID == server })
+	})
 }
 
 // look asks every other server once, side by side.

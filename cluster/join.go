@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/kvorum/kvorum/fsm/member"
 	"github.com/kvorum/kvorum/transport/peer"
@@ -161,12 +163,7 @@ func (s *Service) processAt(ctx context.Context, server, addr string) (process s
 // askAdmit puts a question for a place to the leader: ourselves, the leader
 // that we know, or whichever member passes it on.
 func (s *Service) askAdmit(ctx context.Context, q admitQuestion) (admitAnswer, error) {
-	q.Server, q.PeerAddr, q.Chosen, q.Process = s.server, s.cfg.Advertise, s.cfg.Chosen, s.process
-	q.Cluster = s.cfg.Vault.Identity().Cluster
-	q.Boot, q.Explicit = s.cfg.Boot, s.joins() || len(s.cfg.Vault.Identity().Seeds) > 0
-	if own, ok := s.list.find(member.ID(s.server)); ok {
-		q.PeerAddr = own.PeerAddr // as a formation would have it
-	}
+	q = s.identified(q)
 	var leader string
 	if a := s.attached.Load(); a != nil {
 		leader = a.membership.Leader()
@@ -176,17 +173,64 @@ func (s *Service) askAdmit(ctx context.Context, q admitQuestion) (admitAnswer, e
 		defer cancel()
 		return s.admit(ctx, q)
 	}
-	req := peer.Request{Kind: kindAdmit, Payload: encode(q)}
-	failures := []error{ErrNotLeader}
-	for _, addr := range s.whomToAsk(leader) {
-		answer, err := s.askAdmitAt(ctx, addr, req)
-		var no *Refused
-		if err == nil || errors.As(err, &no) {
-			return answer, err
-		}
-		failures = append(failures, fmt.Errorf("%s: %w", addr, err))
+	return s.askAround(ctx, s.whomToAsk(leader), peer.Request{Kind: kindAdmit, Payload: encode(q)})
+}
+
+// identified is a question for a place with what it says of this server.
+func (s *Service) identified(q admitQuestion) admitQuestion {
+	q.Server, q.PeerAddr, q.Chosen, q.Process = s.server, s.cfg.Advertise, s.cfg.Chosen, s.process
+	q.Cluster = s.cfg.Vault.Identity().Cluster
+	q.Boot, q.Explicit = s.cfg.Boot, s.joins() || len(s.cfg.Vault.Identity().Seeds) > 0
+	if own, ok := s.list.find(member.ID(s.server)); ok {
+		q.PeerAddr = own.PeerAddr // as a formation would have it
 	}
-	return admitAnswer{}, errors.Join(failures...)
+	return q
+}
+
+// askAround puts a question for a place to members at some addresses, side by side, and
+// returns the first answer or refusal. Who is asked passes the question on to the
+// leader, so not all are asked at once: one that fails makes room for the next, and
+// when nobody has answered for askNext, as many more are asked as have been already. So a
+// host that is gone, and does not even refuse, costs a moment.
+func (s *Service) askAround(ctx context.Context, addrs []string, req peer.Request) (admitAnswer, error) {
+	type result struct {
+		at     int
+		answer admitAnswer
+		err    error
+	}
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results, failures := make(chan result, len(addrs)), make([]error, len(addrs))
+	asked, open := 0, 0
+	ask := func(more int) {
+		for ; more > 0 && asked < len(addrs) && open < askedMax && ctx.Err() == nil; more-- {
+			at := asked
+			asking.Go(func() {
+				answer, err := s.askAdmitAt(ctx, addrs[at], req)
+				results <- result{at, answer, err}
+			})
+			asked, open = asked+1, open+1
+		}
+	}
+	again := time.NewTicker(askNext)
+	defer again.Stop()
+	for ask(1); open > 0; {
+		select {
+		case r := <-results:
+			var no *Refused
+			if r.err == nil || errors.As(r.err, &no) {
+				return r.answer, r.err
+			}
+			failures[r.at] = fmt.Errorf("%s: %w", addrs[r.at], r.err)
+			open--
+			ask(1)
+		case <-again.C:
+			ask(asked)
+		}
+	}
+	return admitAnswer{}, errors.Join(append([]error{ErrNotLeader}, failures...)...)
 }
 
 // whomToAsk lists the peer addresses at which a member may be: the leader's

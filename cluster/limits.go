@@ -31,6 +31,10 @@ const (
 	// askAdmitTimeout bounds one question for a place, put to one server, which
 	// may pass it on. Asking again is harmless.
 	askAdmitTimeout = 5 * time.Second
+	// askNext is how long nobody may have answered such a question before more are asked,
+	// and askedMax how many are asked at once.
+	askNext  = 200 * time.Millisecond
+	askedMax = 16
 	// settleEvery is how often a server asks whether it is a voter yet.
 	settleEvery = 500 * time.Millisecond
 	// caughtUpEntries is how far a new server's machine may be behind the

@@ -73,6 +73,7 @@ type earlySlot struct {
 	sending bool               // message is under way
 	message *earlyMessage      // nil: none, or it was given to Raft
 	outbox  chan *earlyMessage // for the sender; it has room for the one that may be under way
+	over    chan struct{}      // closed when the follower has left the configuration
 }
 
 func newEarlySends(sending func(*raft.AppendEntriesRequest), transmit func(*earlyMessage) error, over <-chan struct{}) *earlySends {
@@ -117,7 +118,7 @@ func (s *earlySlot) ready(addr raft.ServerAddress, term, first uint64) bool {
 	return idle && s.addr == addr && s.term == term && s.ends.Index != 0 && s.ends.Index+1 == first
 }
 
-// run sends one follower's messages, for as long as the transport lives.
+// run sends one follower's messages, for as long as it is one and the transport lives.
 func (e *earlySends) run(slot *earlySlot) {
 	for {
 		select {
@@ -128,6 +129,8 @@ func (e *earlySends) run(slot *earlySlot) {
 			slot.sending = false
 			e.mu.Unlock()
 			close(m.done)
+		case <-slot.over:
+			return
 		case <-e.over:
 			return
 		}
@@ -141,7 +144,7 @@ func (e *earlySends) begin(id raft.ServerID) *earlySlot {
 	defer e.mu.Unlock()
 	slot := e.slots[id]
 	if slot == nil {
-		slot = &earlySlot{outbox: make(chan *earlyMessage, 1)}
+		slot = &earlySlot{outbox: make(chan *earlyMessage, 1), over: make(chan struct{})}
 		e.slots[id] = slot
 		go e.run(slot)
 	}

@@ -58,6 +58,9 @@ const (
 	transferRearm = 32
 	// repeatAfter is how long a warning of Raft's is not repeated.
 	repeatAfter = 10 * time.Second
+	// departedEvery is how often a node looks for servers that have left the
+	// configuration; each look spares those that have left since the one before.
+	departedEvery = 10 * time.Second
 	// rpcWait is how long membership calls wait for Raft to take them.
 	rpcWait = 5 * time.Second
 )

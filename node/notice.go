@@ -35,6 +35,7 @@ type notice struct {
 // noticeBox is one follower's: its sender goroutine takes the newest notice.
 type noticeBox struct {
 	wake   chan struct{}
+	over   chan struct{} // closed when the follower has left the configuration
 	mu     sync.Mutex
 	notice notice
 	addr   raft.ServerAddress
@@ -114,7 +115,7 @@ func (n *notices) open(s raft.Server) {
 	defer n.mu.Unlock()
 	box := n.boxes[s.ID]
 	if box == nil {
-		box = &noticeBox{wake: make(chan struct{}, 1)}
+		box = &noticeBox{wake: make(chan struct{}, 1), over: make(chan struct{})}
 		n.boxes[s.ID] = box
 		n.node.running.Go(func() { n.send(s.ID, box) })
 	}
@@ -123,7 +124,7 @@ func (n *notices) open(s raft.Server) {
 	box.mu.Unlock()
 }
 
-// send runs for as long as the node does.
+// send runs for as long as the follower is one.
 func (n *notices) send(to raft.ServerID, box *noticeBox) {
 	var told uint64
 	pause := time.Duration(0) // before the same notice is sent again; 0: it need not be
@@ -135,6 +136,8 @@ func (n *notices) send(to raft.ServerID, box *noticeBox) {
 		select {
 		case <-box.wake:
 		case <-again:
+		case <-box.over:
+			return
 		case <-n.node.stop:
 			return
 		}

@@ -28,9 +28,10 @@ type streamLayer struct {
 	done     chan struct{}
 	ending   sync.Once
 
-	mu     sync.Mutex
-	open   map[net.Conn]struct{}
-	closed bool
+	mu      sync.Mutex
+	open    map[net.Conn]struct{}
+	refused raft.ServerAddress // is not dialled now
+	closed  bool
 }
 
 // acceptance is what Streams.Accept returns.
@@ -88,11 +89,20 @@ func (l *streamLayer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Co
 	if server == l.self {
 		return l.dialSelf()
 	}
+	if l.refuses(to) {
+		return nil, &dialError{errDeparted}
+	}
 	conn, err := l.streams.Dial(server, addr, timeout)
 	if err != nil {
 		return nil, &dialError{err}
 	}
-	return l.track(&dialledConn{Conn: conn})
+	return l.track(&dialledConn{Conn: conn, to: to})
+}
+
+func (l *streamLayer) refuses(to raft.ServerAddress) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return to == l.refused
 }
 
 // dialError is a call's failure for want of a connection.
@@ -201,6 +211,7 @@ func (c *acceptedConn) Write(b []byte) (int, error) {
 // deadline is for a whole call, which for a snapshot may be an hour.
 type dialledConn struct {
 	net.Conn
+	to       raft.ServerAddress
 	deadline time.Time // of the whole call; zero: none
 }
 

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -77,6 +78,8 @@ func (n *Node) transfer(to raft.Server) error {
 	}
 	err = n.change("hand over leadership", func() raft.Future { return n.raft.LeadershipTransferToServer(to.ID, to.Address) })
 	if err != nil {
+		now := newMembers(n.configuration())
+		maps.DeleteFunc(t.failed, func(id raft.ServerID, _ uint64) bool { return !now.servers[id] })
 		t.failed[to.ID] = n.transport.deliveries(to.ID).calls
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -189,6 +190,7 @@ func (w *watchdog) give(heir raft.Server, term uint64) error {
 	}
 	err := n.timeoutNow(heir)
 	if !errors.As(err, new(*dialError)) {
+		maps.DeleteFunc(w.told, func(_ raft.ServerID, told uint64) bool { return told != term })
 		w.told[heir.ID] = term
 	}
 	return err

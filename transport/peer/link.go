@@ -12,7 +12,10 @@ import (
 	"time"
 )
 
-var errOverloaded = errors.New("too much waits to be written to this server")
+var (
+	errOverloaded = errors.New("too much waits to be written to this server")
+	errRetired    = errors.New("nothing is asked of this server any more")
+)
 
 // result is what becomes of a request.
 type result struct {
@@ -177,7 +180,7 @@ func (w *waiter) finish(r result) {
 }
 
 // run dials when something waits, serves the connection until it breaks, and
-// so on until the endpoint closes.
+// so on until the link is retired or the endpoint closes.
 func (l *link) run() {
 	defer l.close()
 	for l.awaitWork() {
@@ -192,13 +195,33 @@ func (l *link) run() {
 	}
 }
 
+// retire ends a link on which nothing waits, and reports whether it has.
+func (l *link) retire() bool {
+	l.box.mu.Lock()
+	if len(l.waiting) > 0 || l.closed {
+		l.box.mu.Unlock()
+		return false
+	}
+	l.closed = true
+	end := l.end
+	signal(l.box.wake)
+	l.box.mu.Unlock()
+	if end != nil {
+		end(errRetired)
+	}
+	return true
+}
+
 // awaitWork returns true when something waits to be sent and a dial is due,
-// false when the endpoint closes.
+// false when the link or the endpoint closes.
 func (l *link) awaitWork() bool {
 	for {
 		l.box.mu.Lock()
-		work := len(l.box.buf) > 0
+		work, closed := len(l.box.buf) > 0, l.closed
 		l.box.mu.Unlock()
+		if closed {
+			return false
+		}
 		if work {
 			return l.awaitTurn()
 		}

@@ -49,6 +49,29 @@ func (e *Endpoint) Links() []LinkInfo {
 	return links
 }
 
+// Retain ends the links with servers that keep does not name, each with its goroutine and
+// its connection, unless something is under way on it. A link that is needed is made again.
+func (e *Endpoint) Retain(keep func(server string) bool) {
+	e.mu.Lock() // and no box's meanwhile, as in Links
+	over := map[linkKey]*link{}
+	for key, l := range e.links {
+		if !keep(key.server) {
+			over[key] = l
+		}
+	}
+	e.mu.Unlock()
+	for key, l := range over {
+		if !l.retire() {
+			continue
+		}
+		e.mu.Lock()
+		if e.links[key] == l {
+			delete(e.links, key)
+		}
+		e.mu.Unlock()
+	}
+}
+
 // noteServed keeps the connections that Links lists.
 func (e *Endpoint) noteServed(s *serving, open bool) {
 	if s.from.Lane != Requests {
