@@ -47,6 +47,7 @@ type lab struct {
 	answerForward func(from, to string, err error) error
 	refuseForward func(from string) error    // a leader's refusal; nil lets a batch through
 	refusing      func(from, to string) bool // a port that refuses although its server runs
+	silent        map[string]bool            // servers that do not say whether they may lead
 }
 
 // disk is what survives a crash.
@@ -579,10 +580,17 @@ func (p *directPeers) Gone(_ context.Context, server string) bool {
 	return p.lab.node(server) == nil && p.lab.linked(p.from, server)
 }
 
-func (p *directPeers) NeverLeads(_ context.Context, server string) (bool, error) {
+func (p *directPeers) NeverLeads(ctx context.Context, server string) (bool, error) {
 	n := p.lab.node(server)
 	if n == nil || !p.lab.linked(p.from, server) {
 		return false, errUnreachable
+	}
+	p.lab.mu.Lock()
+	silent := p.lab.silent[server]
+	p.lab.mu.Unlock()
+	if silent {
+		<-ctx.Done()
+		return false, ctx.Err()
 	}
 	return n.NeverLeads(), nil
 }

@@ -70,16 +70,13 @@ func (n *Node) bequeath(term uint64) {
 	n.running.Go(func() {
 		defer close(told)
 		n.awaitForemost(ctx, term)
-		for _, heir := range n.heirsByLog(term) {
-			never, err := n.cfg.Peers.NeverLeads(ctx, string(heir.ID))
-			if ctx.Err() != nil {
+		heirs := n.heirsByLog(term)
+		may := n.askHeirs(ctx, heirs)
+		for i, heir := range heirs {
+			if may[i](ctx) && n.timeoutNow(heir) == nil {
+				told <- heir
 				return
 			}
-			if err != nil || never || n.timeoutNow(heir) != nil {
-				continue
-			}
-			told <- heir
-			return
 		}
 	})
 	select {
@@ -91,6 +88,29 @@ func (n *Node) bequeath(term uint64) {
 	case <-ctx.Done():
 	}
 	n.log.Warn("no other voter could be told to take the leadership")
+}
+
+// askHeirs asks heirs whether they may lead, all at once. Each is then given heirWithin to
+// have answered: one that is gone must not take the time of the others.
+func (n *Node) askHeirs(ctx context.Context, heirs []raft.Server) (may []func(context.Context) bool) {
+	for _, heir := range heirs {
+		answer := make(chan bool, 1)
+		n.running.Go(func() {
+			never, err := n.cfg.Peers.NeverLeads(ctx, string(heir.ID))
+			answer <- err == nil && !never
+		})
+		may = append(may, func(ctx context.Context) bool {
+			ctx, cancel := context.WithTimeout(ctx, heirWithin)
+			defer cancel()
+			select {
+			case yes := <-answer:
+				return yes
+			case <-ctx.Done():
+				return false
+			}
+		})
+	}
+	return may
 }
 
 // heirsByLog are the other voters, the one first that has stored most of what this

@@ -63,3 +63,28 @@ func TestALeaderThatLeavesWaitsForNobodyForLong(t *testing.T) {
 		}
 	})
 }
+
+// The best heirs have just gone without a word: the next one is told all the same.
+func TestALeaderThatLeavesPassesOverHeirsThatAreSilent(t *testing.T) {
+	inBubble(t, 5, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		l.agree()
+		term := leader.CurrentTerm()
+		heirs := leader.heirsByLog(term)
+		l.mu.Lock()
+		l.silent = map[string]bool{string(heirs[0].ID): true, string(heirs[1].ID): true}
+		l.mu.Unlock()
+		begun := time.Now()
+		leader.bequeath(term)
+		if took := time.Since(begun); took > leaveWithin {
+			t.Errorf("it took %v", took)
+		}
+		l.eventually("another stands for election", func() bool { return leader.CurrentTerm() > term })
+		if took := time.Since(begun); took > heartbeatDefault/2 {
+			t.Errorf("that took %v", took)
+		}
+		if now := l.leader().cfg.Session.Server; now != string(heirs[2].ID) {
+			t.Errorf("%s leads, and not %s", now, heirs[2].ID)
+		}
+	})
+}

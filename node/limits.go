@@ -157,8 +157,10 @@ const (
 	// leaveWithin is how long a leader that cannot go on looks for an heir before it
 	// cuts its connections.
 	leaveWithin = 200 * time.Millisecond
-	// heirWait is how much of that it waits for entries that are under way.
-	heirWait = 100 * time.Millisecond
+	// heirWait is how much of that it waits for entries that are under way, and
+	// heirWithin for one heir's word that it may lead.
+	heirWait   = 100 * time.Millisecond
+	heirWithin = 30 * time.Millisecond
 	// boundsLooks is how often an entry is looked for that is not there although the
 	// log reaches before and behind it: a head may be deleted meanwhile.
 	boundsLooks = 3
