@@ -38,6 +38,7 @@ type Server struct {
 	cancel   context.CancelFunc
 	entering sync.WaitGroup             // the way into the cluster, and what watches the member
 	member   atomic.Pointer[seatedNode] // nil before the first start is over
+	voted    atomic.Bool                // it has been seen to be a voter
 	undo     []step                     // what Open has begun, ended in reverse
 	ending   ending
 }
@@ -269,13 +270,20 @@ func (s *Server) Ready() error {
 	return nil
 }
 
-// votes reports whether this server is a voter of the committed configuration.
+// votes reports whether this server is, or has been, a voter of the committed
+// configuration. Once it is, the machine is not asked, which may be busy.
 func (s *Server) votes(n *node.Node) (votes bool) {
+	if s.voted.Load() {
+		return true
+	}
 	n.View(func(m *fsm.Machine) {
 		votes = slices.ContainsFunc(m.Servers(), func(other member.Server) bool {
 			return other.ID == s.identity.Server && other.Voter
 		})
 	})
+	if votes {
+		s.voted.Store(true)
+	}
 	return votes
 }
 
