@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/hashicorp/raft"
 )
@@ -106,8 +108,11 @@ func TestConnectionsToServersThatHaveLeftEnd(t *testing.T) {
 			return count
 		}
 		pooled := func(to *Node) int { // Raft's own; nothing else shows that their buffers are free
-			pool := reflect.ValueOf(leader.transport.NetworkTransport).Elem().FieldByName("connPool")
-			of := pool.MapIndex(reflect.ValueOf(target(raft.ServerID(to.cfg.Session.Server), to.transport.LocalAddr())))
+			raftsOwn := reflect.ValueOf(leader.transport.NetworkTransport).Elem()
+			lock := (*sync.Mutex)(unsafe.Pointer(raftsOwn.FieldByName("connPoolLock").UnsafeAddr()))
+			lock.Lock()
+			defer lock.Unlock()
+			of := raftsOwn.FieldByName("connPool").MapIndex(reflect.ValueOf(target(raft.ServerID(to.cfg.Session.Server), to.transport.LocalAddr())))
 			if !of.IsValid() {
 				return 0
 			}
