@@ -173,6 +173,8 @@ func (m *Machine) runBody(body []byte) ([]reply.Value, error) {
 	commands, err := checkBody(body, m.version, &m.name)
 	switch {
 	case err == nil:
+		m.context.BodyBytes = len(body)
+		defer func() { m.context.BodyBytes = 0 }()
 		return m.run(commands)
 	case m.version < 2:
 		return nil, err

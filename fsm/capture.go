@@ -140,8 +140,8 @@ func (c *Capture) eachField(visit func(name string, value []byte)) {
 		s := &c.sessions[i]
 		visit(sessionField, s.session.append(nil, s.server, c.head.version))
 		for _, u := range s.session.parts.unfinished {
-			for _, piece := range u.pieces {
-				visit(partField, piece)
+			for i := range u.ends {
+				visit(partField, u.piece(i))
 			}
 		}
 	}

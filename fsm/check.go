@@ -1,9 +1,9 @@
 package fsm
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kvorum/kvorum/fsm/command"
 	"github.com/kvorum/kvorum/fsm/entry"
@@ -63,10 +63,10 @@ func EndsParts(b *entry.Batch, version uint8) bool {
 	return b.Kind == entry.Part && b.PartIndex == b.PartTotal-1 && version < 2
 }
 
-// CheckBody checks the body that ends with the part b, given the parts before
-// it (Machine.PartsBefore).
-func (c *Checker) CheckBody(before [][]byte, b *entry.Batch, version uint8) error {
-	body := bytes.Join(append(before[:len(before):len(before)], b.PartBytes), nil)
+// CheckBody checks the body that ends with the part b, given what comes before it
+// (Machine.PartsBefore).
+func (c *Checker) CheckBody(before []byte, b *entry.Batch, version uint8) error {
+	body := slices.Concat(before, b.PartBytes)
 	if _, err := checkBody(body, version, &c.name); err != nil {
 		return refusal(err)
 	}
@@ -103,11 +103,11 @@ func checkCommands(commands []entry.Command, version uint8, name *[nameBytesMax]
 	return nil
 }
 
-// PartsBefore returns the parts that precede b, the last of its command, in the
-// machine; run is false if the machine is certain not to run b's command,
+// PartsBefore returns what the parts that precede b, the last of its command, hold
+// of the body; run is false if the machine is certain not to run b's command,
 // whatever it is. The refusal says that the machine has not come to them yet. It
 // is for version 1, where one command at most is under way.
-func (m *Machine) PartsBefore(b *entry.Batch) (before [][]byte, run bool, err error) {
+func (m *Machine) PartsBefore(b *entry.Batch) (before []byte, run bool, err error) {
 	if b.PartIndex == 0 {
 		return nil, true, nil
 	}
@@ -119,7 +119,7 @@ func (m *Machine) PartsBefore(b *entry.Batch) (before [][]byte, run bool, err er
 	if b.Number <= s.last || len(underWay) != 1 || !s.parts.fits(&underWay[0], b) {
 		return nil, false, nil
 	}
-	return underWay[0].pieces, true, nil
+	return underWay[0].body, true, nil
 }
 
 // rowOf finds the row of a command of an entry; an error says why a machine of

@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"bytes"
 	"cmp"
 	"math"
 	"slices"
@@ -12,7 +11,7 @@ import (
 // parts are the commands that one session sends in parts and whose last part
 // has not come.
 //
-// Invariants: unfinished is ordered by first; each has at least one piece and
+// Invariants: unfinished is ordered by first; each has at least one part and
 // fewer than total; bytes is the sum of theirs and at most partsBytesMax. At
 // version 1 there is one at most, which has neither first nor lastMS: its parts
 // follow each other without any other batch between them.
@@ -26,8 +25,27 @@ type unfinished struct {
 	first  uint64 // the number of the first part
 	lastMS int64  // the clock when the newest came
 	total  int
-	bytes  int
-	pieces [][]byte // immutable; a capture shares them
+	body   []byte // what has come of it, in one piece: it is never copied again
+	ends   []int  // where each part ends in it; a capture shares both, which only grow
+}
+
+// piece is the part of an index.
+func (u *unfinished) piece(index int) []byte {
+	begin := 0
+	if index > 0 {
+		begin = u.ends[index-1]
+	}
+	return u.body[begin:u.ends[index]]
+}
+
+// put appends the next part. Memory for the whole body is taken at the first, since
+// all parts but the last have the same size.
+func (u *unfinished) put(part []byte) {
+	if u.body == nil {
+		u.body = make([]byte, 0, min(u.total*len(part), partsBytesMax))
+	}
+	u.body = append(u.body, part...)
+	u.ends = append(u.ends, len(u.body))
 }
 
 // partState says what became of a part.
@@ -75,7 +93,7 @@ func (p *parts) addInOrder(b *entry.Batch) (body []byte, state partState) {
 }
 
 func (p *parts) fits(u *unfinished, b *entry.Batch) bool {
-	return u.total == b.PartTotal && len(u.pieces) == b.PartIndex && p.bytes+len(b.PartBytes) <= partsBytesMax
+	return u.total == b.PartTotal && len(u.ends) == b.PartIndex && p.bytes+len(b.PartBytes) <= partsBytesMax
 }
 
 func lostIfLast(b *entry.Batch) partState {
@@ -88,13 +106,12 @@ func lostIfLast(b *entry.Batch) partState {
 // take adds the next piece of an unfinished body.
 func (p *parts) take(i int, b *entry.Batch) (body []byte, state partState) {
 	u := &p.unfinished[i]
-	u.pieces = append(u.pieces, bytes.Clone(b.PartBytes))
-	u.bytes += len(b.PartBytes)
+	u.put(b.PartBytes)
 	p.bytes += len(b.PartBytes)
-	if len(u.pieces) < u.total {
+	if len(u.ends) < u.total {
 		return nil, partKept
 	}
-	body = bytes.Join(u.pieces, nil)
+	body = u.body
 	p.drop(i)
 	return body, partWhole
 }
@@ -104,7 +121,7 @@ func (p *parts) find(first uint64) (int, bool) {
 }
 
 func (p *parts) drop(i int) {
-	p.bytes -= p.unfinished[i].bytes
+	p.bytes -= len(p.unfinished[i].body)
 	p.unfinished = slices.Delete(p.unfinished, i, i+1)
 }
 
@@ -136,11 +153,11 @@ func (u *unfinished) deadlineMS() int64 {
 func (p *parts) raise(last uint64, nowMS int64) {
 	for i := range p.unfinished {
 		u := &p.unfinished[i]
-		u.first, u.lastMS = last+1-uint64(len(u.pieces)), nowMS
+		u.first, u.lastMS = last+1-uint64(len(u.ends)), nowMS
 	}
 }
 
-// clone is what a capture keeps: pieces are only ever appended.
+// clone is what a capture keeps: bodies only grow.
 func (p *parts) clone() parts {
 	return parts{unfinished: slices.Clone(p.unfinished), bytes: p.bytes}
 }

@@ -185,7 +185,7 @@ func (s *restoring) piece(value []byte) error {
 	if p.bytes += len(value); len(value) > entry.PartBytesMax || p.bytes > partsBytesMax {
 		return errors.New("the parts of a command are too large")
 	}
-	u.pieces, u.bytes = append(u.pieces, value), u.bytes+len(value)
+	u.put(value)
 	if s.pieces[0]--; s.pieces[0] == 0 {
 		s.pieces = s.pieces[1:]
 	}

@@ -109,7 +109,7 @@ func (p *parts) append(dst []byte, version uint8) []byte {
 			u = p.unfinished[0]
 		}
 		dst = binary.AppendUvarint(dst, uint64(u.total))
-		return binary.AppendUvarint(dst, uint64(len(u.pieces)))
+		return binary.AppendUvarint(dst, uint64(len(u.ends)))
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(p.unfinished)))
 	for i := range p.unfinished {
@@ -117,7 +117,7 @@ func (p *parts) append(dst []byte, version uint8) []byte {
 		dst = binary.AppendUvarint(dst, u.first)
 		dst = binary.AppendVarint(dst, u.lastMS)
 		dst = binary.AppendUvarint(dst, uint64(u.total))
-		dst = binary.AppendUvarint(dst, uint64(len(u.pieces)))
+		dst = binary.AppendUvarint(dst, uint64(len(u.ends)))
 	}
 	return dst
 }

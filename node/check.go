@@ -48,7 +48,7 @@ func (c *committer) checkWith(checker *fsm.Checker, from string, data []byte) (*
 	if !fsm.EndsParts(b, version) {
 		return b, nil
 	}
-	var before [][]byte
+	var before []byte
 	var run bool
 	c.node.worker.view(func(m *fsm.Machine) { before, run, err = m.PartsBefore(b) })
 	if run && err == nil {

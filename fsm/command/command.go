@@ -29,14 +29,17 @@ type Call struct {
 
 // Context is what a command's function may see and change.
 type Context struct {
-	Keys     *keyspace.Keyspace
-	DB       int      // the selected database
-	NowMS    int64    // of a write: the machine's clock; of a read: the leader's stamp that confirmed it
-	Args     [][]byte // Args[0] is the name; the bytes belong to the caller: copy what is kept
-	Seed     uint64   // the entry's randomness (of a read: the node's)
-	Stream   uint64   // tells apart the commands of one entry
-	Settings *setting.Values
-	Command  *Command
+	Keys  *keyspace.Keyspace
+	DB    int      // the selected database
+	NowMS int64    // of a write: the machine's clock; of a read: the leader's stamp that confirmed it
+	Args  [][]byte // Args[0] is the name; the bytes belong to the caller: keep what is kept
+	// BodyBytes is how many bytes the arguments share that nobody else refers to, since
+	// the command came in parts; 0: they are the log's.
+	BodyBytes int
+	Seed      uint64 // the entry's randomness (of a read: the node's)
+	Stream    uint64 // tells apart the commands of one entry
+	Settings  *setting.Values
+	Command   *Command
 
 	// DueMS is set by a read that met a key whose deadline the leader's stamp
 	// has passed and the machine's clock has not: the read must be run again

@@ -37,6 +37,15 @@ func (c *Context) notice(o *keyspace.Object) {
 	}
 }
 
+// keep returns an argument as the keyspace may own it: as a copy, or as it is if the
+// command came in a body of its own and is little more than this argument.
+func (c *Context) keep(arg []byte) []byte {
+	if c.BodyBytes > 0 && len(arg) >= c.BodyBytes-c.BodyBytes/8 {
+		return arg[:len(arg):len(arg)]
+	}
+	return bytes.Clone(arg)
+}
+
 // putString makes b, which the keyspace owns from then on, the value of key,
 // in the encoding that Redis gives a value that it has been sent.
 func (c *Context) putString(key string, b []byte, deadlineMS int64) {

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bytes"
 	"math"
 
 	"github.com/kvorum/kvorum/fsm/keyspace"
@@ -138,7 +137,7 @@ func setCommand(c *Context) reply.Value {
 			deadlineMS = old.DeadlineMS
 		}
 	}
-	c.putString(string(c.Args[1]), bytes.Clone(c.Args[2]), deadlineMS)
+	c.putString(string(c.Args[1]), c.keep(c.Args[2]), deadlineMS)
 	return answer
 }
 
@@ -157,7 +156,7 @@ func setnxCommand(c *Context) reply.Value {
 	if c.object(c.Args[1]) != nil {
 		return reply.Int(0)
 	}
-	c.putString(string(c.Args[1]), bytes.Clone(c.Args[2]), 0)
+	c.putString(string(c.Args[1]), c.keep(c.Args[2]), 0)
 	return reply.Int(1)
 }
 
@@ -170,13 +169,13 @@ func (c *Context) setExpiring(l lifetime) reply.Value {
 	if refused.IsError() {
 		return refused
 	}
-	c.putString(string(c.Args[1]), bytes.Clone(c.Args[3]), deadlineMS)
+	c.putString(string(c.Args[1]), c.keep(c.Args[3]), deadlineMS)
 	return reply.OK
 }
 
 func getsetCommand(c *Context) reply.Value {
 	old := bulkOrNil(c.object(c.Args[1]))
-	c.putString(string(c.Args[1]), bytes.Clone(c.Args[2]), 0)
+	c.putString(string(c.Args[1]), c.keep(c.Args[2]), 0)
 	return old
 }
 
@@ -203,7 +202,7 @@ func msetnxCommand(c *Context) reply.Value {
 
 func (c *Context) setPairs() {
 	for i := 1; i < len(c.Args); i += 2 {
-		c.putString(string(c.Args[i]), bytes.Clone(c.Args[i+1]), 0)
+		c.putString(string(c.Args[i]), c.keep(c.Args[i+1]), 0)
 	}
 }
 
