@@ -38,6 +38,9 @@ func goBack(t *testing.T, store string) {
 		if err := m.client(node).Do(t.Context(), "RAFT", "SNAPSHOT").Err(); err != nil {
 			t.Fatal(err)
 		}
+		if first, err := filepath.Glob(filepath.Join(m.data(node), "wal", "00000000000000000001-*.wal")); err != nil || *longUpgrade && len(first) > 0 {
+			t.Errorf("n%d has not truncated its log: %v, %v", node+1, first, err)
+		}
 	}
 	mustDo(t, "members", "demote", "n3", "--addr", m.addr(0))
 	mustDo(t, "members", "promote", "n3", "--addr", m.addr(1))

@@ -6,6 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,6 +39,18 @@ func earlierBinary(t *testing.T) string {
 	path, err := before.Binary(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	return path
+}
+
+// laterBinary builds this program with the rows that stand for what a release adds.
+func laterBinary(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kvorum")
+	build := exec.Command("go", "build", "-tags", "kvorum_later", "-o", path, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v: %s", err, out)
 	}
 	return path
 }
@@ -266,6 +281,7 @@ func (m *mixed) awaitVersion(want uint64) {
 func TestAnUpgradeIsUnseenAndHasAWayBackUntilItIsFinished(t *testing.T) {
 	patientWrites(t)
 	m := startMixed(t, allOld)
+	m.new = laterBinary(t)
 	clients, backs := 1, 1
 	if *longUpgrade {
 		clients, backs = 4, 3
@@ -304,8 +320,21 @@ func TestAnUpgradeIsUnseenAndHasAWayBackUntilItIsFinished(t *testing.T) {
 		}
 		up()
 	}
+	for node := range m.nodes {
+		if err := m.client(node).Do(t.Context(), "LATER", "new").Err(); err == nil || !strings.HasPrefix(err.Error(), "ERR 'later' needs machine version 2, and this cluster is at version 1 ") {
+			t.Errorf("n%d answers a command of the next version with %v", node+1, err)
+		}
+	}
 	if out, err := kvorum(t, "upgrade", "finish", "--addr", m.addr(1)); err != nil {
 		t.Fatalf("kvorum upgrade finish: %s%v", out, err)
+	}
+	for node := range m.nodes { // at once: the one that lags asks the leader
+		if err := m.client(node).Do(t.Context(), "LATER", "new").Err(); err != nil {
+			t.Errorf("n%d answers a command of the version that is active with %v", node+1, err)
+		}
+		if got, err := m.client((node+1)%3).Do(t.Context(), "GETLATER", "new").Text(); got != "later" || err != nil {
+			t.Errorf("what it has written is read as %q, %v", got, err)
+		}
 	}
 	m.awaitVersion(fsm.NewestVersion)
 	load.flows()
