@@ -161,3 +161,27 @@ func TestALeadersOwnLineLeavesOthersTheirShare(t *testing.T) {
 		clients.Wait()
 	})
 }
+
+// A machine that takes its time with one entry does not make its node's writes
+// uncertain: their outcome is about to be told.
+func TestALongEntryIsWaitedFor(t *testing.T) {
+	s := lone(func([]byte, func(error)) {})
+	c := s.wait(t, s.node.cfg.WriteTimeout, "v")
+	s.pump()
+	now := time.Now()
+	look := func(after time.Duration, applying uint64) (answered bool) {
+		s.node.worker.applying.Store(applying)
+		now = now.Add(after)
+		s.expire(now)
+		return c.pending.Load() == 0
+	}
+	if look(0, 7) || look(time.Minute, 7) || look(s.node.cfg.WriteTimeout/2, 0) {
+		t.Error("it is not waited for")
+	}
+	for entry := range uint64(10) { // the machine goes on, and nothing of this node's is in it
+		look(s.node.cfg.WriteTimeout/20, 8+entry)
+	}
+	if c.pending.Load() > 0 || string(c.calls[0].Reply.Bytes) != ErrUncertain.RESP {
+		t.Errorf("the client was answered %q", c.calls[0].Reply.Bytes)
+	}
+}

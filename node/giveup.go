@@ -8,8 +8,14 @@ import (
 
 // expire answers those whose time is over. It counts from the last progress of
 // this node's line, which somebody at its end waits for as long as it is moving,
-// or from when they came, if that was later.
+// or from when they came, if that was later. An entry that takes the machine long is
+// progress: its outcome comes for certain, and those of the entries behind it.
 func (s *session) expire(now time.Time) {
+	applying := s.node.worker.applying.Load()
+	if applying > 0 && applying == s.applying { // for as long as between two looks
+		s.progressAt = now
+	}
+	s.applying = applying
 	over := now.Add(-s.node.cfg.WriteTimeout)
 	if s.progressAt.After(over) {
 		return

@@ -38,8 +38,9 @@ type session struct {
 	sending
 	unresolved []*batch
 	sent       int
-	next       uint64 // the number of the next batch
-	progressAt time.Time
+	next       uint64    // the number of the next batch
+	progressAt time.Time // when something of this session was resolved
+	applying   uint64    // what the machine was applying when deadlines were last looked at
 	registered bool
 	ended      *Error // what new calls are told
 	over       bool   // nothing waits any more and nothing is sent

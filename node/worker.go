@@ -24,6 +24,7 @@ type worker struct {
 	machine    *fsm.Machine
 	configured uint64 // index of the configuration that the machine has; 0: it came with a snapshot
 
+	applying     atomic.Uint64 // index of the entry that is being applied, 0 for none
 	applied      atomic.Uint64 // entries, for INFO and the snapshot policy
 	appliedBytes atomic.Uint64
 	restores     atomic.Uint64 // snapshots restored, the one at start included
@@ -77,6 +78,7 @@ func (w *worker) do(it *item) error {
 func (w *worker) apply(l *raft.Log) error {
 	var outcomes []fsm.Outcome
 	var err error
+	w.applying.Store(l.Index)
 	slowMachine()
 	w.mu.Lock()
 	switch l.Type {
@@ -92,6 +94,7 @@ func (w *worker) apply(l *raft.Log) error {
 	}
 	clock := w.publish()
 	w.mu.Unlock()
+	w.applying.Store(0)
 	if errors.As(err, new(*fsm.NewerError)) {
 		return err
 	}

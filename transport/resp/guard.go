@@ -160,14 +160,18 @@ func (g *guard) fill() error {
 }
 
 // roomForLarge is where the rest of a large bulk string is read to, nil if
-// there is none. Its memory doubles as it arrives, up to what was announced.
+// there is none. Its memory doubles as it arrives, until a good part of
+// what was announced is there: then it gets all of it, and is not copied again.
 func (g *guard) roomForLarge() []byte {
 	if g.large == nil {
 		return nil
 	}
 	if len(g.large) == cap(g.large) {
-		whole := int64(len(g.large)) + g.body
-		grown := make([]byte, len(g.large), min(whole, 2*int64(cap(g.large))))
+		whole, size := int64(len(g.large))+g.body, 2*int64(cap(g.large))
+		if int64(len(g.large)) >= whole/largeShare {
+			size = whole
+		}
+		grown := make([]byte, len(g.large), size)
 		copy(grown, g.large)
 		g.large = grown
 	}

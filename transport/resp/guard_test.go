@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -340,4 +341,25 @@ func FuzzGuard(f *testing.F) {
 		e := expected(input, fixedPolicy{unknown: unknown, bulkMax: bulkBytesMax})
 		e.check(t, func() int { return 1 << draw.IntN(14) })
 	})
+}
+
+// A large bulk string is copied little on its way in: all that is allocated for it
+// is hardly more than it.
+func TestALargeBulkStringIsCopiedLittle(t *testing.T) {
+	const size = 64 << 20
+	input := append([]byte(fmt.Sprintf("*2\r\n$4\r\nping\r\n$%d\r\n", size)), make([]byte, size+2)...)
+	input[len(input)-2], input[len(input)-1] = '\r', '\n'
+	g := newGuard(&scriptConn{input: input, piece: func() int { return 100_000 }}, &fixedPolicy{bulkMax: size})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := g.Read(make([]byte, parserBytes)); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if args, _ := g.batch(); len(args) != 2 || len(args[1]) != size {
+		t.Fatalf("%d arguments have arrived", len(args))
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > size+2*size/largeShare+1<<20 {
+		t.Errorf("%d MB were allocated for %d", took>>20, size>>20)
+	}
 }

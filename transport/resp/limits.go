@@ -34,6 +34,9 @@ const (
 	// largeBytesMin is from which size on a bulk string is read into memory of
 	// its own (Redis: PROTO_MBULK_BIG_ARG).
 	largeBytesMin = 32 << 10
+	// largeShare is how many times what has arrived of it such a string may take in
+	// memory. More would spare copies, and let a client take what it does not send.
+	largeShare = 4
 	// quietReads is after how many small reads in a row a large input buffer is
 	// given back.
 	quietReads = 64
