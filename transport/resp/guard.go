@@ -172,7 +172,9 @@ func (g *guard) roomForLarge() []byte {
 			size = whole
 		}
 		grown := make([]byte, len(g.large), size)
-		copy(grown, g.large)
+		for at := 0; at < len(grown); at += copyBytesMax {
+			copy(grown[at:min(at+copyBytesMax, len(grown))], g.large[at:])
+		}
 		g.large = grown
 	}
 	return g.large[len(g.large):cap(g.large)]
