@@ -155,8 +155,9 @@ func (f *failover) gone(leader string) bool {
 
 // myTurn waits until the voters before this one have had their time. It is put
 // off while somebody is heard: an entry that was still under way, or a
-// candidate who has just got this node's vote and is about to lead. Put off, it
-// is by a whole round: two voters never stand at once.
+// candidate who has just got this node's vote and is about to lead. Raft forgets
+// the leader as soon as a candidate asks for a vote, which may take long to store.
+// Put off, it is by a whole round: two voters never stand at once.
 func (f *failover) myTurn(gone string, rank, candidates int) bool {
 	wait := standQuiet + time.Duration(rank)*standStep
 	heard := f.node.raft.LastContact()
@@ -168,7 +169,7 @@ func (f *failover) myTurn(gone string, rank, candidates int) bool {
 			return false
 		}
 		last := f.node.raft.LastContact()
-		if last.Equal(heard) {
+		if last.Equal(heard) && f.leader() == gone {
 			return f.node.raft.State() != raft.Leader
 		}
 		heard, wait = last, time.Duration(candidates)*standStep
