@@ -156,11 +156,12 @@ func (f *failover) gone(leader string) bool {
 // myTurn waits until the voters before this one have had their time. It is put
 // off while somebody is heard: an entry that was still under way, or a
 // candidate who has just got this node's vote and is about to lead. Raft forgets
-// the leader as soon as a candidate asks for a vote, which may take long to store.
+// the leader as soon as a candidate asks for a vote, which may take long to store;
+// one whose log is too old does not get it.
 // Put off, it is by a whole round: two voters never stand at once.
 func (f *failover) myTurn(gone string, rank, candidates int) bool {
 	wait := standQuiet + time.Duration(rank)*standStep
-	heard := f.node.raft.LastContact()
+	heard, leader := f.node.raft.LastContact(), f.leader()
 	for range standLooks {
 		if !f.node.sleep(wait) {
 			return false
@@ -168,11 +169,11 @@ func (f *failover) myTurn(gone string, rank, candidates int) bool {
 		if f.replaced(gone) {
 			return false
 		}
-		last := f.node.raft.LastContact()
-		if last.Equal(heard) && f.leader() == gone {
+		last, now := f.node.raft.LastContact(), f.leader()
+		if last.Equal(heard) && now == leader {
 			return f.node.raft.State() != raft.Leader
 		}
-		heard, wait = last, time.Duration(candidates)*standStep
+		heard, leader, wait = last, now, time.Duration(candidates)*standStep
 	}
 	return false
 }
