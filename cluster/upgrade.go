@@ -46,10 +46,12 @@ type upgrading struct {
 // Upgrade says how far an upgrade is.
 func (s *Service) Upgrade() UpgradeStatus {
 	status := UpgradeStatus{Newest: s.cfg.Versions.Newest}
-	if a := s.attached.Load(); a != nil {
-		status.Active = a.replicated.Version()
+	a := s.attached.Load()
+	if a == nil {
+		return status
 	}
-	if waits := s.upgrading.waits.Load(); waits != nil {
+	status.Active = a.replicated.Version()
+	if waits := s.upgrading.waits.Load(); waits != nil && a.membership.Leader() == s.server {
 		status.Waits = *waits
 	}
 	return status
@@ -58,6 +60,9 @@ func (s *Service) Upgrade() UpgradeStatus {
 // FinishUpgrade raises the machine to the newest version that all servers know,
 // without waiting for the time of the way back to be over and whoever holds it.
 func (s *Service) FinishUpgrade(ctx context.Context) error {
+	if err := s.leaderKnows(ctx); err != nil {
+		return err
+	}
 	return s.change(ctx, changeQuestion{Op: opFinish, Version: s.cfg.Versions.Newest})
 }
 
@@ -115,6 +120,7 @@ func (s *Service) considerRaise() {
 		return
 	}
 	if err := s.raiseAlone(ctx, a); err != nil {
+		s.sayWaits([]string{"another try: " + err.Error()})
 		s.logger.Warn("the version of the machine could not be raised, and is tried again", slog.Int("version", int(next)), slog.Any("error", err))
 	}
 }
@@ -171,6 +177,10 @@ func (s *Service) raiseAlone(ctx context.Context, a *attached) error {
 	if err != nil {
 		return fmt.Errorf("confirm the configuration: %w", err)
 	}
+	next := a.replicated.Version() + 1
+	if r := s.readiness(ctx, now.Servers, next); len(r.holds) > 0 { // it may have come after the look
+		return &notYet{fmt.Sprintf("machine version %d waits for %s", next, strings.Join(r.holds, "; "))}
+	}
 	return s.raise(ctx, a, now, term)
 }
 
@@ -205,9 +215,31 @@ func (s *Service) finish(ctx context.Context, a *attached, now Configuration, te
 // tooNew refuses to finish an upgrade to what this server, which leads, does not know.
 func (s *Service) tooNew(version uint8) error {
 	if version > s.cfg.Versions.Newest {
-		return &Refused{fmt.Sprintf("machine version %d waits for %s, which leads and runs a release that knows version %d at most", version, s.server, s.cfg.Versions.Newest)}
+		return &Refused{leaderTooOld(version, s.server, s.cfg.Versions.Newest)}
 	}
 	return nil
+}
+
+// leaderKnows refuses to ask a leader of an earlier release, which does not
+// understand the question. One that does not answer is asked all the same.
+func (s *Service) leaderKnows(ctx context.Context) error {
+	a := s.attached.Load()
+	if a == nil {
+		return nil
+	}
+	leader, _ := sameID(a.member.Servers(), a.membership.Leader())
+	if leader == nil {
+		return nil
+	}
+	t, err := s.askVersions(ctx, *leader)
+	if err == nil && t.Newest < s.cfg.Versions.Newest {
+		return &Refused{leaderTooOld(s.cfg.Versions.Newest, leader.ID, t.Newest)}
+	}
+	return nil
+}
+
+func leaderTooOld(version uint8, leader string, newest uint8) string {
+	return fmt.Sprintf("machine version %d waits for %s, which leads and runs a release that knows version %d at most", version, leader, newest)
 }
 
 var errNoVersions = errors.New("cluster: no versions of the machine are given")

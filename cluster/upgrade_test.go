@@ -215,3 +215,22 @@ func TestAfterTheRaiseTheFirstReleaseHasNoPlace(t *testing.T) {
 		w.await("n3 and n4", w.whole)
 	})
 }
+
+// An operator holds the upgrade after the leader's look and before the raise, which
+// waits for a change of the configuration: it is held.
+func TestAHoldThatComesBeforeTheRaiseHoldsIt(t *testing.T) {
+	inWorld(t, 3, func(w *world) {
+		mixed(w)
+		w.runsNew("n3")
+		w.restart("n3")
+		w.staysAt(1, upgradeAfter-2*upgradeEvery, "ten minutes have not passed")
+		leader := w.leaders()
+		leader.admitted <- struct{}{} // somebody changes the configuration, for ten seconds
+		w.staysAt(1, 4*upgradeEvery, "somebody changes the configuration")
+		w.disks["n2"].mu.Lock()
+		w.disks["n2"].held = true
+		w.disks["n2"].mu.Unlock()
+		<-leader.admitted
+		w.staysAt(1, time.Minute, "n2 holds it")
+	})
+}

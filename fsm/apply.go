@@ -141,10 +141,13 @@ func (m *Machine) runNext(s *session, b *entry.Batch, out *Outcome) (err error) 
 	case entry.Commands:
 		if m.version < 2 {
 			s.parts = parts{}
+		} else {
+			s.parts.between(0)
 		}
 		out.Replies, err = m.run(b.Commands)
 		return err
 	case entry.Abandon:
+		s.parts.between(0)
 		s.parts.abandon(b.First)
 		return nil
 	}
@@ -153,6 +156,7 @@ func (m *Machine) runNext(s *session, b *entry.Batch, out *Outcome) (err error) 
 	if m.version < 2 {
 		body, state = s.parts.addInOrder(b)
 	} else {
+		s.parts.between(s.parts.firstOf(b))
 		body, state = s.parts.add(b, m.keys.ClockMS())
 	}
 	switch state {
@@ -173,7 +177,7 @@ func (m *Machine) runBody(body []byte) ([]reply.Value, error) {
 	commands, err := checkBody(body, m.version, &m.name)
 	switch {
 	case err == nil:
-		m.context.BodyBytes = len(body)
+		m.context.BodyBytes = cap(body)
 		defer func() { m.context.BodyBytes = 0 }()
 		return m.run(commands)
 	case m.version < 2:

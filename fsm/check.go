@@ -82,8 +82,11 @@ func checkVersion(b *entry.Batch, version uint8) error {
 }
 
 // checkBody decodes a body that came in parts, and returns its commands if all
-// can be run.
+// can be run; from version 2 on it is one, as nodes send it.
 func checkBody(body []byte, version uint8, name *[nameBytesMax]byte) ([]entry.Command, error) {
+	if version >= 2 && (len(body) == 0 || body[0] != 1) { // before many are decoded, which may take far more memory
+		return nil, errors.New("it holds other than one command")
+	}
 	commands, err := entry.DecodeBody(body)
 	if err == nil {
 		err = checkCommands(commands, version, name)
@@ -116,7 +119,7 @@ func (m *Machine) PartsBefore(b *entry.Batch) (before []byte, run bool, err erro
 		return nil, false, &Refusal{Later: true, Reason: "the parts before this one have not been applied yet"}
 	}
 	underWay := s.parts.unfinished
-	if b.Number <= s.last || len(underWay) != 1 || !s.parts.fits(&underWay[0], b) {
+	if b.Number <= s.last || !s.parts.fits(b) {
 		return nil, false, nil
 	}
 	return underWay[0].body, true, nil

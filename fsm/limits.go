@@ -25,6 +25,12 @@ const (
 	// partsBytesMax bounds the parts that one session has under way.
 	partsBytesMax = entry.SplitBytesMax
 
+	// announcedBytesMax bounds the bytes of the bodies that one session has under way,
+	// as their first parts announce them: a last part may be smaller. unfinishedMax
+	// bounds their number (both from version 2 on).
+	announcedBytesMax = partsBytesMax + unfinishedMax*entry.PartBytesMax
+	unfinishedMax     = 64
+
 	// partsIdleMS is how long, by the machine's clock, parts stay to which none is
 	// added (from version 2 on).
 	partsIdleMS = 60_000

@@ -338,8 +338,8 @@ func (p *program) part(b *entry.Batch) {
 		return
 	}
 	body := entry.AppendBody(nil, p.commands(1))
-	third := len(body)/3 + 1
-	pieces := [][]byte{body[:min(third, len(body))], nil, body[min(third, len(body)):]}
+	half := (len(body) + 1) / 2
+	pieces := [][]byte{body[:half], nil, body[half:]}
 	p.parted = append(p.parted, partedCommand{first: b.Number, pieces: pieces})
 	b.First, b.PartTotal, b.PartBytes = b.Number, len(pieces), pieces[0]
 }

@@ -182,10 +182,13 @@ func (s *restoring) openSession(value []byte) error {
 func (s *restoring) piece(value []byte) error {
 	p := &s.session.parts
 	u := &p.unfinished[len(p.unfinished)-len(s.pieces)]
-	if p.bytes += len(value); len(value) > entry.PartBytesMax || p.bytes > partsBytesMax {
-		return errors.New("the parts of a command are too large")
+	if len(value) > entry.PartBytesMax || len(u.ends) > 0 && s.machine.version >= 2 && len(value) > u.ends[0] {
+		return errors.New("a part of a command is too large")
 	}
 	u.put(value)
+	if s.machine.version < 2 && len(u.body) > partsBytesMax || s.machine.version >= 2 && p.announced() > announcedBytesMax {
+		return errors.New("the parts of a session are too large")
+	}
 	if s.pieces[0]--; s.pieces[0] == 0 {
 		s.pieces = s.pieces[1:]
 	}

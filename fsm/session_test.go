@@ -145,9 +145,9 @@ func scriptBatch(t *testing.T, line string) entry.Batch {
 		body := entry.AppendBody(nil, b.Commands)
 		switch b.PartIndex {
 		case 0:
-			b.PartBytes = body[:len(body)/2]
+			b.PartBytes = body[:(len(body)+1)/2]
 		case b.PartTotal - 1:
-			b.PartBytes = body[len(body)/2:]
+			b.PartBytes = body[(len(body)+1)/2:]
 		}
 		b.Commands = nil
 	}

@@ -115,6 +115,7 @@ func (p *parts) append(dst []byte, version uint8) []byte {
 	for i := range p.unfinished {
 		u := &p.unfinished[i]
 		dst = binary.AppendUvarint(dst, u.first)
+		dst = appendTruth(dst, u.inOrder)
 		dst = binary.AppendVarint(dst, u.lastMS)
 		dst = binary.AppendUvarint(dst, uint64(u.total))
 		dst = binary.AppendUvarint(dst, uint64(len(u.ends)))
@@ -140,7 +141,7 @@ func (d *decoder) decodeParts(version uint8, last uint64) (p parts, pieces []int
 	}
 	before := uint64(0)
 	for range d.uvarint(last) {
-		u := unfinished{first: d.uvarint(last), lastMS: d.varint()}
+		u := unfinished{first: d.uvarint(last), inOrder: d.truth(), lastMS: d.varint()}
 		d.bad = d.bad || u.first <= before
 		before = u.first
 		if one(u); d.bad {

@@ -49,7 +49,7 @@ func (n *Node) SetStaleReadMax(d time.Duration) { n.reads.fresh.staleNS.Store(in
 // to hold, a leader is asked first, as Read does.
 func (n *Node) ReadLocal(ctx context.Context, calls []*command.Call) {
 	err := n.reads.fresh.suffices()
-	if err != nil {
+	if err != nil || anyNew(calls, n.MachineVersion()) { // a client that has seen a new command work is not refused it here
 		if _, refused := n.reads.confirm(ctx, time.Now().Add(n.cfg.WriteTimeout)); refused != ErrUnconfirmed {
 			err = refused // nil, or another reason
 		}

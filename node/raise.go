@@ -21,8 +21,10 @@ type raiseCall struct {
 func (n *Node) MachineVersion() uint8 { return uint8(n.worker.progress.version.Load()) }
 
 // Raise makes a version of the machine the active one, if this node leads in a
-// term, and returns once its own machine has it. An error other than ErrNotLeader
-// does not say whether the entry is in the log; to ask again is harmless.
+// term, and returns once its own machine has it. An entry that is on its way is
+// waited for also when ctx has ended: whoever holds the token of membership changes
+// must not let it go before. An error other than ErrNotLeader does not say whether
+// the entry is in the log; to ask again is harmless.
 func (n *Node) Raise(ctx context.Context, version uint8, term uint64) error {
 	type outcome struct {
 		index uint64
@@ -36,10 +38,17 @@ func (n *Node) Raise(ctx context.Context, version uint8, term uint64) error {
 	var o outcome
 	select {
 	case o = <-done:
-	case <-ctx.Done():
-		return ctx.Err()
 	case <-n.worker.queue.ended:
 		return errStopped
+	case <-ctx.Done():
+		if n.committer.withdrawRaise(call) {
+			return ctx.Err()
+		}
+		select {
+		case o = <-done: // Raft answers, at the latest when it steps down
+		case <-n.worker.queue.ended:
+			return errStopped
+		}
 	}
 	if o.err != nil {
 		return o.err
@@ -49,8 +58,6 @@ func (n *Node) Raise(ctx context.Context, version uint8, term uint64) error {
 	select {
 	case <-reached:
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	case <-n.worker.queue.ended:
 		return errStopped
 	}
@@ -71,6 +78,17 @@ func (c *committer) askRaise(call *raiseCall) error {
 	c.mu.Unlock()
 	c.kick()
 	return nil
+}
+
+// withdrawRaise takes a call back; false means that its entry is on its way.
+func (c *committer) withdrawRaise(call *raiseCall) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.raising != call {
+		return false
+	}
+	c.raising = nil
+	return true
 }
 
 // takeRaise returns the call that waits, nil for none.
@@ -98,6 +116,7 @@ func (c *committer) raise() bool {
 		call.answer(0, fmt.Errorf("make the entry that raises the version: %w", err))
 		return true
 	}
+	c.node.session.newEntry() // what the entry before took is no part of this one
 	c.load.reset()
 	clear(c.taken)
 	c.taken, c.asking.digest = c.taken[:0], entry.NoDigest

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/reply"
 )
 
 // raise has the leader raise the machine's version.
@@ -134,4 +136,142 @@ func TestANewCommandIsRefusedUntilTheRaiseAndThenByNobody(t *testing.T) {
 			t.Errorf("through a node that lagged: %s, %s", set.Reply.Bytes, get.Reply.Bytes)
 		}
 	})
+}
+
+// A raise that Raft refuses says nothing of the entry before it, which is committed:
+// its batches have been sent.
+func TestARaiseThatIsRefusedLeavesTheBatchesOfTheEntryBefore(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		n := l.leader()
+		l.want(write(n, "set", "k", "v"), reply.OK)
+		target := l.followers()[0].cfg.Session.Server
+		release := l.disks[target].slow.hold() // so that handing over to it takes its time
+		defer release()
+		gate := make(chan struct{})
+		open := sync.OnceFunc(func() { close(gate) })
+		defer open()
+		before, begun := n.AppliedIndex(), n.committer.begun.Load()
+		answers := make(chan reply.Value, 2)
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		leaves, stays := call("incrby", "x", "7"), call("append", "y", "abc")
+		l.slowDisks(10 * time.Millisecond)
+		go write(n, "set", "k", "w")
+		time.Sleep(time.Millisecond)
+		go func() { n.Write(ctx, []*command.Call{leaves}); answers <- leaves.Reply }()
+		time.Sleep(time.Millisecond)
+		go func() { n.Write(t.Context(), []*command.Call{stays}); answers <- stays.Reply }()
+		// The worker applies the second entry, and is then slow to say what became of it.
+		n.worker.progress.await(wait{index: before + 2, reached: func() { <-gate }})
+		l.eventually("the second entry is under way", func() bool { return n.committer.begun.Load() >= begun+2 })
+		time.Sleep(5 * time.Millisecond)
+		// Leadership is about to be handed over, to a server whose disk is slow.
+		go func() {
+			for _, s := range n.configuration().Servers {
+				if string(s.ID) == target {
+					_ = n.raft.LeadershipTransferToServer(s.ID, s.Address).Error()
+				}
+			}
+		}()
+		if err := n.Raise(t.Context(), 2, n.CurrentTerm()); !errors.Is(err, ErrNotLeader) {
+			t.Fatalf("the raise: %v", err)
+		}
+		l.eventually("it is applied", func() bool { return n.AppliedIndex() >= before+2 })
+		leave()
+		if got := <-answers; string(got.Bytes) != ErrUncertain.RESP {
+			t.Errorf("who leaves is told %q of what is committed and applied", got.Bytes)
+		}
+		open()
+		if got := <-answers; got.Int() != 3 {
+			t.Errorf("APPEND of 3 bytes to an absent key was answered %d %q", got.Int(), got.Bytes)
+		}
+		release()
+		l.leader()
+	})
+}
+
+// A raise that nobody waits for any more is not proposed later: who asked has
+// given the token of membership changes back.
+func TestARaiseThatWasGivenUpIsNotProposedLater(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		n := l.leader()
+		l.want(write(n, "set", "k", "v"), reply.OK)
+		n.worker.queue.entries.Add(backlogEntriesMax) // its machine lags
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if err := n.Raise(ctx, 2, n.CurrentTerm()); err == nil {
+			t.Fatal("raised")
+		}
+		// The token is free: a server of the first release is added.
+		if err := n.AddNonvoter("old@1", "old:1", 0); err != nil {
+			t.Fatal(err)
+		}
+		n.worker.queue.entries.Add(-backlogEntriesMax)
+		n.committer.kick()
+		time.Sleep(time.Second)
+		if got := n.MachineVersion(); got != 1 {
+			t.Errorf("version %d is active, which was decided before a server was added", got)
+		}
+	})
+}
+
+func TestANewReadIsNotRefusedByAREADONLYConnectionsNodeThatLags(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader, follower := l.leader(), l.followers()[0]
+		gate := make(chan struct{})
+		follower.worker.progress.await(wait{index: follower.AppliedIndex() + 1, reached: func() { <-gate }})
+		l.want(write(leader, "set", "k", "v"), reply.OK)
+		if err := leader.Raise(t.Context(), 2, leader.CurrentTerm()); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Second, func() { close(gate) })
+		get := laterCall("get", "k")
+		follower.ReadLocal(t.Context(), []*command.Call{get})
+		if string(get.Reply.Bytes) != "v" {
+			t.Errorf("it is told %q", get.Reply.Bytes)
+		}
+	})
+}
+
+// A command in parts is given up at version 1, and the batches in its place come
+// after the raise: the machines let go of the parts all the same.
+func TestPartsThatWereGivenUpBeforeTheRaiseAreFreedAfterIt(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		n := l.followers()[0]
+		l.slowDisks(5 * time.Millisecond)
+		ctx, leave := context.WithCancel(t.Context())
+		c := call("append", "k", string(make([]byte, 20<<20)))
+		done := make(chan struct{})
+		go func() { n.Write(ctx, []*command.Call{c}); close(done) }()
+		time.Sleep(60 * time.Millisecond)
+		l.isolate(n.cfg.Session.Server, true)
+		time.Sleep(time.Second)
+		leave()
+		<-done
+		leader := l.leaderBut(n)
+		if err := leader.Raise(t.Context(), 2, leader.CurrentTerm()); err != nil {
+			t.Fatal(err)
+		}
+		l.isolate(n.cfg.Session.Server, false)
+		l.eventually("it goes on", func() bool { return n.MachineVersion() == 2 })
+		l.want(write(n, "set", "x", "y"), reply.OK)
+		some := false
+		n.View(func(m *fsm.Machine) { _, some = m.NextDeadlineMS() })
+		if some {
+			t.Errorf("parts are kept of a command that was given up")
+		}
+	})
+}
+
+// leaderBut is who leads the others while one is cut off.
+func (l *lab) leaderBut(but *Node) (leader *Node) {
+	l.eventually("a leader of the others", func() bool {
+		for _, n := range l.all() {
+			if n != but && n.IsLeader() {
+				leader = n
+			}
+		}
+		return leader != nil
+	})
+	return leader
 }

@@ -189,20 +189,34 @@ func (c *clusterStatus) row(n *foundNode) []string {
 // upgradeRemarks say how far an upgrade is, while there is one.
 func (c *clusterStatus) upgradeRemarks() []string {
 	active, newest := uint64(1), uint64(1)
-	waits := "its leader, which runs the earlier release or has not looked yet"
+	waits := "a leader"
+	if c.Leader != "" {
+		waits = fmt.Sprintf("%s, which leads and was not reached: ask it", c.asked.name(c.Leader))
+	}
 	for _, n := range c.Nodes {
 		if n.own == nil {
 			continue
 		}
 		active, newest = max(active, n.own.Version), max(newest, n.own.Newest)
-		if n.own.UpgradeWaits != nil {
-			waits = *n.own.UpgradeWaits
+		if n.Known.ID == c.Leader {
+			waits = c.leaderWaits(n.own)
 		}
 	}
 	if newest <= active {
 		return nil
 	}
 	return []string{"", fmt.Sprintf("the cluster is at machine version %d; %d waits for %s", active, newest, waits)}
+}
+
+// leaderWaits is what the leader says that an upgrade waits for.
+func (c *clusterStatus) leaderWaits(leader *nodeStatus) string {
+	switch {
+	case leader.UpgradeWaits != nil:
+		return *leader.UpgradeWaits
+	case leader.Newest == 0:
+		return c.asked.name(c.Leader) + ", which leads and runs the earlier release"
+	}
+	return c.asked.name(c.Leader) + ", which leads, to look at the others"
 }
 
 // remarks say what is not as it should be.
