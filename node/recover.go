@@ -50,7 +50,10 @@ func Recover(from, to Stores, self member.Server, before uint64) (Recovered, err
 		return Recovered{}, fmt.Errorf("read what the old server has stored: %w", err)
 	}
 	machine, last := old.machine, old.last
-	if last.Index == 0 {
+	switch {
+	case last.Index == 0 && old.end > 0:
+		return Recovered{}, fmt.Errorf("the old directory holds nothing before entry %d: there would be nothing left", before)
+	case last.Index == 0:
 		return Recovered{}, errors.New("the old directory holds no entry and no snapshot: there is nothing to recover")
 	}
 	self.Voter = true

@@ -61,7 +61,7 @@ func initCluster(f *initFlags, stdout io.Writer) error {
 		return err
 	}
 	o := storesOf(f.data, f.id)
-	o.LogStore = store.LogStore(f.logStore.value)
+	o.LogStore, o.MadeBy = store.LogStore(f.logStore.value), "kvorum init"
 	dir, err := store.Begin(o)
 	if errors.Is(err, store.ErrNotEmpty) {
 		return fmt.Errorf("make --data: %w: if a node's data is in it, serve it as it is, with kvorum serve; a new cluster begins with an empty directory", err)

@@ -90,7 +90,7 @@ func TestANodeThatHasNeverBeenInAClusterFoundsNone(t *testing.T) {
 }
 
 func TestAnUnfinishedDirectoryIsNotServed(t *testing.T) {
-	o := store.Options{Path: t.TempDir(), ID: "n1", Logger: slog.New(slog.DiscardHandler)}
+	o := store.Options{Path: t.TempDir(), ID: "n1", MadeBy: "kvorum init", Logger: slog.New(slog.DiscardHandler)}
 	d, err := store.Begin(o)
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func TestAnUnfinishedDirectoryIsNotServed(t *testing.T) {
 	}
 	for _, flags := range [][]string{nil, {"--rebuild-damaged"}, {"--cluster=n1=a:1,n2=b:1"}, {"--join=a:1", "--peer-advertise=b:1"},
 		{"--join=a:1", "--peer-advertise=b:1", "--rebuild-damaged"}, {"--await", "--peer-advertise=b:1"}} {
-		refusesToServe(t, o.Path, flags, "is unfinished", "kvorum recover or kvorum init", "run that again")
+		refusesToServe(t, o.Path, flags, "is unfinished", "kvorum init was cut short", "run that again")
 	}
 	if _, err := runWith(t, "init", "--id", "n1", "--data", o.Path, "--peer-advertise", "a:1"); err != nil {
 		t.Error(err)

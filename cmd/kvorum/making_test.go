@@ -147,6 +147,7 @@ func TestARecoveryThatIsCutShortIsNotServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := storesOf(data, "n1")
+	o.MadeBy = "kvorum recover"
 	begun, err := store.Begin(o)
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +158,11 @@ func TestARecoveryThatIsCutShortIsNotServed(t *testing.T) {
 	if err := begun.Close(); err != nil {
 		t.Fatal(err)
 	}
-	startServe(t, "n1", port, data).ends("is unfinished", "kvorum recover", "run that again, with the same --data")
+	startServe(t, "n1", port, data).ends("is unfinished", "kvorum recover", "run that again")
+	// To make a new cluster there would serve the half of a recovery as an empty one.
+	if _, err := runWith(t, "init", "--id", "n1", "--data", data, "--peer-advertise", "a:1"); err == nil || !strings.Contains(err.Error(), "kvorum recover was cut short") {
+		t.Errorf("init in an unfinished recovery: %v", err)
+	}
 	mustDo(t, "recover", "--id", "n1", "--from", old, "--data", data, "--peer-advertise", loopback(port+peerPortOffset), "--accept-loss")
 	n1 := startServe(t, "n1", port, data)
 	conn := client(n1.addr)

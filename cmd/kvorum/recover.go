@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -67,6 +68,17 @@ func (f *recoverFlags) check() error {
 	}
 	if _, err := os.Stat(f.from); err != nil {
 		return fmt.Errorf("--from: %w", err)
+	}
+	from, err := filepath.Abs(f.from)
+	if err != nil {
+		return fmt.Errorf("--from: %w", err)
+	}
+	data, err := filepath.Abs(f.data)
+	if err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	if rel, err := filepath.Rel(from, data); err == nil && filepath.IsLocal(rel) {
+		return fmt.Errorf("--data %s is in --from, which keeps what it holds; give a directory beside it", f.data)
 	}
 	return nil
 }
@@ -181,7 +193,7 @@ func openStores(path string, id identifier) (opened, error) {
 // since the node's flags may say so.
 func beginStores(path string, id identifier, kind store.LogStore) (opened, error) {
 	o := storesOf(path, id)
-	o.LogStore = kind
+	o.LogStore, o.MadeBy = kind, "kvorum recover"
 	dir, err := store.Begin(o)
 	if err != nil {
 		return opened{}, err

@@ -41,8 +41,16 @@ func TestALoneSurvivorBecomesAClusterOfItsOwn(t *testing.T) {
 	if err := r.stop(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := give(old, "--accept-loss"); err == nil || !strings.Contains(err.Error(), "is not empty") {
-		t.Errorf("into the old directory: %v", err)
+	for _, at := range []string{old, filepath.Join(old, "new")} {
+		if _, err := give(at, "--accept-loss"); err == nil || !strings.Contains(err.Error(), "is in --from") {
+			t.Errorf("into the old directory: %v", err)
+		}
+	}
+	if _, err := give(r.dir, "--accept-loss"); err == nil || !strings.Contains(err.Error(), "is not empty") {
+		t.Errorf("into a directory that holds something: %v", err)
+	}
+	if _, err := give(data, "--accept-loss", "--before", "1"); err == nil || !strings.Contains(err.Error(), "nothing before entry 1") {
+		t.Errorf("before the first entry: %v", err)
 	}
 	out, err := give(data, "--accept-loss")
 	if err != nil || !strings.Contains(out, "recovered 500 keys") {

@@ -85,7 +85,7 @@ func (f *serveFlags) run(ctx context.Context, logger *slog.Logger, level *slog.L
 func (f *serveFlags) explainData(err error) error {
 	switch {
 	case errors.Is(err, store.ErrUnfinished):
-		return fmt.Errorf("--data %s is unfinished: the kvorum recover or kvorum init that was to make it was cut short; run that again, with the same --data", f.data)
+		return fmt.Errorf("--data: %w", err)
 	case errors.Is(err, store.ErrNoServer):
 		return fmt.Errorf("--data %s is empty, or does not exist, and this node is told of no other: %s", f.data, f.adviceAlone())
 	case errors.Is(err, cluster.ErrAlone):

@@ -49,6 +49,9 @@ type Options struct {
 	Existing bool     // refuse a directory that is no server's yet; nothing is written but what finishes what a crash cut short
 	// NoMint refuses a directory that is no server's yet (ErrNoServer), and makes none.
 	NoMint bool
+	// MadeBy says who begins a directory (Begin): only that finishes what it has left
+	// unfinished.
+	MadeBy string
 	// Verify reads a snapshot to its end and returns the index that it holds.
 	Verify func(io.Reader) (index uint64, err error)
 	// Describe reads what a snapshot says of itself; nil: snapshots say nothing.

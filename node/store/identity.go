@@ -43,6 +43,8 @@ type record struct {
 	// VoteFile: the last start was one of a binary that keeps the vote file. The
 	// first release does not know the field and drops it when it starts.
 	VoteFile bool `json:"vote_file,omitempty"`
+	// MadeBy is who has begun the directory, where that took more than one step.
+	MadeBy string `json:"made_by,omitempty"`
 }
 
 type formation struct {

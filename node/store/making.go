@@ -25,6 +25,16 @@ var (
 	ErrUnfinished = errors.New("store: the directory is unfinished")
 )
 
+// UnfinishedError is ErrUnfinished with who was to make the directory.
+type UnfinishedError struct{ Path, By string }
+
+func (e *UnfinishedError) Error() string {
+	return fmt.Sprintf("%s is unfinished: %s was cut short; run that again, for the same directory", e.Path, cmp.Or(e.By, "what was to make it"))
+}
+
+// Is reports whether target is ErrUnfinished.
+func (e *UnfinishedError) Is(target error) bool { return target == ErrUnfinished }
+
 // ownNames lists what this package stores in a directory; a dot and more may follow
 // each name. The identity is not among them.
 var ownNames = []string{boltFile, voteFile, walDirectory, "snapshots", floor.FileName}
@@ -48,12 +58,17 @@ func Begin(o Options) (*Dir, error) {
 }
 
 func (d *Dir) begin(o Options) error {
+	if r, found, err := readIdentity(d.file(unfinishedFile)); err == nil && found && r.MadeBy != o.MadeBy {
+		return &UnfinishedError{Path: d.path, By: r.MadeBy}
+	}
 	if err := clearUnfinished(d.path); err != nil { // another may have come first
 		return err
 	}
 	d.identity = unfinishedFile
 	d.kind = cmp.Or(o.LogStore, DefaultLogStore)
-	if err := d.save(mintRecord(o.ID, d.kind)); err != nil {
+	minted := mintRecord(o.ID, d.kind)
+	minted.MadeBy = o.MadeBy
+	if err := d.save(minted); err != nil {
 		return err
 	}
 	// The first release does not know the unfinished identity, and refuses this.
@@ -115,7 +130,8 @@ func checkNew(path string) error {
 		return err
 	}
 	if slices.Contains(found, unfinishedFile) {
-		return fmt.Errorf("%w: %s", ErrUnfinished, path)
+		r, _, _ := readIdentity(filepath.Join(path, unfinishedFile))
+		return &UnfinishedError{Path: path, By: r.MadeBy}
 	}
 	for _, name := range found {
 		if isOwn(name) || strings.HasPrefix(name, asidePrefix) || name == identityFile+spareSuffix {
