@@ -191,7 +191,7 @@ func TestARecoveryStopsBeforeAnEntryThatCannotBeApplied(t *testing.T) {
 		{"0", "with --before " + first + " this one is recovered without entries " + first + " to " + last + " (3 in all)"},
 		{last, "entry " + first + " cannot be applied"},
 		{strconv.FormatUint(bad+3, 10), "ends at entry " + last},
-		{"1", "holds no entry"},
+		{"1", "nothing before entry 1"},
 	} {
 		if _, _, err := give("--before", c.before); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("--before %s: %v", c.before, err)
