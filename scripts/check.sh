@@ -76,6 +76,6 @@ step 'go.mod' tidied
 step 'tidy: arrows, sizes, names, the purity of fsm' go test -count=1 -timeout 2m ./internal/tidy
 step 'tests with the race detector' go test -race -timeout 12m ./...
 step 'damaged directories, crashes and failing disks: the sweeps in short' go test -count=1 -timeout 10m ./scripts/damage -sweeps
-step "simulation, $seeds seeds, and $seeds with changes of the membership" go test -count=1 -timeout 12m ./cmd/internal/simulation -sim.seeds="$seeds"
+step "simulation, $seeds seeds, $seeds with changes of the membership, and $seeds with upgrades" go test -count=1 -timeout 12m ./cmd/internal/simulation -sim.seeds="$seeds"
 step 'planted faults are found' planted
 printf '== all passed in %d s\n' $SECONDS
