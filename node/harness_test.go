@@ -210,7 +210,16 @@ func (l *lab) leader() *Node {
 	return l.leaderOf(func(n *Node) bool { return n.Ready() == nil })
 }
 
-// leaderOf waits until all running nodes agree on a leader, and are as is wanted.
+// hears reports whether a follower has answered a leader, or cannot.
+func (l *lab) hears(leader, follower *Node) bool {
+	from, to := leader.cfg.Session.Server, follower.cfg.Session.Server
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return from == to || l.noStreams[[2]string{from, to}] || !leader.transport.deliveries(raft.ServerID(to)).last.IsZero()
+}
+
+// leaderOf waits until all running nodes agree on a leader, and are as is wanted, and it
+// has heard from each: it can hand over to any of them.
 func (l *lab) leaderOf(wanted func(n *Node) bool) *Node {
 	l.t.Helper()
 	var leader *Node
@@ -225,7 +234,7 @@ func (l *lab) leaderOf(wanted func(n *Node) bool) *Node {
 			return false
 		}
 		for _, n := range l.all() {
-			if n.Leader() != leader.cfg.Session.Server || !wanted(n) {
+			if n.Leader() != leader.cfg.Session.Server || !wanted(n) || !l.hears(leader, n) {
 				return false
 			}
 		}
