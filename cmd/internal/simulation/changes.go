@@ -216,6 +216,11 @@ func (f *faults) demote() bool {
 	return f.operate(func() (bool, error) {
 		id := f.some(func(_ string, p place) bool { return p.in && p.voter })
 		named, server := f.name(id), f.cluster.disk(id).server()
+		// One that has stored that it is a voter does not ask to be one again, also if
+		// it cannot be told that it is none any more.
+		if err := f.cluster.Await(id+" knows that it is a voter", changeWithin, f.cluster.disk(id).knowsItsVote); err != nil {
+			return false, err
+		}
 		over := f.unrest()
 		f.cluster.arrange(id, func(p *place) { p.voter = false })
 		err := f.ask("demote "+id, func(ctx context.Context, s *cluster.Service) error { return s.Demote(ctx, named, false) })

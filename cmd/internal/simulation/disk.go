@@ -70,6 +70,16 @@ func (d *Disk) cluster() string {
 	return d.identity.Cluster
 }
 
+// knowsItsVote returns nil once the server has stored that it asks for no vote by itself.
+func (d *Disk) knowsItsVote() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.identity.Settled {
+		return errors.New("it has not stored it")
+	}
+	return nil
+}
+
 // Copy is a copy of all that is stored, as of a directory.
 func (d *Disk) Copy() *Disk {
 	d.mu.Lock()
