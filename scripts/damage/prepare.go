@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -108,7 +107,11 @@ func (p *pristine) found(c *cluster) error {
 	if err := errors.Join(os.RemoveAll(old.data), os.RemoveAll(first.data)); err != nil {
 		return err
 	}
-	if err := old.start("--cluster="+old.id+"="+old.peer, "--log-store="+c.store); err != nil {
+	output, err := exec.Command(old.kvorum, "init", "--id="+old.id, "--data="+old.data, "--peer-advertise="+old.peer, "--log-store="+c.store).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("kvorum init: %w: %s", err, output)
+	}
+	if err := old.start(); err != nil {
 		return err
 	}
 	if err := p.write(&old, writesBetween, "first"); err != nil {
@@ -117,7 +120,7 @@ func (p *pristine) found(c *cluster) error {
 	if err := old.stop(); err != nil {
 		return err
 	}
-	output, err := exec.Command(first.kvorum, "recover", "--id="+first.id, "--from="+old.data, "--data="+first.data,
+	output, err = exec.Command(first.kvorum, "recover", "--id="+first.id, "--from="+old.data, "--data="+first.data,
 		"--peer-advertise="+first.peer, "--accept-loss").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("kvorum recover: %w: %s", err, output)
@@ -125,11 +128,7 @@ func (p *pristine) found(c *cluster) error {
 	if err := first.start(); err != nil {
 		return err
 	}
-	joining := c.nodes[1:]
-	if c.store == "bolt" {
-		joining = append(slices.Clone(joining), first) // kvorum recover has given it the other log store
-	}
-	for _, n := range joining {
+	for _, n := range c.nodes[1:] {
 		n.kill()
 		if err := os.RemoveAll(n.data); err != nil {
 			return err
