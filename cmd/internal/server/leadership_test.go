@@ -32,7 +32,7 @@ func TestAGoneLeaderIsReplacedAtOnce(t *testing.T) {
 			t.Fatalf("SET while the leader is gone: %s", got)
 		}
 		took = append(took, time.Since(begun))
-		if took[len(took)-1] < 800*time.Millisecond { // a heartbeat is missed after a second
+		if took[len(took)-1] < 950*time.Millisecond { // a heartbeat is missed after a second
 			return
 		}
 		c.start(leader)
