@@ -31,8 +31,8 @@ const (
 	// askAdmitTimeout bounds one question for a place, put to one server, which
 	// may pass it on. Asking again is harmless.
 	askAdmitTimeout = 5 * time.Second
-	// askNext is how long nobody may have answered such a question before more are asked,
-	// and askedMax how many are asked at once.
+	// askNext passes without an answer to such a question before more servers are asked;
+	// askedMax bounds those that are asked at once.
 	askNext  = 200 * time.Millisecond
 	askedMax = 16
 	// settleEvery is how often a server asks whether it is a voter yet.
@@ -70,14 +70,14 @@ const (
 	// watchTimeout bounds one such question.
 	watchTimeout = 2 * time.Second
 
-	// upgradeEvery is how often the leader looks whether the machine's version may be
-	// raised, while there is a newer one.
+	// upgradeEvery passes between two looks of the leader at whether the machine's
+	// version may be raised, while there is a newer one.
 	upgradeEvery = 5 * time.Second
-	// upgradeAfter is how long all servers have known a version before it is active:
-	// the time in which there is a way back.
+	// upgradeAfter leaves operators the time to go back: a version is raised once all
+	// servers have known it for so long.
 	upgradeAfter = 10 * time.Minute
-	// foundedEvery is how often the founder looks for it, and foundedWithin how long:
-	// a new cluster needs no way back.
+	// foundedEvery passes between two looks of the founder of a new cluster, which needs
+	// no way back, and foundedWithin ends them.
 	foundedEvery  = 50 * time.Millisecond
 	foundedWithin = time.Minute
 

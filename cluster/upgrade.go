@@ -23,7 +23,7 @@ import (
 // before could not read it there, and asked anew each time: a server may be
 // put back at any moment before the raise.
 
-// UpgradeHold is what this server's operator says about upgrades.
+// UpgradeHold tells whether this server's operator holds upgrades.
 type UpgradeHold interface {
 	// UpgradeHeld reports whether the machine's version is not to be raised yet.
 	UpgradeHeld() bool
@@ -36,7 +36,7 @@ type UpgradeStatus struct {
 	Waits  string // what the leader waits for; "" for nothing, and where another server leads
 }
 
-// upgrading is what the leader knows of an upgrade.
+// upgrading keeps what the leader knows of an upgrade.
 type upgrading struct {
 	founded time.Time // when this process founded the cluster; zero: it did not
 	since   time.Time // when, as this leader counts, all servers had the next version; zero: not yet
@@ -113,7 +113,8 @@ func (s *Service) considerRaise() {
 		s.logger.Info("all servers know the next version of the machine", slog.Int("version", int(next)))
 	}
 	if left := upgradeAfter - time.Since(u.since); left > 0 && !s.foundedJustNow() {
-		holds = append(holds, fmt.Sprintf("%v to pass, in which every node can go back to the release before ('kvorum upgrade finish' does not wait)", left.Round(time.Second)))
+		holds = append(holds, fmt.Sprintf("%v to pass, in which every node can go back to the release before ('kvorum upgrade finish' does not wait)",
+			left.Round(time.Second)))
 	}
 	if len(holds) > 0 {
 		s.sayWaits(holds)
@@ -130,7 +131,7 @@ func (s *Service) sayWaits(reasons []string) {
 	s.upgrading.waits.Store(&text)
 }
 
-// readiness is what stands between servers and a version of the machine.
+// readiness lists what stands between servers and a version of the machine.
 type readiness struct {
 	lacks []string
 	older bool // one of these runs an earlier release
@@ -177,24 +178,28 @@ func (s *Service) raiseAlone(ctx context.Context, a *attached) error {
 	if err != nil {
 		return fmt.Errorf("confirm the configuration: %w", err)
 	}
-	next := a.replicated.Version() + 1
-	if r := s.readiness(ctx, now.Servers, next); len(r.holds) > 0 { // it may have come after the look
-		return &notYet{fmt.Sprintf("machine version %d waits for %s", next, strings.Join(r.holds, "; "))}
-	}
-	return s.raise(ctx, a, now, term)
+	return s.raise(ctx, a, raising{servers: now.Servers, term: term})
 }
 
-// raise raises the version by one, if every server of the committed
-// configuration answers that it knows it; the caller holds the token.
-func (s *Service) raise(ctx context.Context, a *attached, now Configuration, term uint64) error {
+// raising says on what a raise is decided.
+type raising struct {
+	servers   []member.Server // of the committed configuration
+	term      uint64          // in which they are asked
+	pastHolds bool            // also if somebody holds it
+}
+
+// raise raises the version by one, if every server answers that it knows it and
+// none holds it, which may have come after the leader's look; the caller holds the token.
+func (s *Service) raise(ctx context.Context, a *attached, on raising) error {
 	next := a.replicated.Version() + 1
 	if next > s.cfg.Versions.Newest {
 		return nil
 	}
-	if r := s.readiness(ctx, now.Servers, next); len(r.lacks) > 0 {
-		return &notYet{fmt.Sprintf("machine version %d waits for %s", next, strings.Join(r.lacks, "; "))}
+	r := s.readiness(ctx, on.servers, next)
+	if waits := append(r.lacks, r.holds...); len(r.lacks) > 0 || len(r.holds) > 0 && !on.pastHolds {
+		return &notYet{fmt.Sprintf("machine version %d waits for %s", next, strings.Join(waits, "; "))}
 	}
-	if err := a.membership.Raise(ctx, next, term); err != nil {
+	if err := a.membership.Raise(ctx, next, on.term); err != nil {
 		return fmt.Errorf("raise the machine to version %d: %w", next, err)
 	}
 	s.upgrading.waits.Store(nil)
@@ -204,8 +209,9 @@ func (s *Service) raise(ctx context.Context, a *attached, now Configuration, ter
 
 // finish is the leader's side of FinishUpgrade; the caller holds the token.
 func (s *Service) finish(ctx context.Context, a *attached, now Configuration, term uint64) error {
+	on := raising{servers: now.Servers, term: term, pastHolds: true}
 	for a.replicated.Version() < s.cfg.Versions.Newest {
-		if err := s.raise(ctx, a, now, term); err != nil {
+		if err := s.raise(ctx, a, on); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// newRelease is what this test's new program knows.
+// newRelease names the versions that this test's new program knows.
 var newRelease = Versions{Oldest: 1, Newest: 2}
 
 // runsFirst makes a machine run the first release from its next start on.
