@@ -37,6 +37,14 @@ func (p *parts) announced() (sum int) {
 	return sum
 }
 
+// bytes is how much of the body has come.
+func (u *unfinished) bytes() int {
+	if len(u.ends) == 0 {
+		return 0
+	}
+	return u.ends[len(u.ends)-1]
+}
+
 // piece is the part of an index.
 func (u *unfinished) piece(index int) []byte {
 	begin := 0
@@ -122,7 +130,7 @@ func (p *parts) addInOrder(b *entry.Batch) (body []byte, state partState) {
 
 // fits reports, at version 1, whether a part is the next of the one command there is.
 func (p *parts) fits(b *entry.Batch) bool {
-	return len(p.unfinished) == 1 && p.unfinished[0].continues(b) && len(p.unfinished[0].body)+len(b.PartBytes) <= partsBytesMax
+	return len(p.unfinished) == 1 && p.unfinished[0].continues(b) && p.unfinished[0].bytes()+len(b.PartBytes) <= partsBytesMax
 }
 
 func (u *unfinished) continues(b *entry.Batch) bool {

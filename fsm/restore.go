@@ -68,6 +68,9 @@ const (
 
 func (s *restoring) read(r io.Reader) error {
 	in := rdb.NewReader(r)
+	if !s.keep {
+		in.SkipValues()
+	}
 	for {
 		event, err := in.Next()
 		if err == nil {
@@ -185,8 +188,12 @@ func (s *restoring) piece(value []byte) error {
 	if len(value) > entry.PartBytesMax || len(u.ends) > 0 && s.machine.version >= 2 && len(value) > u.ends[0] {
 		return errors.New("a part of a command is too large")
 	}
-	u.put(value)
-	if s.machine.version < 2 && len(u.body) > partsBytesMax || s.machine.version >= 2 && p.announced() > announcedBytesMax {
+	if s.keep {
+		u.put(value)
+	} else {
+		u.ends = append(u.ends, u.bytes()+len(value))
+	}
+	if s.machine.version < 2 && u.bytes() > partsBytesMax || s.machine.version >= 2 && p.announced() > announcedBytesMax {
 		return errors.New("the parts of a session are too large")
 	}
 	if s.pieces[0]--; s.pieces[0] == 0 {

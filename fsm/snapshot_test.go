@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc64"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -316,4 +317,25 @@ func BenchmarkCaptureAMillion(b *testing.B) {
 			m.Digest()
 		}
 	})
+}
+
+// A snapshot is read back after it was taken: values and parts of commands are not
+// taken into memory for that.
+func TestVerifyingTakesNoMemoryForValues(t *testing.T) {
+	const size = 16 << 20
+	l := newLog(t, 1)
+	l.register(one)
+	l.machines[0].Keys().Put(0, &keyspace.Object{Key: "large", Str: bytes.Repeat([]byte("v"), size)})
+	piece := bytes.Repeat([]byte("p"), entry.PartBytesMax/2)
+	l.entry(entry.Batch{Session: one, Kind: entry.Part, Number: 1, PartTotal: 2048, PartBytes: piece})
+	data := snapshotOf(t, l.machines[0])
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := fsm.Verify(bytes.NewReader(data)); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 2<<20 {
+		t.Errorf("%d KB were allocated for a snapshot of %d", took>>10, len(data)>>10)
+	}
 }

@@ -68,8 +68,39 @@ func write(t testing.TB, events []rdb.Event) []byte {
 	return file.Bytes()
 }
 
-func read(r io.Reader) (events []rdb.Event, err error) {
+// read reads a file twice, the second time without the values: that must come to the
+// same but for them.
+func read(r io.Reader) ([]rdb.Event, error) {
+	var seen bytes.Buffer
+	events, err := events(rdb.NewReader(io.TeeReader(r, &seen)))
+	var again io.Reader = &seen
+	if err != nil && !errors.Is(err, rdb.ErrCorrupt) && !errors.Is(err, rdb.ErrChecksum) {
+		again = io.MultiReader(&seen, iotest.ErrReader(errors.Unwrap(err)))
+	}
+	return events, errors.Join(err, skipped(again, events, err))
+}
+
+// skipped reads without the values, and says what is not as it should be then.
+func skipped(r io.Reader, want []rdb.Event, wantErr error) error {
 	reader := rdb.NewReader(r)
+	reader.SkipValues()
+	got, err := events(reader)
+	if fmt.Sprint(err) != fmt.Sprint(wantErr) {
+		return fmt.Errorf("without values: %v, and with them: %v", err, wantErr)
+	}
+	for i := range want {
+		e := want[i]
+		if e.Kind == rdb.String {
+			e.Value = nil
+		}
+		if i >= len(got) || !reflect.DeepEqual(got[i], e) {
+			return fmt.Errorf("without values: event %d differs", i)
+		}
+	}
+	return nil
+}
+
+func events(reader *rdb.Reader) (events []rdb.Event, err error) {
 	for {
 		event, err := reader.Next()
 		if err == io.EOF {

@@ -39,11 +39,16 @@ type Reader struct {
 	version int // 0: the header has not been read
 	db      int // -1: no database yet
 	err     error
+
+	skipValues bool
 }
 
 // NewReader reads a file from r. It reads to the end of r: bytes after the
 // file's end are an error.
 func NewReader(r io.Reader) *Reader { return &Reader{source: newSource(r), db: -1} }
+
+// SkipValues has the objects' values read and not kept: Event.Value is nil then.
+func (r *Reader) SkipValues() { r.skipValues = true }
 
 // Version returns the file's version, once Next has returned an event.
 func (r *Reader) Version() int { return r.version }
@@ -158,7 +163,11 @@ func (r *Reader) object(code byte) (Event, error) {
 		return Event{}, err
 	}
 	event.Key = string(key)
-	event.Value, err = r.source.str()
+	if r.skipValues {
+		err = r.source.skipStr()
+	} else {
+		event.Value, err = r.source.str()
+	}
 	return event, err
 }
 

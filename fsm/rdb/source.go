@@ -7,6 +7,8 @@ import (
 	"io"
 	"math"
 	"strconv"
+
+	"github.com/kvorum/kvorum/fsm/memory"
 )
 
 // ErrCorrupt is wrapped by the errors for data that is cut short or is not in
@@ -61,16 +63,38 @@ func (s *source) more() error {
 // fill reads len(p) bytes.
 func (s *source) fill(p []byte) error {
 	for len(p) > 0 {
-		if s.at == s.end {
-			if err := s.more(); err == io.EOF {
-				return s.corrupt("the data ends early")
-			} else if err != nil {
-				return fmt.Errorf("rdb: read at byte %d: %w", s.before, err)
-			}
+		if err := s.some(); err != nil {
+			return err
 		}
 		n := copy(p, s.buffer[s.at:s.end])
 		s.at += n
 		p = p[n:]
+	}
+	return nil
+}
+
+// skip reads n bytes that nobody wants.
+func (s *source) skip(n uint64) error {
+	for n > 0 {
+		if err := s.some(); err != nil {
+			return err
+		}
+		k := min(n, uint64(s.end-s.at))
+		s.at += int(k)
+		n -= k
+	}
+	return nil
+}
+
+// some makes sure that there is at least one byte in the buffer.
+func (s *source) some() error {
+	if s.at < s.end {
+		return nil
+	}
+	if err := s.more(); err == io.EOF {
+		return s.corrupt("the data ends early")
+	} else if err != nil {
+		return fmt.Errorf("rdb: read at byte %d: %w", s.before, err)
 	}
 	return nil
 }
@@ -115,7 +139,8 @@ func (s *source) bytes(n uint64) ([]byte, error) {
 	}
 	for uint64(len(p)) < n {
 		have := len(p)
-		p = append(p, make([]byte, min(n-uint64(have), uint64(have)))...)
+		size := have + int(min(n-uint64(have), uint64(have)))
+		p = memory.Grow(p, size)[:size]
 		if err := s.fill(p[have:]); err != nil {
 			return nil, err
 		}
@@ -163,14 +188,35 @@ func (s *source) str() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !special {
-		if n > s.stringMax {
-			return nil, s.tooLong(n)
-		}
-		return s.bytes(n)
+	if special {
+		return s.special(n)
 	}
+	if n > s.stringMax {
+		return nil, s.tooLong(n)
+	}
+	return s.bytes(n)
+}
+
+// skipStr reads a string that nobody wants, and takes no memory for a plain one.
+func (s *source) skipStr() error {
+	n, special, err := s.length()
+	if err != nil {
+		return err
+	}
+	if special {
+		_, err := s.special(n)
+		return err
+	}
+	if n > s.stringMax {
+		return s.tooLong(n)
+	}
+	return s.skip(n)
+}
+
+// special reads a string in one of its special forms.
+func (s *source) special(form uint64) (_ []byte, err error) {
 	var integer int64
-	switch n {
+	switch form {
 	case specialInt8:
 		var b byte
 		b, err = s.byte()
@@ -186,7 +232,7 @@ func (s *source) str() ([]byte, error) {
 	case specialLZF:
 		return s.compressed()
 	default:
-		err = s.corrupt("unknown form of a string, %#x", n)
+		err = s.corrupt("unknown form of a string, %#x", form)
 	}
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Field is an auxiliary field: state that RDB itself has no place for.
@@ -79,7 +80,7 @@ func (w *Writer) String(key string, value []byte, deadlineMS int64, fields ...Fi
 	return w.drain()
 }
 
-// value writes a string, a large one past the buffer.
+// value writes a string, a large one past the buffer, in pieces.
 func (w *Writer) value(value []byte) {
 	if len(value) <= bufferBytes {
 		w.buffer = appendString(w.buffer, value)
@@ -87,7 +88,9 @@ func (w *Writer) value(value []byte) {
 	}
 	w.buffer = appendLength(w.buffer, uint64(len(value)))
 	w.flush()
-	w.write(value)
+	for piece := range slices.Chunk(value, bufferBytes) {
+		w.write(piece)
+	}
 }
 
 // Close ends the file with its checksum. It does not close the io.Writer.

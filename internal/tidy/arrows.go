@@ -18,7 +18,7 @@ var arrows = []arrow{
 	{"fsm", []string{"fsm/..."}},
 	{"node", []string{"fsm/...", "node/..."}},
 	{"node/store", []string{"fsm/member", "node", "node/store/..."}}, // an adapter: it implements what node declares
-	{"transport/resp", []string{"fsm/command/...", "fsm/reply", "fsm/setting"}},
+	{"transport/resp", []string{"fsm/command/...", "fsm/memory", "fsm/reply", "fsm/setting"}},
 	{"transport/peer", nil},
 	{"cluster", []string{"transport/peer", "fsm/member", "fsm/reply", "fsm/command/..."}},
 	{"cluster/admin", []string{"cluster", "fsm/reply", "fsm/command/...", "fsm/setting", "fsm/member"}},

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"io"
 	"net"
+
+	"github.com/kvorum/kvorum/fsm/memory"
 )
 
 // guard is a client's connection as redcon sees it. It splits the bytes that
@@ -171,13 +173,9 @@ func (g *guard) roomForLarge() []byte {
 		if int64(len(g.large)) >= whole/largeShare {
 			size = whole
 		}
-		grown := make([]byte, len(g.large), size)
-		for at := 0; at < len(grown); at += copyBytesMax {
-			copy(grown[at:min(at+copyBytesMax, len(grown))], g.large[at:])
-		}
-		g.large = grown
+		g.large = memory.Grow(g.large, int(size))
 	}
-	return g.large[len(g.large):cap(g.large)]
+	return g.large[len(g.large):min(cap(g.large), len(g.large)+readBytesMax)]
 }
 
 // makeRoom moves what is not parsed to the front of the buffer, which grows

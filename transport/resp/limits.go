@@ -37,9 +37,9 @@ const (
 	// largeShare is how many times what has arrived of it such a string may take in
 	// memory. More would spare copies, and let a client take what it does not send.
 	largeShare = 4
-	// copyBytesMax bounds one copy of memory: the collector cannot stop the process
-	// within one, and everybody else waits for that, heartbeats too.
-	copyBytesMax = 1 << 20
+	// readBytesMax bounds one read: of a sender that is fast enough, a larger one
+	// takes whatever there is room for, and keeps a processor until then.
+	readBytesMax = 1 << 20
 	// quietReads is after how many small reads in a row a large input buffer is
 	// given back.
 	quietReads = 64
