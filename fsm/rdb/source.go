@@ -8,7 +8,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/kvorum/kvorum/fsm/memory"
+	"github.com/kvorum/kvorum/internal/memory"
 )
 
 // ErrCorrupt is wrapped by the errors for data that is cut short or is not in

@@ -15,10 +15,10 @@ type arrow struct {
 // arrows is the whole table; the row with the longest folder that fits holds.
 // The machine knows nobody, the two wires never meet, and only cmd sees all.
 var arrows = []arrow{
-	{"fsm", []string{"fsm/..."}},
+	{"fsm", []string{"fsm/...", "internal/memory"}},
 	{"node", []string{"fsm/...", "node/..."}},
 	{"node/store", []string{"fsm/member", "node", "node/store/..."}}, // an adapter: it implements what node declares
-	{"transport/resp", []string{"fsm/command/...", "fsm/memory", "fsm/reply", "fsm/setting"}},
+	{"transport/resp", []string{"fsm/command/...", "internal/memory", "fsm/reply", "fsm/setting"}},
 	{"transport/peer", nil},
 	{"cluster", []string{"transport/peer", "fsm/member", "fsm/reply", "fsm/command/..."}},
 	{"cluster/admin", []string{"cluster", "fsm/reply", "fsm/command/...", "fsm/setting", "fsm/member"}},

@@ -5,7 +5,7 @@ import (
 	"io"
 	"net"
 
-	"github.com/kvorum/kvorum/fsm/memory"
+	"github.com/kvorum/kvorum/internal/memory"
 )
 
 // guard is a client's connection as redcon sees it. It splits the bytes that
