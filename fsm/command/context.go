@@ -5,6 +5,7 @@ import (
 
 	"github.com/kvorum/kvorum/fsm/keyspace"
 	"github.com/kvorum/kvorum/fsm/reply"
+	"github.com/kvorum/kvorum/internal/memory"
 )
 
 // The errors that more than one command answers.
@@ -43,7 +44,7 @@ func (c *Context) keep(arg []byte) []byte {
 	if c.BodyBytes > 0 && len(arg) >= c.BodyBytes-c.BodyBytes/8 {
 		return arg[:len(arg):len(arg)]
 	}
-	return bytes.Clone(arg)
+	return memory.Clone(arg)
 }
 
 // putString makes b, which the keyspace owns from then on, the value of key,

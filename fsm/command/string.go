@@ -1,10 +1,9 @@
 package command
 
 import (
-	"slices"
-
 	"github.com/kvorum/kvorum/fsm/keyspace"
 	"github.com/kvorum/kvorum/fsm/reply"
+	"github.com/kvorum/kvorum/internal/memory"
 )
 
 var errOffset = reply.Err("ERR offset is out of range")
@@ -91,8 +90,8 @@ func setrangeCommand(c *Context) reply.Value {
 	if o == nil {
 		next.Key = string(c.Args[1])
 	}
-	next.Str = make([]byte, max(int64(len(old)), offset+int64(len(patch))))
-	copy(next.Str, old)
+	size := max(len(old), int(offset)+len(patch))
+	next.Str = memory.Grow(old, size)[:size]
 	copy(next.Str[offset:], patch)
 	c.put(next)
 	return reply.Int(int64(len(next.Str)))
@@ -101,7 +100,7 @@ func setrangeCommand(c *Context) reply.Value {
 func appendCommand(c *Context) reply.Value {
 	o, tail := c.object(c.Args[1]), c.Args[2]
 	if o == nil {
-		c.putString(string(c.Args[1]), slices.Clone(tail), 0)
+		c.putString(string(c.Args[1]), c.keep(tail), 0)
 		return reply.Int(int64(len(tail)))
 	}
 	if int64(len(o.Str)) > c.bulkMax()-int64(len(tail)) {
@@ -110,7 +109,7 @@ func appendCommand(c *Context) reply.Value {
 	next := *o
 	next.Encoding = keyspace.Raw
 	// The newest object of a key alone may use what is spare beyond its length.
-	next.Str = append(o.Str, tail...)
+	next.Str = memory.Append(o.Str, tail)
 	c.put(next)
 	return reply.Int(int64(len(next.Str)))
 }
