@@ -90,6 +90,7 @@ func record(t *testing.T, r release.Release, store string) string {
 	}
 	out := t.TempDir()
 	w := &recorder{t: t, binary: binary, store: store, data: filepath.Join(t.TempDir(), "data"), port: freePort(t)}
+	w.found(r)
 	w.start()
 	folder.Run(t, filepath.Join(source, "fsm", "command", "testdata", "corpus"), func() corpus.Engine { return w.dial() })
 	w.dial()
@@ -146,6 +147,19 @@ func copyTree(t *testing.T, from, to string) {
 	}
 	if err := os.Remove(filepath.Join(to, "lock")); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// found makes the directory of a cluster of one. The first release founded such a
+// cluster by serving it.
+func (w *recorder) found(r release.Release) {
+	if r.Machine == 1 {
+		return
+	}
+	out, err := exec.Command(w.binary, "init", "--id", "n1", "--data", w.data, "--log-store", w.store,
+		"--peer-advertise", loopback(w.port+10000)).CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("init: %v\n%s", err, out)
 	}
 }
 
