@@ -64,7 +64,8 @@ type Start struct {
 //	                                            ErrAlone
 //	10 nothing         some          any        refused: the directory was never finished
 //
-// With some state, it asks first whether it still has its place (resume).
+// With some state, it asks first whether it still has its place (resume). A cluster of
+// one whose server is told of another cluster's does not start (checkBeside).
 //
 // Why there is one cluster at most:
 //   - Nobody founds alone: an empty directory and a list of one look like a first
@@ -97,6 +98,9 @@ func (s *Service) Form(ctx context.Context, hasState bool, known []member.Server
 		if hasState && identity.Cluster != "" {
 			if p := identity.Promise; p != nil && len(known) == 0 {
 				known = p.Servers
+			}
+			if err := s.checkBeside(ctx, known); err != nil {
+				return Start{}, fmt.Errorf("come back to cluster %s: %w", identity.Cluster, err)
 			}
 			if err := s.resume(ctx, known); err != nil {
 				return Start{}, fmt.Errorf("come back to cluster %s: %w", identity.Cluster, err)

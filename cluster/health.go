@@ -81,6 +81,7 @@ func (s *Service) Health(server string) (Health, bool) {
 func (s *Service) watch() {
 	for s.pause(s.ctx, watchEvery) {
 		s.look()
+		s.lookBeside()
 		s.removeDead()
 		s.forgetDeparted()
 	}

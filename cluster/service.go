@@ -66,6 +66,8 @@ type entering struct {
 	invited  atomic.Pointer[[]string]
 	doubted  chan struct{}   // capacity 1: somebody says that we have been removed
 	known    []member.Server // the configuration that a server which comes back has stored
+	// besideText says that this cluster of one runs beside another; nil: it does not.
+	besideText atomic.Pointer[string]
 }
 
 // changing is what the leader needs to change the configuration.
@@ -133,6 +135,14 @@ func (cfg *Config) list(identity member.Identity) (list, error) {
 		return nil, fmt.Errorf("the list of members %s does not name this server, %q", own, id)
 	}
 	return own, nil
+}
+
+// Unready says why this server is not ready although its member may be; "" for nothing.
+func (s *Service) Unready() string {
+	if text := s.besideText.Load(); text != nil {
+		return *text
+	}
+	return ""
 }
 
 // Streams is the lane of Raft's connections, for the member's transport.

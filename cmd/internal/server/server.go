@@ -264,6 +264,9 @@ func (s *Server) Ready() error {
 	if err := m.node.Ready(); err != nil {
 		return err
 	}
+	if why := s.service.Unready(); why != "" {
+		return errors.New(why)
+	}
 	if !s.env.Disk.Identity().Settled && !s.votes(m.node) {
 		return errNoVoter
 	}
