@@ -42,6 +42,17 @@ func TestAServerThatIsToldOfNoOtherFoundsNothing(t *testing.T) {
 	})
 }
 
+func TestAServerThatIsToJoinThroughItselfIsToldOfNoOther(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.list["n1"], w.with["n1"] = nil, func(cfg *Config) { cfg.Join = []string{"n1:1"} }
+		p := w.start("n1")
+		p.wantEnd()
+		if !errors.Is(p.err, ErrAlone) {
+			t.Errorf("it ended with %v", p.err)
+		}
+	})
+}
+
 func TestAClusterOfOneBeginsByWhatInitHasStored(t *testing.T) {
 	inWorld(t, 1, func(w *world) {
 		w.foundsAlone("n1")

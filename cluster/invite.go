@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 
 	"github.com/kvorum/kvorum/transport/peer"
 )
@@ -106,9 +107,11 @@ func (h handler) answerInvite(from string, payload []byte) ([]byte, error) {
 	return encode(answer), nil
 }
 
-// joins reports whether this server joins a running cluster and never founds one.
+// joins reports whether this server joins a running cluster and never founds one. Through
+// its own address it finds none.
 func (s *Service) joins() bool {
-	return s.cfg.Await || len(s.cfg.Join) > 0 || s.cfg.Vault.Identity().Rebuilt
+	others := slices.ContainsFunc(s.cfg.Join, func(addr string) bool { return addr != s.cfg.Advertise })
+	return s.cfg.Await || others || s.cfg.Vault.Identity().Rebuilt
 }
 
 // seeds are the addresses at which a cluster to join may be found.

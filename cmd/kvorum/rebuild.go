@@ -31,7 +31,7 @@ func (f *serveFlags) runRebuilding(ctx context.Context, run func() error, logger
 	logger.Error("the data directory is damaged", slog.Any("error", err))
 	aside, failed := store.Rebuild(f.storeOptions(logger), err, store.Rejoin{Nonvoter: f.nonvoter, Others: f.others()})
 	if failed != nil {
-		return errors.Join(err, fmt.Errorf("rebuild --data: %w", failed))
+		return errors.Join(err, fmt.Errorf("rebuild --data%s: %w", f.whyAlone(), failed))
 	}
 	logger.Warn("the damaged content is set aside until somebody removes it, and this node joins its cluster as a new server", slog.String("in", aside))
 	return run()

@@ -116,6 +116,33 @@ func TestDamagedNodesFoundNoEmptyCluster(t *testing.T) {
 	}
 }
 
+// A node that is told of nobody but itself has nobody to be caught up by: its damaged data
+// stays where it is.
+func TestADamagedNodeThatIsToldOfItselfAloneIsNotRebuilt(t *testing.T) {
+	port := freePorts(t, 1)
+	data := initialised(t, "n1", port, "--log-store=bolt")
+	n1 := startServe(t, "n1", port, data)
+	n1.awaitReady(port)
+	n1.stop()
+	remove(t, filepath.Join(data, "raft.db"))
+	own := port + peerPortOffset
+	for _, join := range []string{loopback(own), fmt.Sprintf("localhost:%d,%s", own, loopback(own))} {
+		_, err := runWith(t, "serve", "--id", "n1", "--listen", loopback(port), "--data", data, "--rebuild-damaged", "--join", join)
+		for _, words := range []string{"raft.db", "--join names this node itself", "knows no other server", "keep the directory"} {
+			if err == nil || !strings.Contains(err.Error(), words) {
+				t.Errorf("--join %s: %v does not say %q", join, err, words)
+			}
+		}
+		if found, _ := filepath.Glob(filepath.Join(data, "damaged-*")); len(found) > 0 {
+			t.Errorf("--join %s: set aside: %v", join, found)
+		}
+		if _, err := runWith(t, "serve", "--id", "n1", "--listen", loopback(port), "--data", filepath.Join(t.TempDir(), "empty"), "--join", join); err == nil ||
+			!strings.Contains(err.Error(), "told of no other (--join names this node itself)") {
+			t.Errorf("--join %s, and an empty directory: %v", join, err)
+		}
+	}
+}
+
 // Damage that shows only while the node runs is treated as damage at its start, once.
 func TestANodeIsRebuiltOnceForDamageAndForNothingElse(t *testing.T) {
 	damage := fmt.Errorf("read entry 7: %w", &store.DamageError{File: "wal/1.wal", Offset: 96, Index: 7, What: "its checksum does not fit"})

@@ -87,11 +87,19 @@ func (f *serveFlags) explainData(err error) error {
 	case errors.Is(err, store.ErrUnfinished):
 		return fmt.Errorf("--data: %w", err)
 	case errors.Is(err, store.ErrNoServer):
-		return fmt.Errorf("--data %s is empty, or does not exist, and this node is told of no other: %s", f.data, f.adviceAlone())
+		return fmt.Errorf("--data %s is empty, or does not exist, and this node is told of no other%s: %s", f.data, f.whyAlone(), f.adviceAlone())
 	case errors.Is(err, cluster.ErrAlone):
-		return fmt.Errorf("the node in --data %s has never been in a cluster, and is told of no other: empty that directory first; then, %s", f.data, f.adviceAlone())
+		return fmt.Errorf("the node in --data %s has never been in a cluster, and is told of no other%s: empty that directory first; then, %s", f.data, f.whyAlone(), f.adviceAlone())
 	}
 	return err
+}
+
+// whyAlone explains why a node that was told to join is told of no other.
+func (f *serveFlags) whyAlone() string {
+	if f.joinsItself {
+		return " (--join names this node itself)"
+	}
+	return ""
 }
 
 func (f *serveFlags) adviceAlone() string {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -38,6 +39,7 @@ type joining struct {
 	join            seeds
 	await, nonvoter bool
 	rebuildDamaged  bool // join as a new server if the data directory is damaged
+	joinsItself     bool // --join names this node and no other
 }
 
 func (f *serveFlags) register(flags *pflag.FlagSet) {
@@ -169,20 +171,42 @@ func (f *serveFlags) completePeerAdvertise() error {
 	return fmt.Errorf("--cluster %s does not list this node, %s; add %s=host:port, or give --join instead to join a cluster that runs", &f.cluster, f.id, f.id)
 }
 
+// leaveOutItself takes this node's own address out of --join: through itself it finds no
+// cluster. Flags that name nobody else tell it of no other node.
+func (f *serveFlags) leaveOutItself() {
+	others := slices.DeleteFunc(slices.Clone(f.join), func(addr string) bool {
+		return addr == f.peerAdvertise.String() || addr == f.peerListen.String() || f.isLocal(addr)
+	})
+	f.joinsItself = len(others) == 0 && len(f.join) > 0
+	if len(others) == 0 {
+		others = nil
+	}
+	f.join = others
+}
+
+// isLocal reports whether an address is this machine's, by its usual name or number, at
+// the port where this node listens for the others.
+func (f *serveFlags) isLocal(addr string) bool {
+	named, err := parseAddress(addr)
+	local := named.host == "localhost" || named.host == "127.0.0.1"
+	here := f.peerListen.everywhere() || f.peerListen.host == "localhost" || f.peerListen.host == "127.0.0.1"
+	return err == nil && local && here && named.port == f.peerListen.port
+}
+
 // completeAlone is for a node without a list: it joins, or comes back by its directory.
 func (f *serveFlags) completeAlone() error {
 	if f.peerAdvertise.port == 0 {
 		f.peerAdvertise = f.peerListen
 		f.guessed.Peer = f.peerListen.everywhere()
 	}
-	joins := f.join != nil || f.await
 	switch {
-	case joins && f.guessed.Peer:
+	case (f.join != nil || f.await) && f.guessed.Peer:
 		return fmt.Errorf("--peer-advertise is missing: give the address that the other nodes can dial to reach this one, as in --peer-advertise %s.example:%d", f.id, f.peerListen.port)
 	case f.guessed.Peer:
 		f.peerAdvertise.host = "127.0.0.1"
 	}
-	if !joins {
+	f.leaveOutItself()
+	if f.join == nil && !f.await {
 		f.cluster = members{{ID: string(f.id), PeerAddr: f.peerAdvertise.String()}}
 	}
 	return nil
