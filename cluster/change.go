@@ -96,16 +96,20 @@ func (s *Service) change(ctx context.Context, q changeQuestion) error {
 // askUntilDone puts a question to whoever leads, again after everything but an
 // answer or a refusal.
 func (s *Service) askUntilDone(ctx context.Context, q changeQuestion) (changeAnswer, error) {
+	var waited *notYet // the last that somebody has said
 	for {
 		answer, err := s.askChange(ctx, q)
 		var no *Refused
 		if err == nil || errors.As(err, &no) {
 			return answer, err
 		}
+		waits := errors.As(err, &waited)
 		if !s.pause(ctx, changeEvery) {
-			var later *notYet
-			if errors.As(err, &later) {
-				return answer, &Refused{"not done yet: " + later.text}
+			if waits {
+				return answer, &Refused{"not done yet: " + waited.text}
+			}
+			if waited != nil {
+				err = fmt.Errorf("%w (before that: %s)", err, waited.text)
 			}
 			return answer, fmt.Errorf("it is not known to be done, and may be asked for again: %w", err)
 		}

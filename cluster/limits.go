@@ -19,6 +19,9 @@ const (
 	// messageBytesMax bounds a message about membership.
 	messageBytesMax = 64 << 10
 
+	// releaseBytesMax bounds the name of a release that servers tell each other.
+	releaseBytesMax = 64
+
 	// surveyEvery is how often a server that is not in a cluster yet asks the
 	// others, and how often promises are asked for again.
 	surveyEvery = 500 * time.Millisecond

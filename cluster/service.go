@@ -22,6 +22,7 @@ type Config struct {
 	Nonvoter  bool     // it joins to be a non-voter
 	Vault     Vault
 	Versions  Versions     // of the machine, that this program knows
+	Release   string       // what this program calls itself, for those who need it; may be ""
 	Hold      UpgradeHold  // nil: nobody holds an upgrade
 	Boot      uint64       // of this process: higher than that of any before it
 	Listener  net.Listener // the peer port

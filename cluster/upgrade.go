@@ -133,9 +133,17 @@ func (s *Service) sayWaits(reasons []string) {
 
 // readiness lists what stands between servers and a version of the machine.
 type readiness struct {
-	lacks []string
-	older bool // one of these runs an earlier release
-	holds []string
+	lacks  []string
+	older  bool // one of these runs an earlier release
+	holds  []string
+	advice []string // what to do about those who are lacking
+}
+
+func (r *readiness) whatToDo() string {
+	if len(r.advice) == 0 {
+		return ""
+	}
+	return ". To go on: " + strings.Join(r.advice, "; ") + "; then finish the upgrade again"
 }
 
 // readiness asks every one of servers which versions it knows.
@@ -152,9 +160,11 @@ func (s *Service) readiness(ctx context.Context, servers []member.Server, versio
 		switch t := answers[i]; {
 		case failures[i] != nil:
 			r.lacks = append(r.lacks, fmt.Sprintf("%s, which does not answer (%v)", server.ID, failures[i]))
+			r.advice = append(r.advice, fmt.Sprintf("start %[1]s, or take it out of the cluster (kvorum members remove %[1]s)", member.ID(server.ID)))
 		case !t.knows(version):
 			r.older = true
-			r.lacks = append(r.lacks, fmt.Sprintf("%s, which runs a release that knows machine version %d at most", server.ID, t.Newest))
+			r.lacks = append(r.lacks, fmt.Sprintf("%s, which runs a release%s that knows machine version %d at most", server.ID, called(t.release), t.Newest))
+			r.advice = append(r.advice, fmt.Sprintf("start %s with the release that %s, which leads, runs%s", member.ID(server.ID), member.ID(s.server), called(s.cfg.Release)))
 		case t.boot < a.replicated.Boot(server.ID):
 			r.lacks = append(r.lacks, fmt.Sprintf("%s, of which an earlier process answers", server.ID))
 		case t.hold:
@@ -196,8 +206,13 @@ func (s *Service) raise(ctx context.Context, a *attached, on raising) error {
 		return nil
 	}
 	r := s.readiness(ctx, on.servers, next)
-	if waits := append(r.lacks, r.holds...); len(r.lacks) > 0 || len(r.holds) > 0 && !on.pastHolds {
-		return &notYet{fmt.Sprintf("machine version %d waits for %s", next, strings.Join(waits, "; "))}
+	waits := r.lacks
+	if !on.pastHolds {
+		waits = append(waits, r.holds...)
+	}
+	if len(waits) > 0 {
+		s.sayWaits(waits) // whoever has asked for the raise can learn it while it is tried again
+		return &notYet{fmt.Sprintf("machine version %d waits for %s%s", next, strings.Join(waits, "; "), r.whatToDo())}
 	}
 	if err := a.membership.Raise(ctx, next, on.term); err != nil {
 		return fmt.Errorf("raise the machine to version %d: %w", next, err)
@@ -221,7 +236,7 @@ func (s *Service) finish(ctx context.Context, a *attached, now Configuration, te
 // tooNew refuses to finish an upgrade to what this server, which leads, does not know.
 func (s *Service) tooNew(version uint8) error {
 	if version > s.cfg.Versions.Newest {
-		return &Refused{leaderTooOld(version, s.server, s.cfg.Versions.Newest)}
+		return &Refused{leaderTooOld(version, s.server, s.versions())}
 	}
 	return nil
 }
@@ -239,13 +254,13 @@ func (s *Service) leaderKnows(ctx context.Context) error {
 	}
 	t, err := s.askVersions(ctx, *leader)
 	if err == nil && t.Newest < s.cfg.Versions.Newest {
-		return &Refused{leaderTooOld(s.cfg.Versions.Newest, leader.ID, t.Newest)}
+		return &Refused{leaderTooOld(s.cfg.Versions.Newest, leader.ID, t) + fmt.Sprintf(": start it with the release that %s runs%s", member.ID(s.server), called(s.cfg.Release))}
 	}
 	return nil
 }
 
-func leaderTooOld(version uint8, leader string, newest uint8) string {
-	return fmt.Sprintf("machine version %d waits for %s, which leads and runs a release that knows version %d at most", version, leader, newest)
+func leaderTooOld(version uint8, leader string, t told) string {
+	return fmt.Sprintf("machine version %d waits for %s, which leads and runs a release%s that knows version %d at most", version, leader, called(t.release), t.Newest)
 }
 
 var errNoVersions = errors.New("cluster: no versions of the machine are given")

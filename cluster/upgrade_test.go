@@ -184,6 +184,103 @@ func TestFinishingPassesHoldsAndTimeAndNeverAnAnswer(t *testing.T) {
 	})
 }
 
+// Whoever finishes an upgrade beside a member that is dead learns at once whom it waits for,
+// and at the end what to do, also where the host does not even refuse.
+func TestFinishingBesideADeadMemberNamesIt(t *testing.T) {
+	for name, dead := range map[string]func(*Config){"that refuses": func(*Config) {}, "that is silent": silent("n3:1")} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, 3, func(w *world) {
+				w.runsFirst("n3")
+				for _, id := range w.ids {
+					w.start(id)
+				}
+				w.await("the cluster", w.whole)
+				w.crash("n3")
+				for _, id := range []string{"n1", "n2"} {
+					w.with[id] = dead
+					w.restart(id)
+				}
+				w.await("a leader", func() error {
+					if l := w.leaders(); l == nil || l.attached.Load() == nil {
+						return errors.New("none")
+					}
+					return nil
+				})
+				follower := w.process("n1").service
+				if follower == w.leaders() {
+					follower = w.process("n2").service
+				}
+				finished := make(chan error)
+				go func() { finished <- follower.FinishUpgrade(context.Background()) }()
+				time.Sleep(runningTimeout + 100*time.Millisecond) // no answer within it is none
+				if waits := w.leaders().Upgrade().Waits; !strings.Contains(waits, "n3@3, which does not answer") {
+					t.Errorf("it waits for %q", waits)
+				}
+				err := <-finished
+				for _, words := range []string{"machine version 2 waits for n3@3, which does not answer", "start n3, or take it out of the cluster (kvorum members remove n3)", "finish the upgrade again"} {
+					if err == nil || !strings.Contains(err.Error(), words) {
+						t.Errorf("%v does not say %q", err, words)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A program that is too old is told which release the cluster needs.
+func TestARefusalOfAnEarlierReleaseNamesTheOneThatIsNeeded(t *testing.T) {
+	inWorld(t, 3, func(w *world) {
+		for _, id := range w.ids {
+			w.with[id] = func(cfg *Config) { cfg.Release = "v2.0.1" }
+		}
+		earlier := func(cfg *Config) { cfg.Versions, cfg.Release = Versions{Oldest: 1, Newest: 1}, "v1.0.0" }
+		w.with["n3"] = earlier
+		for _, id := range w.ids {
+			w.start(id)
+		}
+		w.await("the cluster", w.whole)
+		err := w.process("n2").service.FinishUpgrade(context.Background())
+		if err == nil || !strings.Contains(err.Error(), "start n3 with the release that n1, which leads, runs (kvorum v2.0.1)") {
+			t.Errorf("finishing beside it: %v", err)
+		}
+		w.with["n3"] = w.with["n1"]
+		w.restart("n3")
+		if err := w.process("n2").service.FinishUpgrade(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		w.with["n3"] = earlier
+		w.crash("n3")
+		back := w.start("n3")
+		<-back.done
+		if !errors.Is(back.err, ErrNoPlace) || !strings.Contains(back.err.Error(), "start it with the release that the other nodes run (kvorum v2.0.1)") {
+			t.Errorf("a member of the release before: %v", back.err)
+		}
+	})
+}
+
+// Names of releases come from others, and are shown to people.
+func TestTheNameOfAReleaseIsShortAndPrintable(t *testing.T) {
+	for name, want := range map[string]string{"": "", "v1.2.3": "v1.2.3", "devel-3f1c-modified": "devel-3f1c-modified",
+		"a b": "", "a\nb": "", "\x1b[2J": "", "é": "", strings.Repeat("v", releaseBytesMax+1): ""} {
+		if got := releaseText([]byte(name)); got != want {
+			t.Errorf("%q is shown as %q", name, got)
+		}
+	}
+	inWorld(t, 2, func(w *world) {
+		for _, id := range w.ids {
+			w.with[id] = func(cfg *Config) { cfg.Release = "of-" + id }
+			w.start(id)
+		}
+		w.await("the cluster", w.whole)
+		l := w.leaders()
+		for _, server := range l.attached.Load().member.Servers() {
+			if got, err := l.askVersions(context.Background(), server); err != nil || got.release != "of-"+server.ID[:2] {
+				t.Errorf("%s is called %q, %v", server.ID, got.release, err)
+			}
+		}
+	})
+}
+
 func TestAfterTheRaiseTheFirstReleaseHasNoPlace(t *testing.T) {
 	inWorld(t, 3, func(w *world) {
 		for _, id := range w.ids {

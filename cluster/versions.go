@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kvorum/kvorum/fsm/member"
 	"github.com/kvorum/kvorum/transport/peer"
@@ -21,8 +22,9 @@ func (v Versions) knows(version uint8) bool { return v.Oldest <= version && vers
 // told is a server's answer to the question which versions it knows.
 type told struct {
 	Versions
-	boot uint64 // of the process that has answered
-	hold bool   // its operator holds the upgrade
+	boot    uint64 // of the process that has answered
+	hold    bool   // its operator holds the upgrade
+	release string // what its program calls itself; "": it did not say
 }
 
 // holdFlag is the only flag of such an answer; the others are free.
@@ -30,7 +32,23 @@ const holdFlag uint64 = 1
 
 // versions answers for this server.
 func (s *Service) versions() told {
-	return told{Versions: s.cfg.Versions, boot: s.cfg.Boot, hold: s.cfg.Hold != nil && s.cfg.Hold.UpgradeHeld()}
+	return told{Versions: s.cfg.Versions, boot: s.cfg.Boot, hold: s.cfg.Hold != nil && s.cfg.Hold.UpgradeHeld(), release: releaseText([]byte(s.cfg.Release))}
+}
+
+// releaseText is the name of a release as another server tells it: "" for what is none.
+func releaseText(name []byte) string {
+	if len(name) > releaseBytesMax || slices.ContainsFunc(name, func(b byte) bool { return b <= ' ' || b > '~' }) {
+		return ""
+	}
+	return string(name)
+}
+
+// called names the release that a program is of, in brackets, as far as it is known.
+func called(release string) string {
+	if release == "" {
+		return ""
+	}
+	return " (kvorum " + release + ")"
 }
 
 // serveVersions answers the question, which needs no member. A program that
@@ -45,7 +63,7 @@ func (h handler) serveVersions(to peer.Responder) {
 	if own.hold {
 		flags |= holdFlag
 	}
-	to.Answer(peer.Answer{Payload: appendNumbers(nil, uint64(own.Oldest), uint64(own.Newest), own.boot, flags)})
+	to.Answer(peer.Answer{Payload: append(appendNumbers(nil, uint64(own.Oldest), uint64(own.Newest), own.boot, flags), own.release...)})
 }
 
 // askVersions asks a server which versions it knows. It may be starting, or not
@@ -71,13 +89,15 @@ func (s *Service) askVersions(ctx context.Context, server member.Server) (told, 
 	}
 	var oldest, newest, flags uint64
 	t := told{}
-	if _, err := cutNumbers(a.Payload, &oldest, &newest, &t.boot, &flags); err != nil {
+	rest, err := cutNumbers(a.Payload, &oldest, &newest, &t.boot, &flags)
+	if err != nil {
 		return told{}, err
 	}
 	if oldest < 1 || newest < oldest || newest > 255 {
 		return told{}, errors.New("its versions are out of range")
 	}
 	t.Versions, t.hold = Versions{uint8(oldest), uint8(newest)}, flags&holdFlag != 0
+	t.release = releaseText(rest)
 	keepClaim(server.ID, t)
 	return t, nil
 }
@@ -95,11 +115,11 @@ func (s *Service) judgeVersion(ctx context.Context, a *attached, q admitQuestion
 	case err != nil:
 		return &notYet{fmt.Sprintf("%s at %s does not tell which versions of the machine it knows: %v", q.Server, q.PeerAddr, err)}
 	case t.Newest < active:
-		return &Refused{fmt.Sprintf("%s runs a release that knows machine version %d at most, and this cluster is at version %d: start it with the release that the other nodes run; its data directory is sound",
-			q.Server, t.Newest, active)}
+		return &Refused{fmt.Sprintf("%s runs a release%s that knows machine version %d at most, and this cluster is at version %d: start it with the release that the other nodes run%s; its data directory is sound",
+			q.Server, called(t.release), t.Newest, active, called(s.cfg.Release))}
 	case t.Oldest > active:
-		return &Refused{fmt.Sprintf("%s runs a release that knows no machine version below %d, and this cluster is at version %d: upgrade all its nodes to the release between first, and finish that (kvorum upgrade finish)",
-			q.Server, t.Oldest, active)}
+		return &Refused{fmt.Sprintf("%s runs a release%s that knows no machine version below %d, and this cluster, whose leader runs another%s, is at version %d: "+
+			"upgrade all its nodes to the release between first, and finish that (kvorum upgrade finish)", q.Server, called(t.release), t.Oldest, called(s.cfg.Release), active)}
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ type NewerError struct {
 }
 
 func (e *NewerError) Error() string {
-	return fmt.Sprintf("%s machine version %d, and this program knows none above %d: run the release that this node ran before, or a later one",
+	return fmt.Sprintf("%s machine version %d, and this program knows none above %d: run the release that this node ran before, or a later one ('kvorum version' shows which versions a program knows)",
 		e.What, e.Version, e.Newest)
 }
 

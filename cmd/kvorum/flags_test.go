@@ -167,7 +167,7 @@ func TestWhatIsNotGivenFollowsFromWhatIs(t *testing.T) {
 
 func TestVersionSaysWhatWasBuilt(t *testing.T) {
 	out, err := runWith(t, "version")
-	if err != nil || !strings.HasPrefix(out, "kvorum ") || !strings.Contains(out, "go1.") {
+	if err != nil || !strings.HasPrefix(out, "kvorum ") || !strings.Contains(out, "go1.") || !strings.Contains(out, "machine versions 1 to 2") {
 		t.Errorf("%q, %v", out, err)
 	}
 }

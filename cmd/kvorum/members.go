@@ -71,18 +71,23 @@ func (f *askFlags) changing(use, short string, arguments int, words func(args []
 		Use: use, Short: short, Args: takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ask, done := words(args)
-			return f.change(cmd.Context(), cmd.OutOrStdout(), ask, done)
+			return f.change(cmd, ask, done)
 		},
 	}
 }
 
-func (f *askFlags) change(ctx context.Context, out io.Writer, ask []string, done string) error {
+func (f *askFlags) change(cmd *cobra.Command, ask []string, done string) error {
+	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	node, err := f.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer node.close()
-	if _, err := node.do(ctx, append([]string{"raft"}, ask...)...); err != nil {
+	defer context.AfterFunc(ctx, node.close)() // an interrupted person does not wait: the library would
+	stop := f.sayWaits(ctx, cmd.ErrOrStderr(), node.addr, ask)
+	_, err = node.do(ctx, append([]string{"raft"}, ask...)...)
+	stop()
+	if err != nil {
 		return err
 	}
 	if f.json {

@@ -6,15 +6,18 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kvorum/kvorum/fsm"
 )
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the version of this binary",
+		Short: "Print the version of this binary, and which versions of the machine it knows",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "kvorum %s (%s %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "kvorum %s (%s %s/%s), machine versions %d to %d\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH,
+				fsm.OldestVersion, fsm.NewestVersion)
 			return err
 		},
 	}

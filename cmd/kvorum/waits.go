@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// sayWaits tells a person who has asked a node for a change, as long as there is no answer,
+// what it waits for: after a moment, and again when that changes. stop ends it, and
+// returns when nothing more is said.
+func (f *askFlags) sayWaits(ctx context.Context, stderr io.Writer, addr string, ask []string) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var saying sync.WaitGroup
+	saying.Go(func() {
+		last := ""
+		for pause := waitsAfter; waitFor(ctx, pause); pause = waitsEvery {
+			text := f.waitsFor(ctx, addr, ask)
+			if text == last || ctx.Err() != nil {
+				continue
+			}
+			last = text
+			fmt.Fprintf(stderr, "not done yet, and tried for up to %v: %s\n", changeWithin, text)
+		}
+	})
+	return func() { cancel(); saying.Wait() }
+}
+
+// waitsFor is what a change waits for, as far as a node and the leader tell.
+func (f *askFlags) waitsFor(ctx context.Context, addr string, ask []string) string {
+	ctx, cancel := context.WithTimeout(ctx, waitsWithin)
+	defer cancel()
+	asked, err := f.statusOf(ctx, addr)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("the node at %s has not answered", addr)
+	case asked.leader() == "":
+		return "no leader is known"
+	case ask[0] != "upgrade":
+		return fmt.Sprintf("%s, which leads, has not said that it is done", asked.name(asked.leader()))
+	}
+	leader := asked
+	for i := range asked.Servers {
+		if m := &asked.Servers[i]; m.ID == asked.leader() && m.ID != asked.ID && m.ClientAddr != nil {
+			if told, err := f.statusOf(ctx, *m.ClientAddr); err == nil {
+				leader = told
+			}
+		}
+	}
+	if leader.UpgradeWaits == nil {
+		return fmt.Sprintf("%s, which leads, asks all servers ('kvorum status' shows them)", asked.name(asked.leader()))
+	}
+	return "the upgrade waits for " + *leader.UpgradeWaits
+}
+
+func (f *askFlags) statusOf(ctx context.Context, addr string) (nodeStatus, error) {
+	node := f.dial(addr)
+	defer node.close()
+	s, _, err := node.status(ctx)
+	return s, err
+}
