@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -127,6 +130,38 @@ func TestInitTakesNothingButAnEmptyDirectory(t *testing.T) {
 	}
 	if found, _ := os.ReadDir(foreign); len(found) != 1 {
 		t.Errorf("left in somebody's directory: %v", found)
+	}
+}
+
+// Whatever would fill a directory names what it finds there, and leaves it as it is.
+func TestNothingIsMadeInSomebodysDirectory(t *testing.T) {
+	port := freePorts(t, 3)
+	old := initialised(t, "n1", port)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "thesis.tex"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serve := []string{"serve", "--id=n1", "--data=" + dir, "--listen=" + loopback(port)}
+	for _, args := range [][]string{
+		serve,
+		append(serve, "--rebuild-damaged"),
+		append(serve, "--join="+loopback(port+1)),
+		append(serve, "--await"),
+		append(serve, "--cluster=n1="+loopback(port+peerPortOffset)+",n2="+loopback(port+1)),
+		{"init", "--id=n1", "--data=" + dir, "--peer-advertise=a:1"},
+		{"recover", "--id=n1", "--from=" + old, "--data=" + dir, "--peer-advertise=a:1", "--accept-loss"},
+		{"local", "--dir=" + dir, "--port", fmt.Sprint(port)},
+		{"local", "--dir=" + filepath.Dir(dir), "--port", fmt.Sprint(port)},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		err := run(ctx, args, io.Discard, io.Discard)
+		cancel()
+		if err == nil || !strings.Contains(err.Error(), " holds ") {
+			t.Errorf("%q: %v", args, err)
+		}
+		if found, _ := os.ReadDir(dir); len(found) != 1 {
+			t.Errorf("%q: left in it: %v", args, found)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +64,9 @@ func planCluster(flags *localFlags, given givenFlags) (*clusterPlan, error) {
 	}
 	want, err := settleLayout(dir, flags, given)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkFree(dir); err != nil {
 		return nil, err
 	}
 	plan := &clusterPlan{dir: dir, restart: flags.restart, log: flags.log, executable: executable}
@@ -126,6 +130,34 @@ func settleLayout(dir string, flags *localFlags, given givenFlags) (layout, erro
 		return want, fmt.Errorf("--dir %s holds a cluster whose nodes know each other by --port %d; start it with that, or give another --dir", dir, made.Port)
 	}
 	return made, nil
+}
+
+// checkFree refuses a directory that local has not made and that holds what is not
+// Kvorum's. Other nodes may have theirs in it, as serve puts them by default.
+func checkFree(dir string) error {
+	if _, err := os.Stat(layoutFile(dir)); err == nil {
+		return nil
+	}
+	found, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("--dir: %w", err)
+	}
+	for _, entry := range found {
+		name := entry.Name()
+		if name == "lost+found" {
+			continue
+		}
+		inside, err := os.ReadDir(filepath.Join(dir, name)) // fails for what is no directory
+		for _, one := range inside {
+			if !slices.Contains([]string{"data", "log", "pid"}, one.Name()) {
+				err = errors.Join(err, fmt.Errorf("it holds %s", one.Name()))
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("--dir %s holds %s, which is not Kvorum's: give a directory that is empty or does not exist yet", dir, name)
+		}
+	}
+	return nil
 }
 
 func layoutFile(dir string) string { return filepath.Join(dir, "local.json") }

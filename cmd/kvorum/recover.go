@@ -94,7 +94,7 @@ func recoverCluster(f *recoverFlags, stdout io.Writer) (err error) {
 	defer old.dir.Close()
 	made, err := beginStores(f.data, f.id, old.dir.LogStore())
 	if errors.Is(err, store.ErrNotEmpty) {
-		return fmt.Errorf("--data %s is not empty; give a directory that does not exist yet", f.data)
+		return fmt.Errorf("--data: %w; give a directory that does not exist yet", err)
 	}
 	if err != nil {
 		return fmt.Errorf("make --data: %w", err)

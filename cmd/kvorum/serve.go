@@ -86,6 +86,8 @@ func (f *serveFlags) explainData(err error) error {
 	switch {
 	case errors.Is(err, store.ErrUnfinished):
 		return fmt.Errorf("--data: %w", err)
+	case errors.Is(err, store.ErrNotEmpty):
+		return fmt.Errorf("--data: %w, which is not Kvorum's: give this node a directory of its own, which is empty or does not exist yet", err)
 	case errors.Is(err, store.ErrNoServer):
 		return fmt.Errorf("--data %s is empty, or does not exist, and this node is told of no other%s: %s", f.data, f.whyAlone(), f.adviceAlone())
 	case errors.Is(err, cluster.ErrAlone):

@@ -81,15 +81,16 @@ type Dir struct {
 }
 
 // Open locks the directory, making it first if need be, and reads or mints its
-// identity. A directory in use, or another server's, is refused.
+// identity. A directory in use, another server's, or one that holds what is not ours, is
+// refused, and nothing is left in it.
 func Open(o Options) (*Dir, error) {
 	if o.Existing {
 		if _, err := os.Stat(filepath.Join(o.Path, identityFile)); err != nil {
 			return nil, fmt.Errorf("%s is no node's data directory: %w", o.Path, err)
 		}
 	}
-	if o.NoMint {
-		if err := checkKnown(o.Path); err != nil {
+	if !o.Existing {
+		if err := checkKnown(o.Path, o.NoMint); err != nil {
 			return nil, err
 		}
 	}

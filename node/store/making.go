@@ -107,8 +107,9 @@ func (d *Dir) Abandon() error {
 	return errors.Join(err, clearUnfinished(d.path), d.lock.release())
 }
 
-// checkKnown refuses a directory without an identity, and does not touch it.
-func checkKnown(path string) error {
+// checkKnown refuses a directory without an identity that is not to become a server's,
+// and does not touch it: one that is no new one, or any if none is to be minted.
+func checkKnown(path string, noMint bool) error {
 	switch _, err := os.Stat(filepath.Join(path, identityFile)); {
 	case errors.Is(err, os.ErrNotExist):
 	case err != nil:
@@ -116,14 +117,14 @@ func checkKnown(path string) error {
 	default:
 		return nil
 	}
-	if err := checkNew(path); err != nil {
+	if err := checkNew(path); err != nil || !noMint {
 		return err
 	}
 	return fmt.Errorf("%w: %s", ErrNoServer, path)
 }
 
-// checkNew refuses a directory without an identity that holds something of a server:
-// what somebody has left unfinished, or a server's files.
+// checkNew refuses a directory without an identity that holds something: what somebody has
+// left unfinished, a server's files, or what is not Kvorum's and would be filled beside.
 func checkNew(path string) error {
 	found, err := entriesOf(path)
 	if err != nil {
@@ -137,6 +138,9 @@ func checkNew(path string) error {
 		if isOwn(name) || strings.HasPrefix(name, asidePrefix) || name == identityFile+spareSuffix {
 			return &DamageError{File: filepath.Join(path, name), Offset: -1, What: "there is no " + identityFile + " beside it"}
 		}
+	}
+	if len(found) > 0 {
+		return fmt.Errorf("%w: %s holds %s", ErrNotEmpty, path, found[0])
 	}
 	return nil
 }
@@ -156,9 +160,9 @@ func checkEmpty(path string) error {
 	return nil
 }
 
-// entriesOf lists the names in a directory, those of a lock, of a file system's own
-// directory and of an identity whose minting was cut short left out; none if there is
-// no such directory.
+// entriesOf lists the names in a directory; none if there is no such directory. Left out
+// are those that a new directory may have: a lock, a file system's own directory, an
+// identity whose minting was cut short, and what an operator may put there first.
 func entriesOf(path string) (names []string, err error) {
 	found, err := os.ReadDir(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -166,7 +170,7 @@ func entriesOf(path string) (names []string, err error) {
 	}
 	for _, entry := range found {
 		switch name := entry.Name(); name {
-		case lockName, "lost+found", identityFile + temporarySuffix, unfinishedFile + temporarySuffix:
+		case lockName, "lost+found", holdFile, identityFile + temporarySuffix, unfinishedFile + temporarySuffix:
 		default:
 			names = append(names, name)
 		}

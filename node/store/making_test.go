@@ -72,6 +72,37 @@ func TestWhatIsLeftOfAServerIsNotTakenForANewDirectory(t *testing.T) {
 	}
 }
 
+// Somebody's directory is not filled: nothing is left in it. What a new directory may hold
+// is no obstacle.
+func TestADirectoryThatHoldsSomebodysFilesIsNotMadeAServers(t *testing.T) {
+	for _, name := range []string{"thesis.tex", ".profile", "identity.json.old"} {
+		o := options(t.TempDir(), "n1", "")
+		if err := os.WriteFile(filepath.Join(o.Path, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range []error{refused(o), onlyKnown(o)} {
+			if !errors.Is(err, store.ErrNotEmpty) || store.Rebuildable(err) {
+				t.Errorf("%s: %v", name, err)
+			}
+			wantRefusal(t, err, o.Path+" holds "+name)
+		}
+		if names := namesIn(t, o.Path); len(names) > 1 {
+			t.Errorf("%s: left in it: %v", name, names)
+		}
+	}
+	o := options(t.TempDir(), "n1", "")
+	for _, name := range []string{"lost+found", "upgrade-hold", "lock", "identity.json.tmp"} {
+		if err := os.WriteFile(filepath.Join(o.Path, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeDir(t, open(t, o))
+	if err := os.WriteFile(filepath.Join(o.Path, "notes"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	closeDir(t, open(t, o)) // it is a server's already
+}
+
 func TestADirectoryIsNoServersUntilItIsFinished(t *testing.T) {
 	eachStore(t, func(t *testing.T, kind store.LogStore) {
 		o := options(t.TempDir(), "n1", kind)
