@@ -12,7 +12,8 @@ import (
 // redisPair is a master with all slots and its replica, both real.
 func redisPair(t *testing.T) (master, replica *redisServer) {
 	t.Helper()
-	flags := []string{"--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--repl-diskless-sync-delay", "0"}
+	// CLUSTER SLOTS lists no replica of offset 0, and it is the master's ping, every 10 s by default, that raises it.
+	flags := []string{"--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}
 	master, replica = startRedis(t, flags...), startRedis(t, flags...)
 	master.do(t, "cluster", "addslotsrange", "0", "16383")
 	_, port, bus := addressOf(t, master)
