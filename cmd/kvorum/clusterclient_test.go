@@ -25,11 +25,11 @@ import (
 // themselves, whether followers forward or redirect. Where leadership is
 // handed over, they see no error.
 func TestClusterClientsFollowLeadersAndMembers(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"forward", "redirect"} {
 		t.Run(mode, func(t *testing.T) {
-			t.Setenv("KVORUM_FOLLOWER", mode)
-			patientWrites(t)
-			r := startLocal(t, t.TempDir(), freePorts(t, 4))
+			t.Parallel()
+			r := startLocal(t, t.TempDir(), freePorts(t, 4), patientWrites, "KVORUM_FOLLOWER="+mode)
 			r.awaitAllReady()
 			followClients(t, r, mode == "redirect")
 		})
@@ -94,7 +94,7 @@ func startJoining(t *testing.T, r *localRun, node int) {
 	t.Helper()
 	id := fmt.Sprintf("n%d", node+1)
 	cmd := exec.Command(kvorumBinary(t), "serve", "--id", id, "--listen", r.addr(node), "--data", filepath.Join(r.dir, id, "data"),
-		"--http", "none", "--join", loopback(r.port+peerPortOffset)+","+loopback(r.port+1+peerPortOffset))
+		"--http", "none", patientFlag, "--join", loopback(r.port+peerPortOffset)+","+loopback(r.port+1+peerPortOffset))
 	log, err := os.Create(filepath.Join(r.dir, id+".log"))
 	if err != nil {
 		t.Fatal(err)

@@ -168,12 +168,12 @@ func TestNothingIsMadeInSomebodysDirectory(t *testing.T) {
 // The founder of a cluster that others have joined loses its directory, and is started
 // as it was at first. It must not be a second cluster; with --join it comes back.
 func TestAWipedOnlyFounderComesBackOnlyByJoining(t *testing.T) {
-	patientWrites(t)
+	t.Parallel()
 	port := freePorts(t, 3)
 	data := initialised(t, "n1", port)
-	asBefore := []string{"--cluster", "n1=" + loopback(port+peerPortOffset)}
+	asBefore := []string{patientFlag, "--cluster", "n1=" + loopback(port+peerPortOffset)}
 	n1 := startServe(t, "n1", port, data, asBefore...)
-	join := []string{"--join", loopback(port+peerPortOffset) + "," + loopback(port+1+peerPortOffset) + "," + loopback(port+2+peerPortOffset)}
+	join := []string{patientFlag, "--join", loopback(port+peerPortOffset) + "," + loopback(port+1+peerPortOffset) + "," + loopback(port+2+peerPortOffset)}
 	n1.awaitReady(port)
 	var n counts
 	n.through(t, n1.addr)
@@ -200,6 +200,7 @@ func TestAWipedOnlyFounderComesBackOnlyByJoining(t *testing.T) {
 }
 
 func TestALocalClusterOfOneIsMadeOnce(t *testing.T) {
+	t.Parallel()
 	dir, port := filepath.Join(t.TempDir(), "cluster"), freePorts(t, 1)
 	r := startLocal(t, dir, port, "--nodes", "1")
 	if err := r.client(0).Set(t.Context(), "k", "v", 0).Err(); err != nil {

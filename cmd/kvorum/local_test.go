@@ -18,12 +18,11 @@ import (
 )
 
 func TestLocalServesThroughEveryNodeAndResumesItsDirectory(t *testing.T) {
+	t.Parallel()
 	const secret = "hunter2-do-not-log"
-	t.Setenv("KVORUM_REQUIREPASS", secret)
-	t.Setenv("KVORUM_LOG_FORMAT", "json")
-	t.Setenv("KVORUM_LOG_LEVEL", "debug")
+	environment := []string{"KVORUM_REQUIREPASS=" + secret, "KVORUM_LOG_FORMAT=json", "KVORUM_LOG_LEVEL=debug"}
 	dir, port := filepath.Join(t.TempDir(), "cluster"), freePorts(t, 3)
-	r := startLocal(t, dir, port)
+	r := startLocal(t, dir, port, environment...)
 	as := func(node int) *redis.Client {
 		c := redis.NewClient(&redis.Options{Addr: r.addr(node), Password: secret})
 		t.Cleanup(func() { c.Close() })
@@ -63,7 +62,7 @@ func TestLocalServesThroughEveryNodeAndResumesItsDirectory(t *testing.T) {
 		}
 	}
 
-	r = startLocal(t, dir, port)
+	r = startLocal(t, dir, port, environment...)
 	for node := range 3 {
 		if got, err := as(node).Get(t.Context(), "key1").Int(); got != 1 || err != nil {
 			t.Errorf("after a restart, through n%d: %d, %v", node+1, got, err)
@@ -75,8 +74,8 @@ func TestLocalServesThroughEveryNodeAndResumesItsDirectory(t *testing.T) {
 }
 
 func TestAKilledLeaderLosesAndDoublesNothing(t *testing.T) {
-	patientWrites(t)
-	r := startLocal(t, t.TempDir(), freePorts(t, 3), "--restart")
+	t.Parallel()
+	r := startLocal(t, t.TempDir(), freePorts(t, 3), patientWrites, "--restart")
 	l := startLoad(r, 2)
 	killed := map[int]bool{}
 	for range *rounds {
@@ -96,8 +95,8 @@ func TestAKilledLeaderLosesAndDoublesNothing(t *testing.T) {
 }
 
 func TestAPausedLeaderChangesNoAnswer(t *testing.T) {
-	patientWrites(t)
-	r := startLocal(t, t.TempDir(), freePorts(t, 3))
+	t.Parallel()
+	r := startLocal(t, t.TempDir(), freePorts(t, 3), patientWrites)
 	l := startLoad(r, 2)
 	paused := map[int]bool{}
 	for round := range *rounds {
@@ -115,8 +114,8 @@ func TestAPausedLeaderChangesNoAnswer(t *testing.T) {
 }
 
 func TestAllNodesKilledAtOnceComeBackWithEverything(t *testing.T) {
-	patientWrites(t)
-	r := startLocal(t, t.TempDir(), freePorts(t, 3), "--restart")
+	t.Parallel()
+	r := startLocal(t, t.TempDir(), freePorts(t, 3), patientWrites, "--restart")
 	l := startLoad(r, 2)
 	for range *rounds {
 		l.flows(0, 1, 2)
@@ -138,8 +137,7 @@ func TestAllNodesKilledAtOnceComeBackWithEverything(t *testing.T) {
 }
 
 func TestATerminatedLeaderHandsOverAndStaysDead(t *testing.T) {
-	patientWrites(t)
-	r := startLocal(t, t.TempDir(), freePorts(t, 3))
+	r := startLocal(t, t.TempDir(), freePorts(t, 3), patientWrites)
 	l := startLoad(r, 2)
 	leader := r.awaitLeader()
 	l.flows(0, 1, 2)
@@ -167,6 +165,7 @@ func TestATerminatedLeaderHandsOverAndStaysDead(t *testing.T) {
 }
 
 func TestNothingStaysBehindWhenLocalIsKilled(t *testing.T) {
+	t.Parallel()
 	r := startLocal(t, t.TempDir(), freePorts(t, 3))
 	var pids []int
 	for node := range 3 {
@@ -193,6 +192,7 @@ func TestNothingStaysBehindWhenLocalIsKilled(t *testing.T) {
 }
 
 func TestANodeThatCannotStartSaysWhy(t *testing.T) {
+	t.Parallel()
 	r := startLocal(t, t.TempDir(), freePorts(t, 3))
 	if err := r.stop(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -205,6 +205,7 @@ func TestANodeThatCannotStartSaysWhy(t *testing.T) {
 }
 
 func TestANodeEndsWithThePipeOfItsParent(t *testing.T) {
+	t.Parallel()
 	port := freePorts(t, 1)
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -245,9 +246,8 @@ func TestPortsInUseAreNamedBeforeAnythingStarts(t *testing.T) {
 }
 
 func TestRedirectModeServesClusterClients(t *testing.T) {
-	t.Setenv("KVORUM_FOLLOWER", "redirect")
-	t.Setenv("KVORUM_LOG_STORE", "bolt")
-	r := startLocal(t, t.TempDir(), freePorts(t, 3))
+	t.Parallel()
+	r := startLocal(t, t.TempDir(), freePorts(t, 3), "KVORUM_FOLLOWER=redirect", "KVORUM_LOG_STORE=bolt")
 	leader := r.awaitLeader()
 	err := r.client((leader+1)%3).Set(t.Context(), "foo", "bar", 0).Err()
 	if err == nil || err.Error() != "MOVED 12182 "+r.addr(leader) {

@@ -45,6 +45,7 @@ func survivor(t *testing.T, kind store.LogStore, keys int) (data string, port in
 // A kill at any change of what init or recover make leaves nothing that is served, or
 // all of it; and the same command, asked again, makes it.
 func TestWhatMakesADirectoryMayBeKilledAtAnyChange(t *testing.T) {
+	t.Parallel()
 	if !tracer.Supported {
 		t.Skip("only Linux on amd64 can trace")
 	}
@@ -141,6 +142,7 @@ func (k killed) wholeOrRefused(data, where string) bool {
 // A recovery that is killed in the middle of its work, and then served as the page says,
 // is no empty cluster.
 func TestARecoveryThatIsCutShortIsNotServed(t *testing.T) {
+	t.Parallel()
 	old, port := survivor(t, store.WAL, 1)
 	data := t.TempDir() // as a mount: it is there, and not quite empty
 	if err := os.Mkdir(filepath.Join(data, "lost+found"), 0o700); err != nil {
@@ -178,6 +180,7 @@ func TestARecoveryThatIsCutShortIsNotServed(t *testing.T) {
 
 // One malformed entry stops every node; recover names it, and stops before it if asked to.
 func TestARecoveryStopsBeforeAnEntryThatCannotBeApplied(t *testing.T) {
+	t.Parallel()
 	old, port := survivor(t, store.WAL, 10)
 	bad := spoilLog(t, old, "\x01\xff")
 	first, last := strconv.FormatUint(bad, 10), strconv.FormatUint(bad+2, 10)

@@ -67,6 +67,7 @@ func TestWhatCannotBeAskedIsExplained(t *testing.T) {
 
 // A node that has not entered its cluster yet does not stand for those that have.
 func TestAStartingNodeIsPassedOver(t *testing.T) {
+	t.Parallel()
 	r := startLocal(t, t.TempDir(), freePorts(t, 3))
 	r.awaitAllReady()
 	port := freePorts(t, 1)
@@ -139,8 +140,7 @@ func answerUntil(conn net.Conn, word string) {
 }
 
 func TestStatusAndMembersShowAWholeCluster(t *testing.T) {
-	t.Setenv("KVORUM_REQUIREPASS", "secret")
-	r := startLocal(t, t.TempDir(), freePorts(t, 3))
+	r := startLocal(t, t.TempDir(), freePorts(t, 3), "KVORUM_REQUIREPASS=secret")
 	r.awaitAllReady()
 	_, err := kvorum(t, "status", "--addr", r.addr(0))
 	wantFailure(t, err, exitFailed, "asks for a password", "KVORUM_PASSWORD")

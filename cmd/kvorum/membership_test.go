@@ -135,19 +135,19 @@ func (c *counts) through(t *testing.T, addr string) {
 }
 
 func TestMembersComeAndGo(t *testing.T) {
-	patientWrites(t)
+	t.Parallel()
 	port := freePorts(t, 6)
-	r := startLocal(t, t.TempDir(), port)
+	r := startLocal(t, t.TempDir(), port, patientWrites)
 	r.awaitAllReady()
 	var n counts
 	n.through(t, r.addr(0))
 
 	// A further node joins through one that need not lead, and another is invited.
 	data := filepath.Join(t.TempDir(), "n4")
-	n4 := startServe(t, "n4", port+3, data, "--join", loopback(port+1+peerPortOffset))
+	n4 := startServe(t, "n4", port+3, data, patientFlag, "--join", loopback(port+1+peerPortOffset))
 	listed(t, r.addr(0), `n4 +(voter|leader) `)
 	n.through(t, n4.addr)
-	n5 := startServe(t, "n5", port+4, filepath.Join(t.TempDir(), "n5"), "--await")
+	n5 := startServe(t, "n5", port+4, filepath.Join(t.TempDir(), "n5"), patientFlag, "--await")
 	eventually(t, 20*time.Second, func() error {
 		if !strings.Contains(n5.log.String(), "waiting to be invited") {
 			return errors.New("n5 does not wait")
@@ -178,7 +178,7 @@ func TestMembersComeAndGo(t *testing.T) {
 	if err := os.CopyFS(old, os.DirFS(data)); err != nil {
 		t.Fatal(err)
 	}
-	moved := startServe(t, "n4", port+5, data)
+	moved := startServe(t, "n4", port+5, data, patientFlag)
 	listed(t, n5.addr, fmt.Sprintf(`n4 +(voter|leader) +%s +%s `, regexp.QuoteMeta(moved.addr), regexp.QuoteMeta(loopback(port+5+peerPortOffset))))
 	n.through(t, moved.addr)
 	startServe(t, "n4", port+3, old).ends("another process runs as n4@", "is a copy")

@@ -86,11 +86,23 @@ func eventually(t *testing.T, within time.Duration, condition func() error) {
 	}
 }
 
+// ports hands every test client ports of its own, though it runs beside others. They
+// are below the range that the kernel picks from, offsets included.
+var ports = struct {
+	sync.Mutex
+	next int
+}{next: rand.IntN(portsInAll)}
+
+const portsInAll = 1900
+
 // freePorts finds a first client port such that all of local's ports are free.
 func freePorts(t *testing.T, nodes int) int {
 	t.Helper()
+	ports.Lock()
+	defer ports.Unlock()
 	for range 100 {
-		port := 20000 + rand.IntN(1900) // below the range that the kernel picks from, offsets included
+		port := 20000 + ports.next%portsInAll
+		ports.next += nodes
 		var planned []*plannedNode
 		for i := range nodes {
 			planned = append(planned, &plannedNode{id: "n", clientPort: port + i})
@@ -115,12 +127,19 @@ type localRun struct {
 	lines []string
 }
 
-// startLocal starts kvorum local on dir and waits until it is ready.
+// startLocal starts kvorum local on dir and waits until it is ready. As env(1) does, it
+// takes variables of its nodes' environment before the arguments: a test that runs
+// beside others cannot set its own.
 func startLocal(t *testing.T, dir string, port int, args ...string) *localRun {
 	t.Helper()
 	r := &localRun{t: t, dir: dir, port: port, exit: make(chan error, 1)}
+	environment := os.Environ()
+	for len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		environment, args = append(environment, args[0]), args[1:]
+	}
 	args = append([]string{"local", "--dir", dir, "--port", strconv.Itoa(port)}, args...)
 	r.cmd = exec.Command(kvorumBinary(t), args...)
+	r.cmd.Env = environment
 	r.cmd.Stderr = os.Stderr
 	stdout, err := r.cmd.StdoutPipe()
 	if err != nil {
@@ -269,9 +288,12 @@ func (r *localRun) client(node int) *redis.Client {
 	return c
 }
 
-// patientWrites keeps a machine that is busy with other tests from turning a
-// slow election into an error: these tests are about what is lost or doubled.
-func patientWrites(t *testing.T) { t.Setenv("KVORUM_WRITE_TIMEOUT", "15s") }
+// patientWrites and patientFlag keep a machine that is busy with other tests from
+// turning a slow election into an error: these tests are about what is lost or doubled.
+const (
+	patientWrites = "KVORUM_WRITE_TIMEOUT=15s"
+	patientFlag   = "--write-timeout=15s"
+)
 
 // load increments a counter of its own on each of many connections, until stop.
 type load struct {

@@ -33,8 +33,9 @@ func wantRefusal(t *testing.T, what string, err error, prefix string) {
 // everything else; a bound on the age ends that; and after a restart it reads
 // nothing, since it does not know what it lacks.
 func TestTheLastNodeAnswersReadonlyConnectionsOnly(t *testing.T) {
-	t.Setenv("KVORUM_WRITE_TIMEOUT", "2s")
-	r := startLocal(t, t.TempDir(), freePorts(t, 3))
+	t.Parallel()
+	const patience = "1s" // each command that is refused waits so long
+	r := startLocal(t, t.TempDir(), freePorts(t, 3), "KVORUM_WRITE_TIMEOUT="+patience)
 	r.awaitAllReady()
 	last := (r.awaitLeader() + 1) % 3
 	plain, local := r.client(last), onlyReading(t, r.addr(last))
@@ -63,7 +64,7 @@ func TestTheLastNodeAnswersReadonlyConnectionsOnly(t *testing.T) {
 	r.signal(last, syscall.SIGKILL)
 	addr := loopback(freePorts(t, 1))
 	cmd := exec.Command(kvorumBinary(t), "serve", "--id", ids(last), "--listen", addr, "--peer-listen", loopback(r.port+last+peerPortOffset),
-		"--data", filepath.Join(r.dir, ids(last), "data"), "--http", "none")
+		"--data", filepath.Join(r.dir, ids(last), "data"), "--http", "none", "--write-timeout", patience)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -89,8 +90,8 @@ func ids(node int) string { return "n" + string(rune('1'+node)) }
 // In redirect mode a follower answers READONLY connections itself, and sends
 // others, and their writes, to the leader.
 func TestARedirectingFollowerAnswersReadonlyConnections(t *testing.T) {
-	t.Setenv("KVORUM_FOLLOWER", "redirect")
-	r := startLocal(t, t.TempDir(), freePorts(t, 3))
+	t.Parallel()
+	r := startLocal(t, t.TempDir(), freePorts(t, 3), "KVORUM_FOLLOWER=redirect")
 	r.awaitAllReady()
 	leader := r.awaitLeader()
 	follower := (leader + 1) % 3

@@ -39,9 +39,8 @@ func remove(t *testing.T, path string) {
 // allowed, and votes again: nothing is lost, whichever node it is and whatever cannot
 // be read.
 func TestADamagedNodeComesBackAsANewServerIfThatIsAllowed(t *testing.T) {
-	patientWrites(t)
-	t.Setenv("KVORUM_REBUILD_DAMAGED", "true")
-	r := startLocal(t, filepath.Join(t.TempDir(), "cluster"), freePorts(t, 3), "--restart")
+	t.Parallel()
+	r := startLocal(t, filepath.Join(t.TempDir(), "cluster"), freePorts(t, 3), patientWrites, "KVORUM_REBUILD_DAMAGED=true", "--restart")
 	r.awaitAllReady()
 	var n counts
 	for node, spoil := range []func(){
@@ -72,8 +71,8 @@ func TestADamagedNodeComesBackAsANewServerIfThatIsAllowed(t *testing.T) {
 // Nodes of which too many are damaged found no empty cluster beside their data: they
 // wait, and say for what. Without leave, nothing is set aside.
 func TestDamagedNodesFoundNoEmptyCluster(t *testing.T) {
-	patientWrites(t)
-	r := startLocal(t, filepath.Join(t.TempDir(), "cluster"), freePorts(t, 3))
+	t.Parallel()
+	r := startLocal(t, filepath.Join(t.TempDir(), "cluster"), freePorts(t, 3), patientWrites)
 	r.awaitAllReady()
 	var n counts
 	n.through(t, r.addr(0))

@@ -18,6 +18,7 @@ import (
 )
 
 func TestALoneSurvivorBecomesAClusterOfItsOwn(t *testing.T) {
+	t.Parallel()
 	r := startLocal(t, t.TempDir(), freePorts(t, 3))
 	for i := range 500 {
 		if err := r.client(i%3).Set(t.Context(), fmt.Sprint("key", i), i, 0).Err(); err != nil {

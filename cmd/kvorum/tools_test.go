@@ -11,6 +11,7 @@ import (
 
 // Redis's own programs work on every node, the leader and the others, as they are.
 func TestRedissOwnProgramsWorkOnEveryNode(t *testing.T) {
+	t.Parallel()
 	r := startLocal(t, t.TempDir(), freePorts(t, 3))
 	r.awaitAllReady()
 	for node := range 3 {

@@ -17,13 +17,16 @@ import (
 // segments were rotated, snapshots taken, members demoted and promoted, an upgrade
 // held, and one directory was damaged and built anew.
 func TestTheReleaseBeforeGoesOnWithWhatThisOneHasUsed(t *testing.T) {
+	t.Parallel()
 	for _, store := range recorded.Stores() {
-		t.Run(store, func(t *testing.T) { goBack(t, store) })
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			goBack(t, store)
+		})
 	}
 }
 
 func goBack(t *testing.T, store string) {
-	patientWrites(t)
 	m := startMixed(t, allOld, "--log-store", store)
 	m.write(0, 1)
 	for _, node := range m.leadersLast() {
@@ -143,7 +146,7 @@ func (m *mixed) endsEither(a, b int, word string) {
 // What the release before says when it is started on a directory of a cluster that
 // was raised: docs/operations.md lists it.
 func TestWhatTheReleaseBeforeSaysAfterTheRaise(t *testing.T) {
-	patientWrites(t)
+	t.Parallel()
 	m := startMixed(t, func(_, new string) [3]string { return [3]string{new, new, new} })
 	m.awaitVersion(fsm.NewestVersion)
 	m.lead(0)

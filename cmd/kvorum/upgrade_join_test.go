@@ -16,7 +16,7 @@ import (
 // A cluster may be founded by nodes of both releases. Followers of either redirect
 // to a leader of either, and nothing is raised.
 func TestFollowersOfEitherReleaseRedirectToALeaderOfEither(t *testing.T) {
-	patientWrites(t)
+	t.Parallel()
 	m := startMixed(t, func(old, new string) [3]string { return [3]string{old, new, old} }, "--follower", "redirect")
 	for _, leader := range []int{0, 1, 2} {
 		m.lead(leader)
@@ -46,8 +46,12 @@ func TestFollowersOfEitherReleaseRedirectToALeaderOfEither(t *testing.T) {
 // snapshots. What the new release has written, truncated and installed meanwhile,
 // the release before goes on with.
 func TestNodesOfEitherReleaseJoinLeadersOfEither(t *testing.T) {
+	t.Parallel()
 	for _, store := range recorded.Stores() {
-		t.Run(store, func(t *testing.T) { joinEither(t, store) })
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			joinEither(t, store)
+		})
 	}
 }
 
@@ -65,7 +69,7 @@ func (j *joined) addr(node int) string { return loopback(j.port + node - 1) }
 // start starts a node, which counts from 1, on its directory.
 func (j *joined) start(program string, node int, more ...string) {
 	j.t.Helper()
-	args := append([]string{"serve", "--id", fmt.Sprintf("n%d", node), "--listen", j.addr(node), "--data", filepath.Join(j.dir, fmt.Sprint("n", node))}, more...)
+	args := append([]string{"serve", "--id", fmt.Sprintf("n%d", node), "--listen", j.addr(node), "--data", filepath.Join(j.dir, fmt.Sprint("n", node)), patientFlag}, more...)
 	if node > 1 { // what is recovered has the log store that is usual
 		args = append(args, "--log-store", j.store)
 	}
@@ -116,7 +120,6 @@ func (j *joined) agree(nodes int) {
 }
 
 func joinEither(t *testing.T, store string) {
-	patientWrites(t)
 	old, new := earlierBinary(t), kvorumBinary(t)
 	j := &joined{t: t, dir: t.TempDir(), port: freePorts(t, 5), store: store, nodes: map[int]*served{}}
 	written := t.TempDir()
@@ -161,9 +164,11 @@ func joinEither(t *testing.T, store string) {
 
 // Directories that the release before wrote are served as they are, by this one.
 func TestRecordedDirectoriesAreServed(t *testing.T) {
+	t.Parallel()
 	for _, store := range recorded.Stores() {
 		for _, stage := range []recorded.Stage{recorded.LogOnly, recorded.AndSnapshot} {
 			t.Run(store+", "+string(stage), func(t *testing.T) {
+				t.Parallel()
 				dir := t.TempDir()
 				if err := recorded.Unpack(1, store, dir); err != nil {
 					t.Fatal(err)

@@ -83,7 +83,7 @@ func (m *mixed) start(node int, program string) {
 	for i := range m.nodes {
 		list = append(list, fmt.Sprintf("n%d=%s", i+1, loopback(m.port+i+peerPortOffset)))
 	}
-	flags := append([]string{"--cluster", strings.Join(list, ",")}, m.flags...)
+	flags := append([]string{"--cluster", strings.Join(list, ","), patientFlag}, m.flags...)
 	m.nodes[node] = startProgram(m.t, program, append([]string{"serve", "--id", fmt.Sprintf("n%d", node+1), "--listen", m.addr(node), "--data", m.data(node)}, flags...)...)
 }
 
@@ -279,7 +279,7 @@ func (m *mixed) awaitVersion(want uint64) {
 // A cluster of the release before gets this program node by node, goes back, is
 // upgraded again and raised, while clients of all nodes write and read.
 func TestAnUpgradeIsUnseenAndHasAWayBackUntilItIsFinished(t *testing.T) {
-	patientWrites(t)
+	t.Parallel()
 	m := startMixed(t, allOld)
 	m.new = laterBinary(t)
 	clients, backs := 1, 1
