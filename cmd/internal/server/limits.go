@@ -50,7 +50,7 @@ const (
 	stopWithin = 10 * time.Second
 
 	// collapseWithin and collapseGrace bound the stop of a server whose member or
-	// disk has failed: together they are less than a second.
+	// disk has failed, or that was removed: together they are less than a second.
 	collapseWithin = 500 * time.Millisecond
 	collapseGrace  = 250 * time.Millisecond
 )

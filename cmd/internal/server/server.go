@@ -84,7 +84,11 @@ func Open(cfg Config, env Environment) (*Server, error) {
 	}
 	s.log.Info("started", slog.String("server", s.identity.Server), slog.Uint64("boot", s.boot), slog.String("version", s.cfg.Version))
 	s.entering.Go(func() {
-		if err := s.enter(stores); err != nil && s.ctx.Err() == nil {
+		switch err := s.enter(stores); {
+		case err == nil || s.ctx.Err() != nil:
+		case errors.Is(err, cluster.ErrNoPlace):
+			s.collapse(err) // nothing that waits here is ever answered
+		default:
 			s.fail(err)
 		}
 	})

@@ -9,6 +9,8 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,6 +166,47 @@ func TestAServerThatWasRemovedLearnsItAndEnds(t *testing.T) {
 	if got := c.dial(leader).do(t, "SET k v"); got != "+OK" {
 		t.Errorf("SET: %s", got)
 	}
+}
+
+// A server that has been removed and knows it cannot answer what waits for a leader or
+// for its own log: its clients are let go at once, to another node.
+func TestARemovedServerKeepsNoClientWaiting(t *testing.T) {
+	c := newCluster(t, 3)
+	c.tune = func(cfg *server.Config) { cfg.WriteTimeout = time.Minute }
+	c.startAll()
+	leader, follower := c.leader()
+	removed := c.servers[follower]
+	var written atomic.Int64
+	var writing sync.WaitGroup
+	for range 4 {
+		client := c.dial(follower)
+		writing.Go(func() {
+			for {
+				if v, err := client.Do([][]byte{[]byte("INCR"), []byte("n")}); err != nil || v.IsError() {
+					return
+				}
+				written.Add(1)
+			}
+		})
+	}
+	c.eventually("they write", func() error {
+		if n := written.Load(); n < 50 {
+			return fmt.Errorf("%d writes", n)
+		}
+		return nil
+	})
+	if got := c.dial(leader).do(t, "RAFT REMOVE "+follower+" FORCE"); got != "+OK" {
+		t.Fatal(got)
+	}
+	begun := time.Now()
+	if err := removed.Wait(); !errors.Is(err, cluster.ErrNoPlace) {
+		t.Errorf("it ended with %v", err)
+	}
+	writing.Wait()
+	if took := time.Since(begun); took > 5*time.Second { // half of what an orderly stop may take
+		t.Errorf("it kept its clients for %v", took)
+	}
+	delete(c.servers, follower)
 }
 
 func TestAServerThatCannotOpenItsPortsLeavesNothingOpen(t *testing.T) {

@@ -131,9 +131,9 @@ func (s *Server) fail(err error) {
 	})
 }
 
-// collapse is fail for a member or a disk that cannot go on, and may not answer:
-// what waits for it is answered at once, and the process ends whether the disk
-// has let go of it or not.
+// collapse is fail for a member or a disk that cannot go on, and may not answer, and
+// for a server that has been removed, which hears of no entry any more: what waits for
+// it is answered at once, and the process ends whether the disk has let go of it or not.
 func (s *Server) collapse(err error) {
 	s.ending.failOnce.Do(func() {
 		s.ending.failure = err
