@@ -171,6 +171,9 @@ func places(content []byte) (at []int) {
 }
 
 func TestADamagedByteOfRaftDBTakesNoTermAndNoVoteBack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("byte after byte, on one goroutine")
+	}
 	for _, entries := range []uint64{0, toldEntries} {
 		t.Run(fmt.Sprintf("%d entries", entries), func(t *testing.T) {
 			path := quickDir(t)

@@ -138,6 +138,9 @@ func eachFlip(t *testing.T, path string, changed func(at int, bit byte)) {
 // The same found at a start: nothing of it is restored, and the directory is
 // refused, since what the snapshot held is in no other place.
 func TestADamagedSnapshotIsRefusedAtAStartWhateverByteIsDamaged(t *testing.T) {
+	if testing.Short() {
+		t.Skip("byte after byte, on one goroutine")
+	}
 	for _, file := range []string{"meta.json", "state.bin"} {
 		t.Run(file, func(t *testing.T) {
 			o := real(t.TempDir())

@@ -88,6 +88,9 @@ func TestAWalkFindsEveryKeyInOrder(t *testing.T) {
 // Whatever byte is damaged: the walk finds it, or finds what it found before
 // (in a value, in a page that nothing reaches), or finds another key.
 func TestADamagedByteIsAFaultOrIsInAKeyOrValue(t *testing.T) {
+	if testing.Short() {
+		t.Skip("byte after byte, on one goroutine")
+	}
 	whole := file(t, 100)
 	want, err := content(whole, both)
 	must(t, err)
@@ -122,6 +125,9 @@ func metaFellBack(db []byte) bool {
 
 // bbolt opens whatever passes.
 func TestWhatPassesCanBeOpened(t *testing.T) {
+	if testing.Short() {
+		t.Skip("byte after byte, on one goroutine")
+	}
 	whole := file(t, 100)
 	path := filepath.Join(t.TempDir(), "db")
 	opened := 0

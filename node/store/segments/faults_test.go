@@ -208,6 +208,9 @@ func (f files) segments() []string {
 }
 
 func TestEveryDamagedByteOfASegmentIsRefusedOrHarmless(t *testing.T) {
+	if testing.Short() {
+		t.Skip("byte after byte, on one goroutine")
+	}
 	all := sample(t)
 	names := all.segments()
 	if len(names) < 4 {
@@ -228,6 +231,9 @@ func TestEveryDamagedByteOfASegmentIsRefusedOrHarmless(t *testing.T) {
 }
 
 func TestEveryDamagedByteOfTheListIsRefusedOrHarmless(t *testing.T) {
+	if testing.Short() {
+		t.Skip("byte after byte, on one goroutine")
+	}
 	all := sample(t)
 	for at, b := range all[metaFile] {
 		if b == 0 && at%509 != 0 && !*everyByte {
