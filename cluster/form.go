@@ -93,6 +93,9 @@ type Start struct {
 // removed from it, and is refused (Settle).
 func (s *Service) Form(ctx context.Context, hasState bool, known []member.Server) (Start, error) {
 	r := &report{service: s}
+	defer r.over()
+	knew := len(known) > 0
+	s.knew.Store(&knew)
 	for {
 		identity := s.cfg.Vault.Identity()
 		if hasState && identity.Cluster != "" {
@@ -202,6 +205,9 @@ func (s *Service) freshStep(ctx context.Context, r *report) (outcome, error) {
 		}
 		d.waitsFor = append(d.waitsFor, "the leader: "+err.Error())
 	}
+	if d.verdict == verdictWait {
+		d.waitsFor = append(d.waitsFor, s.unredeemed(views)...)
+	}
 	r.say("the first start waits", d.waitsFor)
 	return waiting, nil
 }
@@ -286,9 +292,7 @@ func (s *Service) collect(ctx context.Context, f *member.Formation) error {
 			return nil
 		}
 		if 2*(len(f.Servers)-len(replaced)) <= len(f.Servers) {
-			waitsFor = append(waitsFor, fmt.Sprintf(
-				"nobody: too many directories (of %v) were replaced before the cluster began; nothing was ever written: empty the data directory of %s as well and start it again",
-				replaced, s.server))
+			waitsFor = append(waitsFor, tooManyReplaced(f, replaced))
 		}
 		r.say("founding waits for promises", waitsFor)
 		if !s.pause(ctx, surveyEvery) {

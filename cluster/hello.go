@@ -18,6 +18,9 @@ func (h handler) answerHello(from string, payload []byte) ([]byte, error) {
 	}
 	var answer helloAnswer
 	err := h.bind(func() error {
+		if h.knew.Load() == nil && h.cfg.Vault.Identity().Cluster != "" {
+			return ErrStarting // it does not know yet whether its cluster has begun
+		}
 		if member.ID(from) == h.list.founder() {
 			h.surveyor = from
 		}
@@ -34,10 +37,12 @@ func (h handler) answerHello(from string, payload []byte) ([]byte, error) {
 	return encode(answer), err
 }
 
-// begun reports whether this server knows a configuration of its cluster.
+// begun reports whether this server knows a configuration of its cluster, or has stored
+// one that its member has not been opened with yet.
 func (s *Service) begun() bool {
 	a := s.attached.Load()
-	return a != nil && len(a.member.Servers()) > 0
+	knew := s.knew.Load()
+	return knew != nil && *knew || a != nil && len(a.member.Servers()) > 0
 }
 
 // answerPromise stores a founder's formation before it says yes.

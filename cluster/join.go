@@ -46,7 +46,8 @@ func (s *Service) join(ctx context.Context, cluster string) error {
 // up. ErrNoPlace means that it must not run. It waits as long as no leader
 // answers, until ctx ends.
 func (s *Service) Settle(ctx context.Context) error {
-	r := &report{service: s}
+	r := &report{service: s, looked: time.Now()}
+	defer r.over()
 	for {
 		asks := !s.cfg.Vault.Identity().Settled
 		a, err := s.askAdmit(ctx, admitQuestion{Vote: asks}) // not joining: an addition is committed before Form returns
@@ -63,6 +64,8 @@ func (s *Service) Settle(ctx context.Context) error {
 			return nil
 		case err == nil:
 			r.say("becoming a voter waits", []string{"this server to catch up: it " + a.Waits})
+		default:
+			s.sayAwaiting(ctx, r)
 		}
 		if !s.pause(ctx, settleEvery) {
 			return s.whyEnded(ctx)

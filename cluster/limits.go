@@ -27,6 +27,9 @@ const (
 	surveyEvery = 500 * time.Millisecond
 	// reportEvery is how often a start that waits says for whom.
 	reportEvery = 5 * time.Second
+	// awaitingEvery passes between two looks of a promised server at why its cluster does
+	// not begin; most begin before the first.
+	awaitingEvery = 2 * time.Second
 	// askTimeout bounds one question to one server during a start.
 	askTimeout = 2 * time.Second
 	// admitTimeout bounds an admission: two changes of the configuration.

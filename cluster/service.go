@@ -65,8 +65,10 @@ type entering struct {
 	surveyor string        // the founder that last asked where we stand; under binding
 	bound    chan struct{} // capacity 1: a promise was stored, or an invitation has come
 	invited  atomic.Pointer[[]string]
-	doubted  chan struct{}   // capacity 1: somebody says that we have been removed
-	known    []member.Server // the configuration that a server which comes back has stored
+	doubted  chan struct{}          // capacity 1: somebody says that we have been removed
+	known    []member.Server        // the configuration that a server which comes back has stored
+	knew     atomic.Pointer[bool]   // whether there is one; nil before Form
+	waitsFor atomic.Pointer[string] // what the way into the cluster waits for; nil: nothing
 	// besideText says that this cluster of one runs beside another; nil: it does not.
 	besideText atomic.Pointer[string]
 }
@@ -136,6 +138,14 @@ func (cfg *Config) list(identity member.Identity) (list, error) {
 		return nil, fmt.Errorf("the list of members %s does not name this server, %q", own, id)
 	}
 	return own, nil
+}
+
+// Waits says what this server's way into its cluster waits for; "" for nothing.
+func (s *Service) Waits() string {
+	if text := s.waitsFor.Load(); text != nil {
+		return *text
+	}
+	return ""
 }
 
 // Unready says why this server is not ready although its member may be; "" for nothing.

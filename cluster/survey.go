@@ -44,8 +44,10 @@ func (s *Service) others() []Listed {
 }
 
 // survey asks every other listed member where it stands.
-func (s *Service) survey(ctx context.Context) []view {
-	others := s.others()
+func (s *Service) survey(ctx context.Context) []view { return s.surveyOf(ctx, s.others()) }
+
+// surveyOf asks these members.
+func (s *Service) surveyOf(ctx context.Context, others []Listed) []view {
 	views := make([]view, len(others))
 	var asking sync.WaitGroup
 	for i, m := range others {
@@ -98,34 +100,6 @@ func (s *Service) obstacle(v view) string {
 	return ""
 }
 
-// unredeemed explains promises that nobody can redeem any more: all others have
-// answered, none of them has begun, and those that are promised are so to an
-// earlier incarnation of this server, whose directory is gone (see Form).
-func (s *Service) unredeemed(views []view) []string {
-	var cluster string
-	var promised []string
-	for _, v := range views {
-		p := v.answer.Promise
-		switch {
-		case v.err != nil || v.answer.Begun:
-			return nil
-		case p == nil && v.answer.Cluster != "":
-			return nil
-		case p == nil:
-			continue
-		case member.ID(founderOf(p)) != member.ID(s.server):
-			return nil
-		}
-		cluster = p.Cluster
-		promised = append(promised, v.answer.Server)
-	}
-	if len(promised) == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("nobody: %v are promised to cluster %s, which an earlier data directory of %s was to found and never began; "+
-		"nothing was ever written: empty the data directories of %v and start them again", promised, cluster, member.ID(s.server), promised)}
-}
-
 // promiseResult is what became of asking one server to promise.
 type promiseResult struct {
 	server string
@@ -170,15 +144,21 @@ func (s *Service) askPromise(ctx context.Context, f *member.Formation, server st
 }
 
 // report says in the log what a start waits for, at once when that changes and
-// every few seconds.
+// every few seconds; whoever asks whether this server is ready is told as well.
 type report struct {
 	service *Service
 	last    string
 	at      time.Time
+	looked  time.Time // of sayAwaiting
 }
+
+// over ends what was waited for.
+func (r *report) over() { r.service.waitsFor.Store(nil) }
 
 func (r *report) say(what string, waitsFor []string) {
 	text := strings.Join(waitsFor, "; ")
+	told := what + " for " + text
+	r.service.waitsFor.Store(&told)
 	if text == r.last && time.Since(r.at) < reportEvery {
 		return
 	}

@@ -263,18 +263,26 @@ func (s *Server) Ready() error {
 	case s.ending.begun.Load():
 		return errStopping
 	case m == nil:
-		return errStarting
+		return s.waiting(errStarting)
 	}
 	if err := m.node.Ready(); err != nil {
-		return err
+		return s.waiting(err)
 	}
 	if why := s.service.Unready(); why != "" {
 		return errors.New(why)
 	}
 	if !s.env.Disk.Identity().Settled && !s.votes(m.node) {
-		return errNoVoter
+		return s.waiting(errNoVoter)
 	}
 	return nil
+}
+
+// waiting adds to why this server is not ready what its way into the cluster waits for.
+func (s *Server) waiting(why error) error {
+	if waits := s.service.Waits(); waits != "" {
+		return fmt.Errorf("%w: %s", why, waits)
+	}
+	return why
 }
 
 // votes reports whether this server is, or has been, a voter of the committed

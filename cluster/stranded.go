@@ -1,0 +1,132 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/transport/peer"
+)
+
+// A promise that nobody can redeem any more strands whoever has given it (see Form).
+// Nothing mends that but an operator, who may look at any of the servers: so each of
+// them says what is wrong and which directories are to be emptied.
+
+// standing is what a server has said of itself, without its text for the list.
+type standing struct {
+	server  string
+	cluster string
+	promise *member.Formation
+	begun   bool
+}
+
+func standingOf(a helloAnswer) standing { return standing{a.Server, a.Cluster, a.Promise, a.Begun} }
+
+// ownStanding is what this server says of itself.
+func (s *Service) ownStanding() standing {
+	identity := s.cfg.Vault.Identity()
+	return standing{identity.Server, identity.Cluster, identity.Promise, s.begun()}
+}
+
+// stranded explains a formation that can never begin: all its members have answered (said
+// has them by id), none knows a configuration, and its founder's directory was replaced,
+// or as many as its members need for a majority. "" means that it may begin, or has.
+func stranded(f *member.Formation, said map[string]standing) string {
+	var replaced, promised []string
+	for _, m := range f.Servers {
+		a, answered := said[member.ID(m.ID)]
+		switch {
+		case !answered || a.cluster == f.Cluster && (a.begun || a.promise == nil):
+			return ""
+		case a.server != m.ID:
+			replaced = append(replaced, m.ID)
+		case a.cluster == f.Cluster:
+			promised = append(promised, m.ID)
+		}
+	}
+	if len(promised) == 0 || !slices.Contains(replaced, founderOf(f)) && 2*(len(f.Servers)-len(replaced)) > len(f.Servers) {
+		return ""
+	}
+	return strandedText(f, promised, replaced)
+}
+
+func strandedText(f *member.Formation, promised, replaced []string) string {
+	return fmt.Sprintf("nobody: %v are promised to cluster %s, which %s was to found and never began, and the data directories of %v were replaced since; "+
+		"nothing was ever written: empty the data directories of %v and start them again", promised, f.Cluster, founderOf(f), replaced, promised)
+}
+
+// tooManyReplaced is what the founder of f says when it cannot have a majority any more.
+func tooManyReplaced(f *member.Formation, replaced []string) string {
+	var promised []string
+	for _, m := range f.Servers {
+		if !slices.Contains(replaced, m.ID) {
+			promised = append(promised, m.ID)
+		}
+	}
+	return strandedText(f, promised, replaced)
+}
+
+// unredeemed explains, to a fresh server, promises of the others that nobody can redeem.
+func (s *Service) unredeemed(views []view) []string {
+	said := map[string]standing{member.ID(s.server): s.ownStanding()}
+	for _, v := range views {
+		if v.err == nil {
+			said[v.listed.ID] = standingOf(v.answer)
+		}
+	}
+	for _, v := range views {
+		if p := v.answer.Promise; v.err == nil && p != nil {
+			if text := stranded(p, said); text != "" {
+				return []string{text}
+			}
+		}
+	}
+	return nil
+}
+
+// awaitsFounder says what a server that is promised to a cluster waits for, as long as
+// that has not begun.
+func (s *Service) awaitsFounder(ctx context.Context) []string {
+	f := s.cfg.Vault.Identity().Promise
+	if f == nil || s.begun() {
+		return nil
+	}
+	said := map[string]standing{member.ID(s.server): s.ownStanding()}
+	var waits []string
+	for _, v := range s.surveyOf(ctx, slices.DeleteFunc(listOf(f), func(m Listed) bool { return m.ID == member.ID(s.server) })) {
+		itself := serverOf(f, v.listed.ID)
+		stranger := (*peer.Refusal)(nil)
+		switch {
+		case errors.As(v.err, &stranger) && stranger.Reason == peer.WrongCluster && member.ID(stranger.Server) == v.listed.ID:
+			said[v.listed.ID] = standing{server: stranger.Server}
+			waits = append(waits, fmt.Sprintf("%s at %s: there is %s now, of another cluster", itself, v.listed.PeerAddr, stranger.Server))
+		case v.err != nil:
+			waits = append(waits, fmt.Sprintf("%s at %s: %v", itself, v.listed.PeerAddr, v.err))
+		default:
+			said[v.listed.ID] = standingOf(v.answer)
+			if v.answer.Server != itself {
+				waits = append(waits, fmt.Sprintf("%s at %s, whose data directory was replaced: there is %s now", itself, v.listed.PeerAddr, v.answer.Server))
+			}
+		}
+	}
+	if text := stranded(f, said); text != "" {
+		return []string{text}
+	}
+	return append([]string{fmt.Sprintf("%s, to found cluster %s", founderOf(f), f.Cluster)}, waits...)
+}
+
+// sayAwaiting has a promised server that waits for its cluster to begin say so, now and then.
+func (s *Service) sayAwaiting(ctx context.Context, r *report) {
+	if time.Since(r.looked) < awaitingEvery {
+		return
+	}
+	r.looked = time.Now()
+	if waits := s.awaitsFounder(ctx); len(waits) > 0 {
+		r.say("the first start waits", waits)
+	} else {
+		r.over()
+	}
+}
