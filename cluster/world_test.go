@@ -608,6 +608,13 @@ func (w *world) said(text string) bool {
 	return slices.ContainsFunc(w.messages, func(m string) bool { return strings.Contains(m, text) })
 }
 
+// saidBy reports whether one server has logged a text.
+func (w *world) saidBy(id, text string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.messages, func(m string) bool { return strings.HasPrefix(m, id+": ") && strings.Contains(m, text) })
+}
+
 // whole returns nil when one cluster has exactly the present disks as voters,
 // all of them running.
 func (w *world) whole() error {
