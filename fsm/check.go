@@ -3,12 +3,12 @@ package fsm
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/kvorum/kvorum/fsm/command"
 	"github.com/kvorum/kvorum/fsm/entry"
 	"github.com/kvorum/kvorum/fsm/keyspace"
 	"github.com/kvorum/kvorum/fsm/member"
+	"github.com/kvorum/kvorum/internal/memory"
 )
 
 // Refusal says why a batch must not become part of an entry.
@@ -64,9 +64,9 @@ func EndsParts(b *entry.Batch, version uint8) bool {
 }
 
 // CheckBody checks the body that ends with the part b, given what comes before it
-// (Machine.PartsBefore).
+// (Machine.PartsBefore), which it does not change.
 func (c *Checker) CheckBody(before []byte, b *entry.Batch, version uint8) error {
-	body := slices.Concat(before, b.PartBytes)
+	body := memory.Append(memory.Grow(before, len(before)+len(b.PartBytes)), b.PartBytes)
 	if _, err := checkBody(body, version, &c.name); err != nil {
 		return refusal(err)
 	}

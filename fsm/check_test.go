@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/fsm/command"
@@ -318,5 +320,36 @@ func BenchmarkCheck50Sets(b *testing.B) {
 		if _, err := c.Check(data, 1); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Joining the parts of a large body does not keep the collector, and whoever needs it,
+// waiting. The best of some tries counts: other work on the machine only adds.
+func TestTheCollectorDoesNotWaitForTheCheckOfALargeBody(t *testing.T) {
+	body := entry.AppendBody(nil, []entry.Command{{Args: [][]byte{[]byte("SET"), []byte("k"), make([]byte, 128<<20)}}})
+	end := len(body) - 100<<10
+	last := &entry.Batch{Kind: entry.Part, PartBytes: body[end:]}
+	best := 1.0
+	for range 3 {
+		begun, done := time.Now(), make(chan error, 1)
+		go func() { done <- new(fsm.Checker).CheckBody(body[:end], last, 1) }()
+		worst := time.Duration(0)
+		for checking := true; checking; {
+			asked := time.Now()
+			runtime.GC()
+			worst = max(worst, time.Since(asked))
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Fatal(err)
+				}
+				checking = false
+			default:
+			}
+		}
+		best = min(best, float64(worst)/float64(time.Since(begun)))
+	}
+	if best > 0.5 {
+		t.Errorf("the collector waited for %.2f of the check", best)
 	}
 }
