@@ -36,6 +36,7 @@ func unreadyFor(t *testing.T, port int, words ...string) {
 // A directory that kvorum init has made is served once without the flags that were meant
 // for it. With them it is not ready beside the cluster that they name, and is not started.
 func TestADirectoryServedOnceByMistakeIsNotReadyBesideItsCluster(t *testing.T) {
+	t.Parallel()
 	port := freePorts(t, 2)
 	data := initialised(t, "n1", port)
 	n1 := startServe(t, "n1", port, data)

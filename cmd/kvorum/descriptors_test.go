@@ -13,6 +13,7 @@ import (
 // snapshots' descriptors. The soft limit, as low as some systems have it, is
 // raised to the hard one.
 func TestClientsCannotUseUpTheDescriptors(t *testing.T) {
+	t.Parallel()
 	port := freePorts(t, 1)
 	node := exec.Command("sh", "-c", `ulimit -Sn 64 && ulimit -Hn 256 && exec "$0" "$@"`, kvorumBinary(t), "serve",
 		"--id", "n1", "--data", initialised(t, "n1", port), "--listen", loopback(port), "--log-store", "wal")

@@ -74,6 +74,7 @@ func (r *localRun) countWithDefaults(ctx context.Context, number int) {
 
 // One that does not come back ends the restart, with the reason.
 func TestARollingRestartEndsAtANodeThatStaysAway(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "cluster")
 	r := startLocal(t, dir, freePorts(t, 3)) // without --restart
 	run := func() string {

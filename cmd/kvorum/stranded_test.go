@@ -14,6 +14,7 @@ import (
 // Founders that were killed after their promises, and of which the first one has lost its
 // directory, say on every node why none is ready, and what to do.
 func TestFoundersThatCannotBeginSayWhyTheyAreNotReady(t *testing.T) {
+	t.Parallel()
 	port := freePorts(t, 3)
 	var list []string
 	f := member.Formation{Cluster: "c"}
