@@ -40,6 +40,10 @@ const (
 	steadyFor    = 20 * time.Second
 	snapshotWait = 5 * time.Minute
 
+	// largeBytes is a large command's value, and largeKeys what is written beside it.
+	largeBytes = 400 << 20
+	largeKeys  = 10_000
+
 	// joinWritesPerSecond go on while a node joins, from joinWriters connections.
 	joinWritesPerSecond = 5000
 	joinWriters         = 25

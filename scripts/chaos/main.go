@@ -28,6 +28,7 @@ func run(ctx context.Context) error {
 	rolling := flag.Int("rolling", 0, "rolling restarts of all nodes, one after the other")
 	measureIdle := flag.Bool("idle", false, "measure an idle cluster")
 	keys := flag.Int("snapshot", 0, "fill in this many keys, and measure writes beside a snapshot")
+	larges := flag.Int("large", 0, "measure writes beside so many SETs of 400 MB, through the leader and through a follower")
 	polite := flag.Bool("polite", false, "with -join: the fourth node takes only the processor time that the others leave")
 	joinKeys := flag.Int("join", 0, "fill in this many keys, and let a fourth node join beside 5,000 writes a second")
 	clients := flag.Int("clients", 2, "writers for each node")
@@ -57,7 +58,7 @@ func run(ctx context.Context) error {
 	}
 	defer c.stop()
 
-	if err := measure(ctx, c, figures{*measureIdle, *keys, *joinKeys, *polite}); err != nil {
+	if err := measure(ctx, c, figures{*measureIdle, *keys, *larges, *joinKeys, *polite}); err != nil {
 		return err
 	}
 	kept := true
@@ -87,6 +88,7 @@ func run(ctx context.Context) error {
 type figures struct {
 	idle         bool
 	snapshotKeys int // 0: no snapshot
+	larges       int // 0: no large command
 	joinKeys     int // 0: no joining node
 	polite       bool
 }
@@ -99,6 +101,11 @@ func measure(ctx context.Context, c *cluster, what figures) error {
 	}
 	if what.snapshotKeys > 0 {
 		if err := snapshot(ctx, c, what.snapshotKeys); err != nil {
+			return err
+		}
+	}
+	if what.larges > 0 {
+		if err := large(ctx, c, what.larges); err != nil {
 			return err
 		}
 	}

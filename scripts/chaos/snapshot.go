@@ -57,8 +57,8 @@ func snapshot(ctx context.Context, c *cluster, keys int) error {
 		return fmt.Errorf("writes: %w; snapshots: %w", err, saving)
 	}
 	fmt.Printf("snapshot: taken on all nodes in %v\n", time.Since(began).Round(time.Millisecond))
-	report("without", without)
-	report("beside it", beside)
+	report("snapshot", "without", without)
+	report("snapshot", "beside it", beside)
 	return c.captures()
 }
 
@@ -144,8 +144,8 @@ func closed(ch <-chan struct{}) bool {
 	}
 }
 
-func report(when string, sorted []time.Duration) {
-	fmt.Printf("snapshot: %d writes %s: p50 %v, p99 %v, p99.9 %v, max %v\n", len(sorted), when,
+func report(what, when string, sorted []time.Duration) {
+	fmt.Printf("%s: %d writes %s: p50 %v, p99 %v, p99.9 %v, max %v\n", what, len(sorted), when,
 		quantile(sorted, 0.5), quantile(sorted, 0.99), quantile(sorted, 0.999), quantile(sorted, 1))
 }
 
