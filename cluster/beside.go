@@ -43,11 +43,11 @@ func (s *Service) checkBeside(ctx context.Context, known []member.Server) error 
 	if !s.aloneStill(known) || len(told) == 0 && !s.cfg.Await {
 		return nil
 	}
-	if text := s.beside(ctx, told); text != "" {
+	if text, _ := s.beside(ctx, told); text != "" {
 		return errors.New(text)
 	}
-	s.logger.Warn("this server is the only member of its cluster, which was founded by it alone: what it is told of others (--cluster, --join, --await) changes nothing; "+
-		"if it was to join them, stop it and start it with an empty data directory", slog.String("others", strings.Join(told, ",")))
+	s.logger.Warn("this server is the only member of its cluster, which was founded by it alone: --cluster, --join and --await do nothing for it; "+
+		"for it to join another cluster, stop it, and start it with an empty data directory", slog.String("others", strings.Join(told, ",")))
 	return nil
 }
 
@@ -60,52 +60,55 @@ func (s *Service) lookBeside() {
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, watchTimeout)
 	defer cancel()
-	text := s.beside(ctx, told)
-	if text == "" {
+	switch text, all := s.beside(ctx, told); {
+	case text == "" && all:
 		s.besideText.Store(nil)
-		return
-	}
-	if s.besideText.Swap(&text) == nil {
+	case text == "": // what was seen there may be back: its outage must not make this one ready
+	case s.besideText.Swap(&text) == nil:
 		s.logger.Error("this server is not ready: " + text)
 	}
 }
 
-// beside names servers at addresses that belong to another cluster; "" for none.
-func (s *Service) beside(ctx context.Context, addrs []string) string {
-	found := make([]string, len(addrs))
+// beside names servers at addresses that belong to another cluster, "" for none, and
+// says whether all have answered.
+func (s *Service) beside(ctx context.Context, addrs []string) (text string, all bool) {
+	found, answered := make([]string, len(addrs)), make([]bool, len(addrs))
 	var asking sync.WaitGroup
 	for i, addr := range addrs {
 		asking.Go(func() {
-			if server := s.strangerAt(ctx, addr); server != "" {
+			var server string
+			if server, answered[i] = s.strangerAt(ctx, addr); server != "" {
 				found[i] = server + " at " + addr
 			}
 		})
 	}
 	asking.Wait()
+	all = !slices.Contains(answered, false)
 	found = slices.DeleteFunc(found, func(text string) bool { return text == "" })
 	if len(found) == 0 {
-		return ""
+		return "", all
 	}
 	return fmt.Sprintf("the data directory holds a cluster that %s founded alone and is the only member of, and this server is told of %s, of another cluster: "+
-		"to join that one, start it with an empty directory (nothing of this one is carried over); to go on with this one, leave --cluster and --join away",
-		s.server, strings.Join(found, ", "))
+		"to join that one, start it with an empty directory (nothing of this one is carried over); to go on with this one, leave out --cluster and --join (KVORUM_CLUSTER and KVORUM_JOIN)",
+		s.server, strings.Join(found, ", ")), all
 }
 
-// strangerAt names the server at an address if it belongs to another cluster.
-func (s *Service) strangerAt(ctx context.Context, addr string) string {
+// strangerAt names the server at an address if it belongs to another cluster, and says
+// whether one has answered.
+func (s *Service) strangerAt(ctx context.Context, addr string) (server string, answered bool) {
 	ctx, cancel := context.WithTimeout(ctx, runningTimeout)
 	defer cancel()
 	server, a, err := s.endpoint.Ask(ctx, addr, "", peer.Request{Kind: kindHello, Payload: encode(helloQuestion{s.list})})
 	var refusal *peer.Refusal
 	if errors.As(err, &refusal) && refusal.Reason == peer.WrongCluster { // this endpoint names its own cluster, once it has one
-		return refusal.Server
+		return refusal.Server, true
 	}
 	var answer helloAnswer
 	if err != nil || errorOf(a) != nil || decode(a.Payload, &answer) != nil {
-		return ""
+		return "", false
 	}
 	if own := s.cfg.Vault.Identity().Cluster; answer.Cluster == "" || answer.Cluster == own {
-		return ""
+		return "", true
 	}
-	return server
+	return server, true
 }

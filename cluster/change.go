@@ -76,7 +76,7 @@ func (s *Service) Transfer(ctx context.Context, server string) error {
 }
 
 func (s *Service) change(ctx context.Context, q changeQuestion) error {
-	ctx, cancel := context.WithTimeout(ctx, changeWithin)
+	ctx, cancel := context.WithTimeout(ctx, ChangeWithin)
 	defer cancel()
 	if q.Op != opInvite && q.Op != opFinish && !strings.Contains(q.Server, "@") {
 		resolved, err := s.askUntilDone(ctx, changeQuestion{Op: opResolve, Server: q.Server})

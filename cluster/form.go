@@ -147,7 +147,7 @@ func (s *Service) mayFind(hasState bool) error {
 func (s *Service) keep(ctx context.Context, f *member.Formation, hasState bool) (Start, error) {
 	if !hasState && len(f.Servers) == 1 && (s.joins() || len(s.list) > 1) {
 		return Start{}, fmt.Errorf("the data directory was made for a cluster of %s alone, which has never begun, and this server is told of others: "+
-			"to join those, start it with an empty directory; to begin with this one, leave --cluster and --join away", s.server)
+			"to join those, start it with an empty directory; to begin with this one, leave out --cluster and --join (KVORUM_CLUSTER and KVORUM_JOIN)", s.server)
 	}
 	s.endpoint.Join(f.Cluster)
 	if founderOf(f) != s.server {

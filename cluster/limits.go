@@ -54,8 +54,8 @@ const (
 	// lookedWithin is how long a look at a server that is catching up counts;
 	// when nobody has looked for longer, its time begins again.
 	lookedWithin = 4 * settleEvery
-	// changeWithin bounds a change of the membership that an operator asks for.
-	changeWithin = 30 * time.Second
+	// ChangeWithin bounds a change of the membership that an operator asks for.
+	ChangeWithin = 30 * time.Second
 	// changeEvery is how often one that could not be made is asked for again.
 	changeEvery = 250 * time.Millisecond
 	// askChangeTimeout bounds one such question to one server.

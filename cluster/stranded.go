@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kvorum/kvorum/fsm/member"
@@ -54,8 +55,17 @@ func stranded(f *member.Formation, said map[string]standing) string {
 }
 
 func strandedText(f *member.Formation, promised, replaced []string) string {
-	return fmt.Sprintf("nobody: %v are promised to cluster %s, which %s was to found and never began, and the data directories of %v were replaced since; "+
-		"nothing was ever written: empty the data directories of %v and start them again", promised, f.Cluster, founderOf(f), replaced, promised)
+	return fmt.Sprintf("what cannot come: %s promised themselves to cluster %s, which %s was to begin, and since then the data directories of %s were replaced; "+
+		"empty the data directories of %s and start them again: nothing is lost by that", names(promised), f.Cluster, names([]string{founderOf(f)}), names(replaced), names(promised))
+}
+
+// names are the ids of servers, as operators know them.
+func names(servers []string) string {
+	ids := make([]string, len(servers))
+	for i, server := range servers {
+		ids[i] = string(member.ID(server))
+	}
+	return strings.Join(ids, ", ")
 }
 
 // tooManyReplaced is what the founder of f says when it cannot have a majority any more.

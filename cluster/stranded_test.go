@@ -52,7 +52,7 @@ func TestEveryFounderOfAClusterThatCannotBeginSaysWhatToDo(t *testing.T) {
 					w.start(id)
 				}
 				time.Sleep(10 * time.Second)
-				want := fmt.Sprintf("nothing was ever written: empty the data directories of %v and start them again", c.empty)
+				want := fmt.Sprintf("empty the data directories of %s and start them again: nothing is lost by that", names(c.empty))
 				for _, id := range w.ids {
 					if !w.saidBy(id, want) {
 						t.Errorf("%s does not log %q", id, want)

@@ -212,7 +212,11 @@ func (s *Service) raise(ctx context.Context, a *attached, on raising) error {
 	}
 	if len(waits) > 0 {
 		s.sayWaits(waits) // whoever has asked for the raise can learn it while it is tried again
-		return &notYet{fmt.Sprintf("machine version %d waits for %s%s", next, strings.Join(waits, "; "), r.whatToDo())}
+		text := fmt.Sprintf("machine version %d waits for %s", next, strings.Join(waits, "; "))
+		if on.pastHolds { // an operator has asked, and asks again
+			text += r.whatToDo()
+		}
+		return &notYet{text}
 	}
 	if err := a.membership.Raise(ctx, next, on.term); err != nil {
 		return fmt.Errorf("raise the machine to version %d: %w", next, err)

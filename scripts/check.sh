@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that a change must pass: what CI and a developer run.
+# What a change must pass beside "go test ./...", which is not repeated here.
 #
 #   scripts/check.sh              all of it
 #   KVORUM_SIM_SEEDS=50 scripts/check.sh    a shorter simulation (500 seeds by default)
@@ -59,15 +59,15 @@ tidied() {
 # Builds with faults planted on purpose, each of which a checker must find.
 planted() {
   local checkers=(./fsm ./cmd/internal/simulation)
+  local faults=TestPlantedFaultsAreFound finder status=0
   local found # not piped to grep -q: it leaves at the first match, and the writer dies of SIGPIPE
   found="$(go test -tags kvorum_faults -list Planted ./cmd/internal/simulation)" || return 1
-  if [[ "$found" != *TestPlanted* ]]; then
-    echo 'the simulation has no test whose name says Planted'
+  if [[ "$found" != *"$faults"* ]]; then
+    echo "the simulation has no test $faults"
     return 1
   fi
   # A fault is planted in a whole process, so that its seeds run one after the other:
   # what finds the faults and what finds nothing without them are two processes.
-  local faults=TestPlantedFaultsAreFound finder status=0
   go test -count=1 -timeout 8m -tags kvorum_faults -run "^$faults\$" ./cmd/internal/simulation &
   finder=$!
   go test -count=1 -timeout 8m -tags kvorum_faults -run Planted -skip "^$faults\$" "${checkers[@]}" || status=1

@@ -69,8 +69,6 @@ const (
 	// askWithin for an answer: longer than a node takes to change its members.
 	askDialTimeout = 3 * time.Second
 	askWithin      = 40 * time.Second
-	// changeWithin is how long a node tries to make a change: the cluster's own bound.
-	changeWithin = 30 * time.Second
 	// waitsAfter is how soon a person is told what a change waits for, waitsEvery how often
 	// that is looked at again, and waitsWithin bounds one look.
 	waitsAfter  = 600 * time.Millisecond

@@ -264,3 +264,27 @@ func TestRedirectModeServesClusterClients(t *testing.T) {
 		}
 	}
 }
+
+// What local's own first start leaves when it is cut short, and what file systems put
+// into their roots, keeps nobody out; what somebody else has put there is named.
+func TestADirectoryOfLocalMayHoldWhatItsStartLeft(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"lost+found", "n1/data", "n1/lost+found"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(newLayoutFile(dir), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkFree(dir); err != nil {
+		t.Error(err)
+	}
+	thesis := filepath.Join(dir, "n1", "thesis.tex")
+	if err := os.WriteFile(thesis, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkFree(dir); err == nil || !strings.Contains(err.Error(), thesis) {
+		t.Errorf("with a thesis: %v", err)
+	}
+}

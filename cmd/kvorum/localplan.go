@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -143,24 +144,34 @@ func checkFree(dir string) error {
 		return fmt.Errorf("--dir: %w", err)
 	}
 	for _, entry := range found {
-		name := entry.Name()
-		if name == "lost+found" {
+		path := filepath.Join(dir, entry.Name())
+		if entry.Name() == "lost+found" || path == newLayoutFile(dir) {
 			continue
 		}
-		inside, err := os.ReadDir(filepath.Join(dir, name)) // fails for what is no directory
-		for _, one := range inside {
-			if !slices.Contains([]string{"data", "log", "pid"}, one.Name()) {
-				err = errors.Join(err, fmt.Errorf("it holds %s", one.Name()))
-			}
+		inside, err := os.ReadDir(path)
+		switch {
+		case errors.Is(err, syscall.ENOTDIR):
+			return notOurs(dir, path)
+		case err != nil:
+			return fmt.Errorf("--dir: %w", err)
 		}
-		if err != nil {
-			return fmt.Errorf("--dir %s holds %s, which is not Kvorum's: give a directory that is empty or does not exist yet", dir, name)
+		for _, one := range inside {
+			if !slices.Contains([]string{"data", "log", "pid", "lost+found"}, one.Name()) {
+				return notOurs(dir, filepath.Join(path, one.Name()))
+			}
 		}
 	}
 	return nil
 }
 
+func notOurs(dir, path string) error {
+	return fmt.Errorf("--dir %s holds %s, which is not Kvorum's: give a directory that is empty or does not exist yet", dir, path)
+}
+
 func layoutFile(dir string) string { return filepath.Join(dir, "local.json") }
+
+// newLayoutFile is what that is written to first; one may be left by a full disk or a kill.
+func newLayoutFile(dir string) string { return layoutFile(dir) + ".tmp" }
 
 func saveLayout(dir string, l layout) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -170,7 +181,7 @@ func saveLayout(dir string, l layout) error {
 	if err != nil {
 		return fmt.Errorf("encode the layout of --dir: %w", err)
 	}
-	temporary := layoutFile(dir) + ".tmp"
+	temporary := newLayoutFile(dir)
 	if err := os.WriteFile(temporary, append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write to --dir: %w", err)
 	}

@@ -87,7 +87,7 @@ func (f *serveFlags) explainData(err error) error {
 	case errors.Is(err, store.ErrUnfinished):
 		return fmt.Errorf("--data: %w", err)
 	case errors.Is(err, store.ErrNotEmpty):
-		return fmt.Errorf("--data: %w, which is not Kvorum's: give this node a directory of its own, which is empty or does not exist yet", err)
+		return fmt.Errorf("--data: %w, which is not Kvorum's: give this node a directory of its own, which is empty or does not exist yet (on a file system of its own, a directory below its root)", err)
 	case errors.Is(err, store.ErrNoServer):
 		return fmt.Errorf("--data %s is empty, or does not exist, and this node is told of no other%s: %s", f.data, f.whyAlone(), f.adviceAlone())
 	case errors.Is(err, cluster.ErrAlone):

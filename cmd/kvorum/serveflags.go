@@ -164,7 +164,7 @@ func (f *serveFlags) completePeerAdvertise() error {
 			continue
 		}
 		if f.peerAdvertise.port != 0 && f.peerAdvertise.String() != m.PeerAddr {
-			return fmt.Errorf("--cluster lists %s at %s and --peer-advertise says %s; give the same address, or leave --peer-advertise away", m.ID, m.PeerAddr, &f.peerAdvertise)
+			return fmt.Errorf("--cluster lists %s at %s and --peer-advertise says %s; give the same address, or leave out --peer-advertise", m.ID, m.PeerAddr, &f.peerAdvertise)
 		}
 		return f.peerAdvertise.Set(m.PeerAddr)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"github.com/kvorum/kvorum/cluster"
 )
 
 // sayWaits tells a person who has asked a node for a change, as long as there is no answer,
@@ -21,7 +23,7 @@ func (f *askFlags) sayWaits(ctx context.Context, stderr io.Writer, addr string, 
 				continue
 			}
 			last = text
-			fmt.Fprintf(stderr, "not done yet, and tried for up to %v: %s\n", changeWithin, text)
+			fmt.Fprintf(stderr, "not done yet, and tried for up to %v: %s\n", cluster.ChangeWithin, text)
 		}
 	})
 	return func() { cancel(); saying.Wait() }

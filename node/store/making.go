@@ -134,6 +134,9 @@ func checkNew(path string) error {
 		r, _, _ := readIdentity(filepath.Join(path, unfinishedFile))
 		return &UnfinishedError{Path: path, By: r.MadeBy}
 	}
+	if slices.Contains(found, identityFile) { // another process has just made it: the lock speaks
+		return nil
+	}
 	for _, name := range found {
 		if isOwn(name) || strings.HasPrefix(name, asidePrefix) || name == identityFile+spareSuffix {
 			return &DamageError{File: filepath.Join(path, name), Offset: -1, What: "there is no " + identityFile + " beside it"}

@@ -33,7 +33,7 @@ func OpenCompose(ctx context.Context, tell func(string)) (*Compose, error) {
 		}
 	}
 	if c.command == nil {
-		return nil, errors.New("neither docker compose nor docker-compose is here; install one of them, or leave -compose away")
+		return nil, errors.New("neither docker compose nor docker-compose is here; install one of them, or leave out -compose")
 	}
 	running, err := c.run(ctx, "ps", "--services", "--filter", "status=running")
 	if err != nil {
