@@ -37,7 +37,7 @@ func (s *Service) toldOf() []string {
 }
 
 // checkBeside refuses to start a cluster of one beside the cluster that this server was
-// told of. Whatever else it was told has no meaning for it, and it says so.
+// told of. Where none of that cluster answers it goes on, and says that its flags do nothing.
 func (s *Service) checkBeside(ctx context.Context, known []member.Server) error {
 	told := s.toldOf()
 	if !s.aloneStill(known) || len(told) == 0 && !s.cfg.Await {
@@ -46,12 +46,13 @@ func (s *Service) checkBeside(ctx context.Context, known []member.Server) error 
 	if text, _ := s.beside(ctx, told); text != "" {
 		return errors.New(text)
 	}
-	s.logger.Warn("this server is the only member of its cluster, which was founded by it alone: --cluster, --join and --await do nothing for it; "+
-		"for it to join another cluster, stop it, and start it with an empty data directory", slog.String("others", strings.Join(told, ",")))
+	s.logger.Warn("this server is the only member of its cluster, which it founded alone: --cluster, --join and --await do nothing here; "+
+		"to have it join another cluster, stop it, and start it with an empty data directory",
+		slog.String("others", strings.Join(told, ",")))
 	return nil
 }
 
-// lookBeside is the same while the server runs.
+// lookBeside looks again while the server runs, and makes it unready then.
 func (s *Service) lookBeside() {
 	told := s.toldOf()
 	if len(told) == 0 || !s.aloneStill(s.attached.Load().member.Servers()) {
@@ -88,8 +89,10 @@ func (s *Service) beside(ctx context.Context, addrs []string) (text string, all 
 	if len(found) == 0 {
 		return "", all
 	}
-	return fmt.Sprintf("the data directory holds a cluster that %s founded alone and is the only member of, and this server is told of %s, of another cluster: "+
-		"to join that one, start it with an empty directory (nothing of this one is carried over); to go on with this one, leave out --cluster and --join (KVORUM_CLUSTER and KVORUM_JOIN)",
+	return fmt.Sprintf("the data directory holds a cluster that %s founded alone and is the only member of, "+
+		"and this server is told of %s, of another cluster: "+
+		"to join that one, start it with an empty directory (nothing of this one is carried over); "+
+		"to go on with this one, leave out --cluster and --join (KVORUM_CLUSTER and KVORUM_JOIN)",
 		s.server, strings.Join(found, ", ")), all
 }
 

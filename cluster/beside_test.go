@@ -56,7 +56,9 @@ func TestAClusterOfOneDoesNotStartBesideTheOneThatItIsToldOf(t *testing.T) {
 				w.with["n1"] = told
 				p := w.start("n1")
 				<-p.done
-				for _, word := range []string{"n1@1 founded alone", "n2@2 at n2:1, n3@3 at n3:1, of another cluster", "an empty directory", "leave out --cluster and --join"} {
+				for _, word := range []string{
+					"n1@1 founded alone", "n2@2 at n2:1, n3@3 at n3:1, of another cluster", "an empty directory", "leave out --cluster and --join",
+				} {
 					if p.err == nil || !strings.Contains(p.err.Error(), word) {
 						t.Errorf("it ended with %v, which does not say %q", p.err, word)
 					}

@@ -146,8 +146,9 @@ func (s *Service) mayFind(hasState bool) error {
 // keep goes on from a stored promise (states 2, 3 and 5).
 func (s *Service) keep(ctx context.Context, f *member.Formation, hasState bool) (Start, error) {
 	if !hasState && len(f.Servers) == 1 && (s.joins() || len(s.list) > 1) {
-		return Start{}, fmt.Errorf("the data directory was made for a cluster of %s alone, which has never begun, and this server is told of others: "+
-			"to join those, start it with an empty directory; to begin with this one, leave out --cluster and --join (KVORUM_CLUSTER and KVORUM_JOIN)", s.server)
+		return Start{}, fmt.Errorf("the data directory was made for a cluster of %s alone, which has never begun, "+
+			"and this server is told of others: to join those, start it with an empty directory; "+
+			"to begin with this one, leave out --cluster and --join (KVORUM_CLUSTER and KVORUM_JOIN)", s.server)
 	}
 	s.endpoint.Join(f.Cluster)
 	if founderOf(f) != s.server {

@@ -16,7 +16,7 @@ import (
 // Nothing mends that but an operator, who may look at any of the servers: so each of
 // them says what is wrong and which directories are to be emptied.
 
-// standing is what a server has said of itself, without its text for the list.
+// standing keeps, of what a server has said of itself, whatever tells whether it can begin.
 type standing struct {
 	server  string
 	cluster string
@@ -26,7 +26,7 @@ type standing struct {
 
 func standingOf(a helloAnswer) standing { return standing{a.Server, a.Cluster, a.Promise, a.Begun} }
 
-// ownStanding is what this server says of itself.
+// ownStanding tells it of this server, as the others hear it.
 func (s *Service) ownStanding() standing {
 	identity := s.cfg.Vault.Identity()
 	return standing{identity.Server, identity.Cluster, identity.Promise, s.begun()}
@@ -55,20 +55,22 @@ func stranded(f *member.Formation, said map[string]standing) string {
 }
 
 func strandedText(f *member.Formation, promised, replaced []string) string {
-	return fmt.Sprintf("what cannot come: %s promised themselves to cluster %s, which %s was to begin, and since then the data directories of %s were replaced; "+
-		"empty the data directories of %s and start them again: nothing is lost by that", names(promised), f.Cluster, names([]string{founderOf(f)}), names(replaced), names(promised))
+	return fmt.Sprintf("what cannot come: %s promised themselves to cluster %s, which %s was to begin, "+
+		"and since then the data directories of %s were replaced; "+
+		"empty the data directories of %s and start them again: nothing is lost by that",
+		names(promised), f.Cluster, member.ID(founderOf(f)), names(replaced), names(promised))
 }
 
-// names are the ids of servers, as operators know them.
+// names lists servers by their ids, as operators know them.
 func names(servers []string) string {
 	ids := make([]string, len(servers))
 	for i, server := range servers {
-		ids[i] = string(member.ID(server))
+		ids[i] = member.ID(server)
 	}
 	return strings.Join(ids, ", ")
 }
 
-// tooManyReplaced is what the founder of f says when it cannot have a majority any more.
+// tooManyReplaced explains, for the founder of f, that it cannot have a majority any more.
 func tooManyReplaced(f *member.Formation, replaced []string) string {
 	var promised []string
 	for _, m := range f.Servers {

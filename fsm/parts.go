@@ -37,7 +37,7 @@ func (p *parts) announced() (sum int) {
 	return sum
 }
 
-// bytes is how much of the body has come.
+// bytes counts how much of the body has come.
 func (u *unfinished) bytes() int {
 	if len(u.ends) == 0 {
 		return 0

@@ -13,7 +13,10 @@ import (
 func redisPair(t *testing.T) (master, replica *redisServer) {
 	t.Helper()
 	// CLUSTER SLOTS lists no replica of offset 0, and it is the master's ping, every 10 s by default, that raises it.
-	flags := []string{"--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}
+	flags := []string{
+		"--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1",
+		"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1",
+	}
 	master, replica = startRedis(t, flags...), startRedis(t, flags...)
 	master.do(t, "cluster", "addslotsrange", "0", "16383")
 	_, port, bus := addressOf(t, master)

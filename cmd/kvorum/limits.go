@@ -69,8 +69,8 @@ const (
 	// askWithin for an answer: longer than a node takes to change its members.
 	askDialTimeout = 3 * time.Second
 	askWithin      = 40 * time.Second
-	// waitsAfter is how soon a person is told what a change waits for, waitsEvery how often
-	// that is looked at again, and waitsWithin bounds one look.
+	// A person is told after waitsAfter what a change waits for. That is looked at again
+	// every waitsEvery, each time for waitsWithin at most.
 	waitsAfter  = 600 * time.Millisecond
 	waitsEvery  = time.Second
 	waitsWithin = time.Second

@@ -170,7 +170,7 @@ func notOurs(dir, path string) error {
 
 func layoutFile(dir string) string { return filepath.Join(dir, "local.json") }
 
-// newLayoutFile is what that is written to first; one may be left by a full disk or a kill.
+// newLayoutFile names what the layout is written to first. A full disk or a kill leaves it.
 func newLayoutFile(dir string) string { return layoutFile(dir) + ".tmp" }
 
 func saveLayout(dir string, l layout) error {

@@ -29,7 +29,7 @@ func (f *askFlags) sayWaits(ctx context.Context, stderr io.Writer, addr string, 
 	return func() { cancel(); saying.Wait() }
 }
 
-// waitsFor is what a change waits for, as far as a node and the leader tell.
+// waitsFor asks the node and the leader what a change waits for.
 func (f *askFlags) waitsFor(ctx context.Context, addr string, ask []string) string {
 	ctx, cancel := context.WithTimeout(ctx, waitsWithin)
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	"github.com/kvorum/kvorum/cmd/internal/server"
 )
 
-// journal is what the servers of a cluster log, each line with its server's id.
+// journal gathers what the servers of a cluster log, each line with its server's id.
 type journal struct {
 	mu    sync.Mutex
 	lines []string
