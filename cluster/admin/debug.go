@@ -17,7 +17,7 @@ func (a *Admin) debugCommand(ctx context.Context, call *command.Call) reply.Valu
 	name := strings.ToLower(string(call.Args[1]))
 	switch {
 	case name == "help" && len(call.Args) == 2:
-		return help("DEBUG", debugHelp)
+		return debugHelp
 	case name == "sleep" && len(call.Args) == 3:
 		a.Member.Stall(ctx, seconds(string(call.Args[2])))
 		return reply.OK

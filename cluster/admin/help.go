@@ -7,15 +7,14 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// helpCommand answers a HELP sub-command as Redis does: simple strings, the
-// usage first and HELP itself last. Only what is supported is listed.
-func helpCommand(lines []string) runs {
-	return func(_ context.Context, call *command.Call) reply.Value {
-		return help(string(upper(call.Args[0])), lines)
-	}
+// helpCommand answers a HELP sub-command.
+func helpCommand(answer reply.Value) runs {
+	return func(context.Context, *command.Call) reply.Value { return answer }
 }
 
-func help(name string, lines []string) reply.Value {
+// help is what HELP answers, as in Redis: simple strings, the usage first and
+// HELP itself last. Only what is supported is listed.
+func help(name string, lines ...string) reply.Value {
 	values := []reply.Value{reply.Status(name + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")}
 	for _, line := range lines {
 		values = append(values, reply.Status(line))
@@ -23,31 +22,28 @@ func help(name string, lines []string) reply.Value {
 	return reply.List(append(values, reply.Status("HELP"), reply.Status("    Prints this help."))...)
 }
 
-var configHelp = []string{
+var configHelp = help("CONFIG",
 	"GET <pattern>",
 	"    Return parameters matching the glob-like <pattern> and their values.",
 	"SET <directive> <value>",
 	"    Set the configuration <directive> to <value>.",
 	"RESETSTAT",
-	"    Reset statistics reported by the INFO command.",
-}
+	"    Reset statistics reported by the INFO command.")
 
-var memoryHelp = []string{
+var memoryHelp = help("MEMORY",
 	"USAGE <key> [SAMPLES <count>]",
 	"    Return memory in bytes used by <key> and its value. Nested values are",
-	"    sampled up to <count> times (default: 5, 0 means sample all).",
-}
+	"    sampled up to <count> times (default: 5, 0 means sample all).")
 
-var debugHelp = []string{
+var debugHelp = help("DEBUG",
 	"DIGEST",
 	"    Output a hex signature representing the current DB content.",
 	"DIGEST-VALUE <key> [<key> ...]",
 	"    Output a hex signature of the values of all the specified keys.",
 	"SLEEP <seconds>",
-	"    Stop the server for <seconds>. Decimals allowed.",
-}
+	"    Stop the server for <seconds>. Decimals allowed.")
 
-var clusterHelp = []string{
+var clusterHelp = help("CLUSTER",
 	"COUNTKEYSINSLOT <slot>",
 	"    Return the number of keys in <slot>.",
 	"FAILOVER [FORCE|TAKEOVER]",
@@ -76,10 +72,9 @@ var clusterHelp = []string{
 	"    Return information about slot range mappings and the nodes associated with them.",
 	"LINKS",
 	"    Return information about all network links between this node and its peers.",
-	"    Output format is an array where each array element is a map containing attributes of a link",
-}
+	"    Output format is an array where each array element is a map containing attributes of a link")
 
-var raftHelp = []string{
+var raftHelp = help("RAFT",
 	"ADD <host:port> [NONVOTER]",
 	"    Invite the server that waits at that peer address (kvorum serve --await): it gets a",
 	"    vote once it has caught up, or never asks for one (NONVOTER).",
@@ -100,8 +95,7 @@ var raftHelp = []string{
 	"TRANSFER [<id>]",
 	"    Move leadership to a server, or to the one that is best placed.",
 	"UPGRADE FINISH",
-	"    Raise the version of the machine now: there is no way back to the release before.",
-}
+	"    Raise the version of the machine now: there is no way back to the release before.")
 
 func upper(name []byte) []byte {
 	out := make([]byte, len(name))

@@ -95,6 +95,7 @@ type Command struct {
 
 	unlisted []*Command // sub-commands that run here and that Redis's table does not know as such
 	sub      table      // Sub and unlisted by name
+	told     told
 }
 
 // Route says who runs the command.

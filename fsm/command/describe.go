@@ -28,29 +28,60 @@ func CommandCommand(args [][]byte) reply.Value {
 	case "getkeysandflags":
 		return keysReply(args[2:], true)
 	case "help":
-		return help("COMMAND",
-			"(no subcommand)", "Describes every command.",
-			"COUNT", "How many commands there are.",
-			"DOCS [<command-name> ...]", "What the commands named, or all, are for and take.",
-			"GETKEYS <full-command>", "The keys of a whole command.",
-			"GETKEYSANDFLAGS <full-command>", "The keys of a whole command, and what it does to them.",
-			"INFO [<command-name> ...]", "Describes the commands named, or all.",
-			"LIST [FILTERBY (MODULE <name> | ACLCAT <category> | PATTERN <pattern>)]", "The names of commands.")
+		return commandHelp
 	}
-	return describeNamed(nil)
+	return allDescribed
+}
+
+var commandHelp = help("COMMAND",
+	"(no subcommand)", "Describes every command.",
+	"COUNT", "How many commands there are.",
+	"DOCS [<command-name> ...]", "What the commands named, or all, are for and take.",
+	"GETKEYS <full-command>", "The keys of a whole command.",
+	"GETKEYSANDFLAGS <full-command>", "The keys of a whole command, and what it does to them.",
+	"INFO [<command-name> ...]", "Describes the commands named, or all.",
+	"LIST [FILTERBY (MODULE <name> | ACLCAT <category> | PATTERN <pattern>)]", "The names of commands.")
+
+// The replies about all commands.
+var (
+	allDescribed  = describeRows(rows)
+	allDocumented = documentRows(rows)
+	allNames      = nameRows(rows, func(*Command) bool { return true })
+)
+
+// told is what COMMAND answers of a row. It is built once: a short name in a
+// request stands for kilobytes of reply, and a client may send it a million times.
+type told struct {
+	name, info, docs reply.Value
+}
+
+// tell builds what COMMAND answers of the row and of its sub-commands.
+func (c *Command) tell() {
+	for _, subs := range [][]*Command{c.Sub, c.unlisted} {
+		for _, sub := range subs {
+			sub.tell()
+		}
+	}
+	c.told = told{name: reply.Text(c.Name), info: c.describe(), docs: c.document()}
+}
+
+func describeRows(rows []*Command) reply.Value {
+	values := make([]reply.Value, 0, len(rows))
+	for _, row := range rows {
+		values = append(values, row.told.info)
+	}
+	return reply.List(values...)
 }
 
 // describeNamed answers COMMAND INFO; no names stand for all commands.
 func describeNamed(names [][]byte) reply.Value {
-	var values []reply.Value
 	if len(names) == 0 {
-		for _, row := range rows {
-			values = append(values, row.describe())
-		}
+		return allDescribed
 	}
+	values := make([]reply.Value, 0, len(names))
 	for _, name := range names {
 		if row := findByName(name); row != nil {
-			values = append(values, row.describe())
+			values = append(values, row.told.info)
 		} else {
 			values = append(values, reply.Nil())
 		}
@@ -60,7 +91,7 @@ func describeNamed(names [][]byte) reply.Value {
 
 // describe is a row as COMMAND INFO shows it.
 func (c *Command) describe() reply.Value {
-	var categories, tips, keys, subs []reply.Value
+	var categories, tips, keys []reply.Value
 	for _, name := range c.Categories {
 		categories = append(categories, reply.Status("@"+name))
 	}
@@ -70,17 +101,14 @@ func (c *Command) describe() reply.Value {
 	for i := range c.Keys {
 		keys = append(keys, c.Keys[i].describe())
 	}
-	for _, sub := range c.Sub {
-		subs = append(subs, sub.describe())
-	}
-	subList := reply.SetOf()
-	if len(subs) > 0 {
-		subList = reply.List(subs...)
+	subs := reply.SetOf()
+	if len(c.Sub) > 0 {
+		subs = describeRows(c.Sub)
 	}
 	return reply.List(
 		reply.Text(c.Name), reply.Int(int64(c.Arity)), statusSet(c.Flags.names()),
 		reply.Int(int64(c.FirstKey)), reply.Int(int64(c.LastKey)), reply.Int(int64(c.KeyStep)),
-		reply.SetOf(categories...), reply.SetOf(tips...), reply.SetOf(keys...), subList)
+		reply.SetOf(categories...), reply.SetOf(tips...), reply.SetOf(keys...), subs)
 }
 
 func (k *KeySpec) describe() reply.Value {
@@ -113,9 +141,10 @@ func statusSet(names []string) reply.Value {
 
 // listNames answers COMMAND LIST.
 func listNames(filter [][]byte) reply.Value {
-	keep := func(*Command) bool { return true }
+	var keep func(*Command) bool
 	switch {
 	case len(filter) == 0:
+		return allNames
 	case len(filter) != 3 || !is(filter[0], "filterby"):
 		return errSyntax
 	case is(filter[1], "module"):
@@ -127,11 +156,19 @@ func listNames(filter [][]byte) reply.Value {
 	default:
 		return errSyntax
 	}
+	return nameRows(rows, keep)
+}
+
+// nameRows names the rows and sub-commands to keep.
+func nameRows(rows []*Command, keep func(*Command) bool) reply.Value {
 	var names []reply.Value
 	for _, row := range rows {
-		for _, r := range append([]*Command{row}, row.Sub...) {
-			if keep(r) {
-				names = append(names, reply.Text(r.Name))
+		if keep(row) {
+			names = append(names, row.told.name)
+		}
+		for _, sub := range row.Sub {
+			if keep(sub) {
+				names = append(names, sub.told.name)
 			}
 		}
 	}
@@ -161,13 +198,14 @@ func keysReply(args [][]byte, flags bool) reply.Value {
 	case !row.accepts(len(args)):
 		return reply.Err("ERR Invalid number of arguments specified for command")
 	}
-	var values []reply.Value
+	values := make([]reply.Value, 0, len(args))
 	for i := range row.Keys {
 		spec := &row.Keys[i]
-		for _, at := range spec.appendPositions(nil, len(args)) {
+		shared := statusSet(spec.flagsIn(args).names())
+		for _, at := range spec.appendPositions(make([]int, 0, len(args)), len(args)) {
 			value := reply.Bytes(args[at])
 			if flags {
-				value = reply.List(value, statusSet(spec.flagsIn(args).names()))
+				value = reply.List(value, shared)
 			}
 			values = append(values, value)
 		}

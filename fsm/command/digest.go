@@ -39,7 +39,9 @@ func (d *digest) mixObject(o *keyspace.Object) {
 	}
 }
 
-func (d *digest) reply() reply.Value { return reply.Status(hex.EncodeToString(d[:])) }
+func (d *digest) reply() reply.Value {
+	return reply.Value{Kind: reply.Simple, Bytes: hex.AppendEncode(nil, d[:])}
+}
 
 func debugDigestCommand(c *Context) reply.Value {
 	var all digest
@@ -61,7 +63,7 @@ func debugDigestCommand(c *Context) reply.Value {
 }
 
 func debugDigestValueCommand(c *Context) reply.Value {
-	var digests []reply.Value
+	digests := make([]reply.Value, 0, len(c.Args)-2)
 	for _, key := range c.Args[2:] {
 		var d digest
 		if o := c.object(key); o != nil {

@@ -5,22 +5,22 @@ import "github.com/kvorum/kvorum/fsm/reply"
 // documentNamed answers COMMAND DOCS; no names stand for all commands, and
 // those that are not there are left out.
 func documentNamed(names [][]byte) reply.Value {
-	chosen := rows
-	if len(names) > 0 {
-		chosen = nil
-		for _, name := range names {
-			if row := findByName(name); row != nil {
-				chosen = append(chosen, row)
-			}
+	if len(names) == 0 {
+		return allDocumented
+	}
+	pairs := make([]reply.Value, 0, 2*len(names))
+	for _, name := range names {
+		if row := findByName(name); row != nil {
+			pairs = append(pairs, row.told.name, row.told.docs)
 		}
 	}
-	return documentRows(chosen)
+	return reply.MapOf(pairs...)
 }
 
 func documentRows(rows []*Command) reply.Value {
-	var pairs []reply.Value
+	pairs := make([]reply.Value, 0, 2*len(rows))
 	for _, row := range rows {
-		pairs = append(pairs, reply.Text(row.Name), row.document())
+		pairs = append(pairs, row.told.name, row.told.docs)
 	}
 	return reply.MapOf(pairs...)
 }

@@ -53,7 +53,8 @@ func lcsCommand(c *Context) reply.Value {
 	case len(a) >= math.MaxUint32-1 || len(b) >= math.MaxUint32-1:
 		return reply.Err("ERR String too long for LCS")
 	case (int64(len(a))+1)*(int64(len(b))+1)*4 > c.bulkMax():
-		// Redis's matrix of lengths would be that large; ours takes a thirty-second of it.
+		// Redis's matrix of lengths would be that large; ours takes a thirty-second of it,
+		// and two rows as long as the shorter string.
 		return reply.Err("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
 	}
 	m := newLCSMatrix(a, b)
@@ -67,47 +68,58 @@ func lcsCommand(c *Context) reply.Value {
 }
 
 // lcsMatrix is the dynamic program of two strings' longest common subsequence,
-// of which only the directions are kept: a bit for each pair of positions.
+// of which only the directions are kept: a bit for each pair of positions. The
+// lengths take two rows, so the shorter string is the inner one.
 type lcsMatrix struct {
-	a, b   []byte
-	length int
-	up     []uint64 // bit i*len(b)+j: from bytes a[i], b[j], which differ, go on at a[i-1], else at b[j-1]
+	outer, inner []byte
+	swapped      bool // outer is the second string
+	length       int
+	back         []uint64 // bit i*len(inner)+j: from bytes outer[i], inner[j], which differ, go on at outer[i-1], else at inner[j-1]
 }
 
 func newLCSMatrix(a, b []byte) *lcsMatrix {
-	m := &lcsMatrix{a: a, b: b, up: make([]uint64, (len(a)*len(b)+63)/64)}
-	above := make([]uint32, len(b)+1)
-	row := make([]uint32, len(b)+1)
-	for i := range a {
-		for j := range b {
+	m := &lcsMatrix{outer: a, inner: b, back: make([]uint64, (len(a)*len(b)+63)/64)}
+	tie := uint32(0) // where both ways are equally good, the second string gives way
+	if len(a) < len(b) {
+		m.outer, m.inner, m.swapped, tie = b, a, true, 1
+	}
+	above := make([]uint32, len(m.inner)+1)
+	row := make([]uint32, len(m.inner)+1)
+	for i := range m.outer {
+		for j := range m.inner {
 			switch {
-			case a[i] == b[j]:
+			case m.outer[i] == m.inner[j]:
 				row[j+1] = above[j] + 1
-			case above[j+1] > row[j]:
+			case above[j+1]+tie > row[j]:
 				row[j+1] = above[j+1]
-				bit := i*len(b) + j
-				m.up[bit/64] |= 1 << (bit % 64)
+				bit := i*len(m.inner) + j
+				m.back[bit/64] |= 1 << (bit % 64)
 			default:
 				row[j+1] = row[j]
 			}
 		}
 		above, row = row, above
 	}
-	m.length = int(above[len(b)])
+	m.length = int(above[len(m.inner)])
 	return m
 }
 
-// walk visits the pairs of positions that make up the sequence, last first.
-func (m *lcsMatrix) walk(visit func(i, j int)) {
-	i, j := len(m.a)-1, len(m.b)-1
+// walk visits the pairs of positions, of the first string and the second, that
+// make up the sequence, last first.
+func (m *lcsMatrix) walk(visit func(a, b int)) {
+	i, j := len(m.outer)-1, len(m.inner)-1
 	for i >= 0 && j >= 0 {
-		bit := i*len(m.b) + j
+		bit := i*len(m.inner) + j
 		switch {
-		case m.a[i] == m.b[j]:
-			visit(i, j)
+		case m.outer[i] == m.inner[j]:
+			if m.swapped {
+				visit(j, i)
+			} else {
+				visit(i, j)
+			}
 			i--
 			j--
-		case m.up[bit/64]>>(bit%64)&1 != 0:
+		case m.back[bit/64]>>(bit%64)&1 != 0:
 			i--
 		default:
 			j--
@@ -117,10 +129,13 @@ func (m *lcsMatrix) walk(visit func(i, j int)) {
 
 func (m *lcsMatrix) sequence() []byte {
 	out := make([]byte, m.length)
-	at := m.length
-	m.walk(func(i, _ int) {
+	at, source := m.length, m.outer
+	if m.swapped {
+		source = m.inner
+	}
+	m.walk(func(a, _ int) {
 		at--
-		out[at] = m.a[i]
+		out[at] = source[a]
 	})
 	return out
 }

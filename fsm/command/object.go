@@ -49,13 +49,13 @@ func objectRefcountCommand(c *Context) reply.Value {
 	})
 }
 
-func objectHelpCommand(*Context) reply.Value {
-	return help("OBJECT",
-		"ENCODING <key>", "The internal form of the value.",
-		"FREQ <key>", "How often the key is used, under an LFU policy.",
-		"IDLETIME <key>", "Seconds since the value was last written.",
-		"REFCOUNT <key>", "How many references the value has.")
-}
+func objectHelpCommand(*Context) reply.Value { return objectHelp }
+
+var objectHelp = help("OBJECT",
+	"ENCODING <key>", "The internal form of the value.",
+	"FREQ <key>", "How often the key is used, under an LFU policy.",
+	"IDLETIME <key>", "Seconds since the value was last written.",
+	"REFCOUNT <key>", "How many references the value has.")
 
 func memoryUsageCommand(c *Context) reply.Value {
 	for i := 3; i < len(c.Args); i += 2 {

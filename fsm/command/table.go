@@ -11,7 +11,7 @@ import (
 // table finds a row by its name in lower case.
 type table map[string]*Command
 
-// rows is every row, in the order in which COMMAND lists them.
+// rows is every row, in the order in which COMMAND lists them, with what COMMAND tells of it.
 var rows = joinRows(stringRows, genericRows, connectionRows, serverRows, clusterRows, raftRows, laterRows)
 
 // commands is the table of all rows but sub-commands; those hang on their containers.
@@ -21,6 +21,9 @@ func joinRows(groups ...[]*Command) []*Command {
 	var all []*Command
 	for _, g := range groups {
 		all = append(all, g...)
+	}
+	for _, row := range all {
+		row.tell()
 	}
 	return all
 }

@@ -180,16 +180,10 @@ func (c *client) clientReplyCommand(args [][]byte) reply.Value {
 	return reply.OK
 }
 
-func (c *client) clientHelpCommand([][]byte) reply.Value {
-	lines := make([]reply.Value, len(clientHelp))
-	for i, line := range clientHelp {
-		lines[i] = reply.Status(line)
-	}
-	return reply.List(lines...)
-}
+func (c *client) clientHelpCommand([][]byte) reply.Value { return clientHelp }
 
 // clientHelp names the sub-commands that Kvorum has.
-var clientHelp = []string{
+var clientHelp = statusLines(
 	"CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
 	"GETNAME",
 	"    Return the name of the current connection.",
@@ -224,5 +218,12 @@ var clientHelp = []string{
 	"NO-EVICT (ON|OFF)",
 	"    Protect current client connection from eviction.",
 	"HELP",
-	"    Prints this help.",
+	"    Prints this help.")
+
+func statusLines(lines ...string) reply.Value {
+	values := make([]reply.Value, len(lines))
+	for i, line := range lines {
+		values[i] = reply.Status(line)
+	}
+	return reply.List(values...)
 }
