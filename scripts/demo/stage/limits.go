@@ -32,6 +32,10 @@ const (
 	wireBytes = 64 << 10
 	// dialWithin bounds the network's own dials, which stay on this machine.
 	dialWithin = 2 * time.Second
+	// targetPoll is between two looks whether a target that has gone is there again.
+	targetPoll = 5 * time.Millisecond
+	// acceptedFor is how long a target keeps a connection that tells whether it lives.
+	acceptedFor = time.Millisecond
 
 	// lastWordsBytesMax is how much of a process's log is shown when it fails.
 	lastWordsBytesMax = 2 << 10

@@ -1,10 +1,11 @@
 package stage
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
-	"strconv"
+	"slices"
 	"sync"
 )
 
@@ -12,15 +13,16 @@ import (
 // address 127.0.0.i; whoever reaches it comes through an entry of the network
 // (Expose), and is told apart by the address that it comes from. A cut is
 // silent, as a pulled cable is: what was under way waits, connections stay, new
-// ones are accepted and hear nothing, until Heal.
+// ones are accepted and hear nothing, until Heal. Where nothing listens on a machine
+// that can be reached, its entry refuses, as the machine would.
 type Network struct {
-	mu        sync.Mutex
-	isolated  map[int]bool
-	changed   chan struct{} // closed at every cut and heal
-	closed    bool
-	listeners []net.Listener
-	conns     map[net.Conn]struct{}
-	running   sync.WaitGroup
+	mu       sync.Mutex
+	isolated map[int]bool
+	changed  chan struct{} // closed at every cut and heal
+	closed   bool
+	entries  []*entry
+	conns    map[net.Conn]struct{}
+	running  sync.WaitGroup
 }
 
 // NewNetwork makes a network in which everybody reaches everybody.
@@ -54,34 +56,17 @@ func CheckHosts() error {
 	return nil
 }
 
-// Expose opens an entry: what connects to the machine at this port reaches the
-// target, which is on the same machine.
-func (n *Network) Expose(host, port int, target string) (addr string, err error) {
-	addr = net.JoinHostPort(HostIP(host).String(), strconv.Itoa(port))
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return "", fmt.Errorf("open the network's port: %w; choose others with -port", err)
-	}
-	n.mu.Lock()
-	n.listeners = append(n.listeners, listener)
-	n.mu.Unlock()
-	n.running.Go(func() {
-		for {
-			from, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			n.running.Go(func() { n.carry(from, host, target) })
-		}
-	})
-	return addr, nil
-}
-
 // Isolate cuts a machine off from all others.
 func (n *Network) Isolate(host int) { n.change(func() { n.isolated[host] = true }) }
 
 // Heal ends all cuts.
-func (n *Network) Heal() { n.change(func() { clear(n.isolated) }) }
+func (n *Network) Heal() {
+	var entries []*entry
+	n.change(func() { clear(n.isolated); entries = slices.Clone(n.entries) })
+	for _, e := range entries {
+		n.running.Go(func() { n.look(e) }) // what has ended meanwhile refuses from now on
+	}
+}
 
 func (n *Network) change(how func()) {
 	n.mu.Lock()
@@ -95,8 +80,8 @@ func (n *Network) change(how func()) {
 func (n *Network) Close() {
 	n.change(func() {
 		n.closed = true
-		for _, l := range n.listeners {
-			l.Close()
+		for _, e := range n.entries {
+			e.listener.Close()
 		}
 		for conn := range n.conns {
 			conn.Close()
@@ -133,14 +118,16 @@ func (n *Network) drop(conn net.Conn) {
 }
 
 // carry joins a connection from outside to its target.
-func (n *Network) carry(from net.Conn, host int, target string) {
+func (n *Network) carry(from net.Conn, e *entry) {
 	defer n.drop(from)
 	source := hostOf(from.RemoteAddr())
-	if !n.track(from) || !n.passable(source, host) {
+	if !n.track(from) || !n.passable(source, e.host) {
 		return
 	}
-	to, err := (&net.Dialer{Timeout: dialWithin}).Dial("tcp", target)
+	to, err := (&net.Dialer{Timeout: dialWithin}).Dial("tcp", e.target)
 	if err != nil {
+		n.refuse(e)
+		reset(from)
 		return
 	}
 	defer n.drop(to)
@@ -148,30 +135,41 @@ func (n *Network) carry(from net.Conn, host int, target string) {
 		return
 	}
 	var back sync.WaitGroup
-	back.Go(func() { n.pump(from, to, source, host) })
-	n.pump(to, from, source, host)
+	back.Go(func() { n.part(e, n.pump(from, to, source, e.host).read, from, to) })
+	n.part(e, n.pump(to, from, source, e.host).write, from, to)
 	back.Wait()
 }
 
-// pump carries one direction. At its end both connections end: nothing on this
-// stage half-closes.
-func (n *Network) pump(to io.WriteCloser, from io.ReadCloser, source, host int) {
-	defer to.Close()
-	defer from.Close()
+// part ends both halves of a connection, of which one has ended. If the target's has,
+// the entry is looked at before: whoever dials again at once is refused by a target
+// that has gone. Nothing on this stage half-closes.
+func (n *Network) part(e *entry, target error, from, to net.Conn) {
+	if target != nil && !errors.Is(target, net.ErrClosed) {
+		n.look(e)
+	}
+	from.Close()
+	to.Close()
+}
+
+// pumped is what ended one direction of a connection: nil, nil for the network's own end.
+type pumped struct{ read, write error }
+
+// pump carries one direction until it ends.
+func (n *Network) pump(to io.Writer, from io.Reader, source, host int) pumped {
 	buffer := make([]byte, wireBytes)
 	for {
 		read, err := from.Read(buffer)
 		if read > 0 {
 			if !n.passable(source, host) {
-				return
+				return pumped{}
 			}
 			if _, err := to.Write(buffer[:read]); err != nil {
-				return
+				return pumped{write: err}
 			}
 		}
 		if err != nil {
 			n.passable(source, host) // nor does the end of a connection pass a cut
-			return
+			return pumped{read: err}
 		}
 	}
 }
