@@ -30,6 +30,10 @@ const (
 	// what then still waits for a leader waits in vain.
 	shutdownTogetherWithin = 2 * time.Second
 
+	// lastLinesWithin bounds how long a process that ends waits for a stream to take
+	// its last lines: a stalled one must not keep it.
+	lastLinesWithin = time.Second
+
 	// resolveWithin bounds the look-up of the members' names at start, which
 	// serves only a warning.
 	resolveWithin = 2 * time.Second

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kvorum/kvorum/cmd/internal/logqueue"
 )
 
 // localFlags are the flags of local.
@@ -48,22 +51,22 @@ func localCommand() *cobra.Command {
 	return cmd
 }
 
-// screen prints local's lines, whole and one at a time.
-type screen struct {
-	mu sync.Mutex
-	to io.Writer
+// screen prints local's lines, whole and one at a time. Nobody waits for a terminal
+// that takes none.
+type screen struct{ lines *logqueue.Queue }
+
+func newScreen(to io.Writer) *screen {
+	return &screen{logqueue.New(to, func(dropped uint64) []byte { return fmt.Appendf(nil, "%d lines were dropped\n", dropped) })}
 }
 
-func (s *screen) line(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	fmt.Fprintf(s.to, format+"\n", args...)
-}
+func (s *screen) line(format string, args ...any) { fmt.Fprintf(s.lines, format+"\n", args...) }
 
 // runCluster starts the planned nodes and stays until ctx ends or all are gone.
 // Whatever happens, no node outlives it.
 func runCluster(ctx context.Context, plan *clusterPlan, stdout io.Writer) error {
-	out := &screen{to: stdout}
+	outliveReaders()
+	out := newScreen(stdout)
+	defer out.lines.Close(lastLinesWithin)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watchGoRun(ctx, cancel)
@@ -71,7 +74,7 @@ func runCluster(ctx context.Context, plan *clusterPlan, stdout io.Writer) error 
 	if err != nil {
 		return err
 	}
-	printTable(stdout, plan, crew)
+	out.table(plan, crew)
 	watching, stopWatching := context.WithCancel(ctx)
 	var watcher sync.WaitGroup
 	watcher.Go(func() { watchLeader(watching, plan, crew, out) })
@@ -90,13 +93,15 @@ func runCluster(ctx context.Context, plan *clusterPlan, stdout io.Writer) error 
 	return err
 }
 
-func printTable(to io.Writer, plan *clusterPlan, crew *crew) {
-	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+func (s *screen) table(plan *clusterPlan, crew *crew) {
+	var whole bytes.Buffer
+	table := tabwriter.NewWriter(&whole, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "ID\tPID\tCLIENTS\tPEERS\tHTTP\tDIRECTORY\n")
 	for _, n := range plan.nodes {
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\n", n.id, crew.pid(n.id), n.clients(), n.peers(), n.http(), n.dir)
 	}
 	table.Flush()
+	_, _ = s.lines.Write(whole.Bytes()) // it never fails
 }
 
 // startedUnderGoRun reports whether this binary is go run's: then the process

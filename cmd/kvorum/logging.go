@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 
 	"github.com/spf13/pflag"
+
+	"github.com/kvorum/kvorum/cmd/internal/logqueue"
 )
 
 // logFlags choose how a node logs.
@@ -21,15 +25,34 @@ func (l *logFlags) register(flags *pflag.FlagSet) {
 	flags.Var(&l.level, "log-level", "the least level that is logged")
 }
 
-// logger returns the logger and its level, which CONFIG SET loglevel changes.
-func (l *logFlags) logger(to io.Writer) (*slog.Logger, *slog.LevelVar, error) {
-	level := &slog.LevelVar{}
-	if err := level.UnmarshalText([]byte(l.level.value)); err != nil {
-		return nil, nil, fmt.Errorf("--log-level: %w", err)
+// nodeLog is how a node logs. Nothing that logs waits for the stream.
+type nodeLog struct {
+	logger *slog.Logger
+	level  *slog.LevelVar // CONFIG SET loglevel changes it
+	lines  *logqueue.Queue
+}
+
+// open begins a node's log on a stream; its queue must be closed at the end.
+func (l *logFlags) open(to io.Writer, id string) (*nodeLog, error) {
+	opened := &nodeLog{level: &slog.LevelVar{}}
+	if err := opened.level.UnmarshalText([]byte(l.level.value)); err != nil {
+		return nil, fmt.Errorf("--log-level: %w", err)
 	}
+	opened.lines = logqueue.New(to, func(dropped uint64) []byte {
+		var line bytes.Buffer
+		l.logger(&line, nil).With(slog.String("id", id)).Warn("lines of this log were dropped: their reader did not keep up",
+			slog.Uint64("lines", dropped))
+		return line.Bytes()
+	})
+	opened.logger = l.logger(opened.lines, opened.level).With(slog.String("id", id))
+	log.SetOutput(opened.lines) // what libraries say past every logger
+	return opened, nil
+}
+
+func (l *logFlags) logger(to io.Writer, level slog.Leveler) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if l.format.value == "json" {
-		return slog.New(slog.NewJSONHandler(to, options)), level, nil
+		return slog.New(slog.NewJSONHandler(to, options))
 	}
-	return slog.New(slog.NewTextHandler(to, options)), level, nil
+	return slog.New(slog.NewTextHandler(to, options))
 }

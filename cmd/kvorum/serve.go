@@ -44,41 +44,42 @@ func serve(ctx context.Context, flags *serveFlags, stderr io.Writer) error {
 	if err := flags.complete(); err != nil {
 		return err
 	}
-	logger, level, err := flags.log.logger(stderr)
+	outliveReaders()
+	log, err := flags.log.open(stderr, string(flags.id))
 	if err != nil {
 		return err
 	}
-	logger = logger.With(slog.String("id", string(flags.id)))
+	defer log.lines.Close(lastLinesWithin)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if flags.parentPipe > 0 {
 		watchParent(flags.parentPipe, cancel)
 	}
-	return flags.runRebuilding(ctx, func() error { return flags.run(ctx, logger, level) }, logger)
+	return flags.runRebuilding(ctx, func() error { return flags.run(ctx, log) }, log.logger)
 }
 
 // run runs a node on its directory as it is.
-func (f *serveFlags) run(ctx context.Context, logger *slog.Logger, level *slog.LevelVar) error {
-	options := f.storeOptions(logger)
+func (f *serveFlags) run(ctx context.Context, log *nodeLog) error {
+	options := f.storeOptions(log.logger)
 	options.NoMint = !f.others()
 	disk, err := store.Open(options)
 	if err != nil {
 		return f.explainData(fmt.Errorf("open --data: %w", err))
 	}
-	warnUnresolved(ctx, f.cluster, logger)
-	config := f.config(logger)
+	warnUnresolved(ctx, f.cluster, log.logger)
+	config := f.config(log.logger)
 	// Go has raised the soft limit to the hard one (package syscall, at start).
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
 		return errors.Join(fmt.Errorf("ask for the limit of open files: %w", err), disk.Close())
 	}
 	config.Descriptors = files.Cur
-	config.LogStore, config.LogLevel = string(disk.LogStore()), level
+	config.LogStore, config.LogLevel, config.LogLinesDropped = string(disk.LogStore()), log.level, log.lines.Dropped
 	node, err := server.Open(config, f.environment(disk))
 	if err != nil {
 		return err
 	}
-	return f.explainData(untilStopped(ctx, node, logger))
+	return f.explainData(untilStopped(ctx, node, log.logger))
 }
 
 // explainData says what to do about a directory that no node can be started from.

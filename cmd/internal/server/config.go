@@ -62,11 +62,16 @@ type Config struct {
 	LogStore      string           // what INFO says of it
 	Logger        *slog.Logger
 	LogLevel      *slog.LevelVar // changed by CONFIG SET loglevel; nil: it cannot be changed
+
+	LogLinesDropped func() uint64 // since the start; nil: none is ever
 }
 
 func (cfg Config) withDefaults() Config {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.LogLinesDropped == nil {
+		cfg.LogLinesDropped = func() uint64 { return 0 }
 	}
 	if cfg.LogLevel == nil {
 		cfg.LogLevel = &slog.LevelVar{}

@@ -44,6 +44,7 @@ func (c *collector) Describe(chan<- *prometheus.Desc) {}
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	emit(out, figure{"kvorum_ready", "1 while this node is ready: its reads are confirmed, and it is less than a second behind.", false, truth(c.server.Ready() == nil)})
+	emit(out, figure{"kvorum_log_lines_dropped_total", "Lines of this node's log that were dropped, since their reader did not keep up.", true, float64(c.server.cfg.LogLinesDropped())})
 	if c.server.clients != nil {
 		c.server.clients.Collector().Collect(out)
 	}
