@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -19,6 +20,7 @@ import (
 type askFlags struct {
 	addrs    addresses
 	password string
+	everyone bool // the password may go to the addresses that nodes advertise
 	json     bool
 }
 
@@ -28,6 +30,27 @@ func (f *askFlags) register(cmd *cobra.Command) {
 	flags.Var(&f.addrs, "addr", "where clients connect to a node; of several, the first that is there is asked")
 	flags.StringVar(&f.password, "password", "", "the password of the nodes; better set as "+variable("password")+", since others can read a command line")
 	flags.BoolVar(&f.json, "json", false, "print JSON instead of a table")
+}
+
+// addressesOf are where a member may be asked: at those of --addr and, before them, at
+// the one that it advertises. Any node can advertise any address, so that none is given
+// the password unless the operator has named it.
+func (f *askFlags) addressesOf(m *memberStatus) []string {
+	var addrs []string
+	if m.ClientAddr != nil && (f.password == "" || f.everyone) {
+		addrs = append(addrs, *m.ClientAddr)
+	}
+	for _, addr := range f.addrs {
+		if text := addr.String(); !slices.Contains(addrs, text) {
+			addrs = append(addrs, text)
+		}
+	}
+	return addrs
+}
+
+// withheld reports whether a member cannot be asked where it is, for the password's sake.
+func (f *askFlags) withheld(m *memberStatus) bool {
+	return m.ClientAddr != nil && !slices.Contains(f.addressesOf(m), *m.ClientAddr)
 }
 
 // addresses is a list of nodes' addresses.

@@ -15,14 +15,33 @@ func variable(flag string) string {
 	return "KVORUM_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// saidEachTime marks flags that no environment variable sets.
+const saidEachTime = "said-each-time"
+
+// sayEachTime marks flags by which one command can cost data, availability or a secret:
+// whoever runs it says so on that command line. A variable would say it for commands
+// that nobody has thought of.
+func sayEachTime(flags *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		f := flags.Lookup(name)
+		f.Annotations = map[string][]string{saidEachTime: {}}
+		f.Usage += " (command line only)"
+	}
+}
+
 // fromEnvironment sets every flag that the command line has not set and the
-// environment has; an empty variable counts as unset. Variables that belong to no flag are left alone:
+// environment has; an empty variable counts as unset. A variable of a flag that is said
+// each time is refused. Variables that belong to no flag are left alone:
 // orchestrators put KVORUM_SERVICE_HOST and the like into every container.
 func fromEnvironment(flags *pflag.FlagSet) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
 		value := os.Getenv(variable(f.Name))
 		if value == "" || f.Changed || f.Hidden || f.Name == "help" {
+			return
+		}
+		if f.Annotations[saidEachTime] != nil {
+			errs = append(errs, fmt.Errorf("%s is set, and --%s is taken from the command line only: unset the variable, and give the flag where you mean it", variable(f.Name), f.Name))
 			return
 		}
 		if err := f.Value.Set(value); err != nil {

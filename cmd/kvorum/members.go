@@ -36,10 +36,12 @@ func membersCommand() *cobra.Command {
 		return forceful([]string{"remove", args[0]}, forceRemove, "FORCE"), "removed " + args[0]
 	})
 	remove.Flags().BoolVar(&forceRemove, "force", false, "also if the rest could then be without a majority: nothing could be written or read until enough come back")
+	sayEachTime(remove.Flags(), "force")
 	demote := flags.changing("demote ID", "Take a member's vote; it goes on as a read replica", 1, func(args []string) ([]string, string) {
 		return forceful([]string{"demote", args[0]}, forceDemote, "FORCE"), args[0] + " has no vote any more"
 	})
 	demote.Flags().BoolVar(&forceDemote, "force", false, "also if the other voters could then be without a majority")
+	sayEachTime(demote.Flags(), "force")
 	promote := flags.changing("promote ID", "Give a member that has caught up a vote", 1, func(args []string) ([]string, string) {
 		return []string{"promote", args[0]}, args[0] + " has a vote"
 	})

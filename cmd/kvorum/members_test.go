@@ -162,14 +162,14 @@ func TestStatusAndMembersShowAWholeCluster(t *testing.T) {
 			t.Errorf("no line like %s in\n%s", line, out)
 		}
 	}
-	out, err = kvorum(t, "status", "--addr", r.addr(2))
+	out, err = kvorum(t, "status", "--everyone", "--addr", r.addr(2))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := fmt.Sprintf("n%d leads in term ", leader+1); !strings.Contains(out, want) || strings.Count(out, "127.0.0.1:") != 3 {
 		t.Errorf("status says\n%s", out)
 	}
-	out, err = kvorum(t, "status", "--json", "--addr", r.addr(0))
+	out, err = kvorum(t, "status", "--json", "--addr", r.addr(0)+","+r.addr(1)+","+r.addr(2))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestStatusAndMembersShowAWholeCluster(t *testing.T) {
 	down := (leader + 1) % 3
 	r.signal(down, syscall.SIGKILL)
 	eventually(t, 20*time.Second, func() error {
-		out, err := kvorum(t, "status", "--addr", r.addr(leader))
+		out, err := kvorum(t, "status", "--everyone", "--addr", r.addr(leader))
 		if err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func TestStatusAndMembersShowAWholeCluster(t *testing.T) {
 	})
 	r.signal((leader+2)%3, syscall.SIGKILL)
 	eventually(t, 20*time.Second, func() error {
-		out, err := kvorum(t, "status", "--addr", r.addr(leader))
+		out, err := kvorum(t, "status", "--everyone", "--addr", r.addr(leader))
 		var own *failure
 		if !errors.As(err, &own) || own.code != exitNoLeader || !strings.Contains(out, fmt.Sprintf("n%d: of those that answer, it has the latest log", leader+1)) {
 			return fmt.Errorf("without a majority: %v\n%s", err, out)

@@ -50,6 +50,7 @@ func recoverCommand() *cobra.Command {
 	cmd.Flags().Var(&flags.peerAdvertise, "peer-advertise", "the address that other nodes will dial (required)")
 	cmd.Flags().Uint64Var(&flags.before, "before", 0, "give up the entry of this index and all behind it")
 	cmd.Flags().BoolVar(&flags.acceptLoss, "accept-loss", false, "confirm that writes which never reached this node, and those that --before gives up, are lost")
+	sayEachTime(cmd.Flags(), "before", "accept-loss")
 	return cmd
 }
 

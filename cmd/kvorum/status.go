@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -18,7 +17,8 @@ func statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show who leads, and how every node stands",
-		Long: "Show who leads, and how every node stands.\n\nThe first node of --addr that answers tells who the others are, and each is then asked itself. " +
+		Long: "Show who leads, and how every node stands.\n\nThe first node of --addr that answers tells who the others are, and each is then asked itself: without a password\n" +
+			"where it says that clients reach it; with one at the addresses of --addr only, unless --everyone is given. " +
 			"What a node does not tell, because it is not reached from here, is shown as the asked one knows it.\n" +
 			"Exit codes: 0 a leader is known, 1 no answer, 3 no leader is known.",
 		Args: cobra.NoArgs,
@@ -27,6 +27,8 @@ func statusCommand() *cobra.Command {
 		},
 	}
 	flags.register(cmd)
+	cmd.Flags().BoolVar(&flags.everyone, "everyone", false, "with a password: ask every node where it says that clients reach it, and give the password to whoever answers there")
+	sayEachTime(cmd.Flags(), "everyone")
 	return cmd
 }
 
@@ -95,26 +97,22 @@ func findStatus(ctx context.Context, f *askFlags) (*clusterStatus, error) {
 func (f *askFlags) askItself(ctx context.Context, n *foundNode) {
 	ctx, cancel := context.WithTimeout(ctx, statusWithin)
 	defer cancel()
-	var addrs []string
-	if n.Known.ClientAddr != nil {
-		addrs = append(addrs, *n.Known.ClientAddr)
+	advertised := ""
+	switch {
+	case n.Known.ClientAddr == nil:
+		n.Error = "it has no address for clients yet"
+	case f.withheld(&n.Known):
+		n.Error = fmt.Sprintf("it was not asked at %s, which nobody but a node has named: it would be given the password; add that address to --addr, or give --everyone", *n.Known.ClientAddr)
+	default:
+		advertised = *n.Known.ClientAddr
 	}
-	for _, addr := range f.addrs {
-		addrs = append(addrs, addr.String())
-	}
-	n.Error = "it has no address for clients yet"
-	for i, addr := range addrs {
-		if slices.Contains(addrs[:i], addr) {
-			continue
-		}
-		node := f.dial(addr)
-		s, raw, err := node.status(ctx)
-		node.close()
+	for _, addr := range f.addressesOf(&n.Known) {
+		s, raw, err := f.statusOf(ctx, addr)
 		switch {
 		case err == nil && s.ID == n.Known.ID:
 			n.Own, n.own, n.Error = raw, &s, ""
 			return
-		case i > 0 || n.Known.ClientAddr == nil: // an address of --addr, which may be any node's
+		case addr != advertised: // an address of --addr, which may be any node's
 		case err == nil:
 			n.Error = fmt.Sprintf("%s answers at %s", s.ID, addr)
 		default:

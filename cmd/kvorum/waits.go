@@ -33,7 +33,7 @@ func (f *askFlags) sayWaits(ctx context.Context, stderr io.Writer, addr string, 
 func (f *askFlags) waitsFor(ctx context.Context, addr string, ask []string) string {
 	ctx, cancel := context.WithTimeout(ctx, waitsWithin)
 	defer cancel()
-	asked, err := f.statusOf(ctx, addr)
+	asked, _, err := f.statusOf(ctx, addr)
 	switch {
 	case err != nil:
 		return fmt.Sprintf("the node at %s has not answered", addr)
@@ -42,11 +42,14 @@ func (f *askFlags) waitsFor(ctx context.Context, addr string, ask []string) stri
 	case ask[0] != "upgrade":
 		return fmt.Sprintf("%s, which leads, has not said that it is done", asked.name(asked.leader()))
 	}
-	leader := asked
-	for i := range asked.Servers {
-		if m := &asked.Servers[i]; m.ID == asked.leader() && m.ID != asked.ID && m.ClientAddr != nil {
-			if told, err := f.statusOf(ctx, *m.ClientAddr); err == nil {
-				leader = told
+	leader := &asked
+	for _, m := range asked.Servers {
+		if m.ID == asked.leader() && m.ID != asked.ID {
+			n := foundNode{Known: m}
+			if f.askItself(ctx, &n); n.own != nil {
+				leader = n.own
+			} else if f.withheld(&m) {
+				return fmt.Sprintf("%s, which leads, is not asked at %s, since it would be given the password; add that address to --addr", asked.name(m.ID), *m.ClientAddr)
 			}
 		}
 	}
@@ -56,9 +59,9 @@ func (f *askFlags) waitsFor(ctx context.Context, addr string, ask []string) stri
 	return "the upgrade waits for " + *leader.UpgradeWaits
 }
 
-func (f *askFlags) statusOf(ctx context.Context, addr string) (nodeStatus, error) {
+// statusOf asks the node at an address what it knows.
+func (f *askFlags) statusOf(ctx context.Context, addr string) (s nodeStatus, raw any, err error) {
 	node := f.dial(addr)
 	defer node.close()
-	s, _, err := node.status(ctx)
-	return s, err
+	return node.status(ctx)
 }
