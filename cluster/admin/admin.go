@@ -41,7 +41,7 @@ type Admin struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // snapshots that BGSAVE began
 
-	tuning  sync.Mutex // held while a CONFIG SET changes settings
+	tuning  sync.Mutex // held while a CONFIG SET changes this node's own settings, never while it waits for the log
 	failing failing
 
 	mu       sync.Mutex

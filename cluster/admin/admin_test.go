@@ -116,6 +116,31 @@ func TestAFailedConfigSetLeavesNothingBehind(t *testing.T) {
 	expect(t, do(t, a, "config", "get", "timeout", "maxclients"), "*4 $7 timeout $1 0 $10 maxclients $5 10000 ")
 }
 
+// Without a majority, what is replicated waits for the whole write time-out. What
+// is this node's own does not wait for it, and stays when that fails.
+func TestANodesOwnSettingsDoNotWaitForTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("n1")
+		a := w.admin(t, nil)
+		w.written = reply.Err("CLUSTERDOWN no majority")
+		w.writing = func() { time.Sleep(20 * time.Second) }
+		call := call(t, "config", "set", "proto-max-bulk-len", "2mb", "timeout", "5", "maxclients", "7")
+		go a.Run(t.Context(), call)
+		synctest.Wait()
+		began := time.Now()
+		expect(t, do(t, a, "config", "set", "timeout", "9"), "+OK ")
+		if waited := time.Since(began); waited > 0 {
+			t.Errorf("it waited for %v", waited)
+		}
+		w.writing = nil
+		time.Sleep(time.Minute)
+		expect(t, do(t, a, "config", "get", "timeout", "maxclients"), "*4 $7 timeout $1 9 $10 maxclients $5 10000 ")
+		if w.tuned["timeout"] != "9" || w.tuned["maxclients"] != "10000" {
+			t.Errorf("the node obeys %v", w.tuned)
+		}
+	})
+}
+
 func TestSnapshotsAreTakenOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld("n1")

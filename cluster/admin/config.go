@@ -70,33 +70,33 @@ type change struct {
 
 // configSetCommand changes all of its settings or none: every pair is checked
 // first; this node's own are applied, and taken back if what is replicated
-// then fails.
+// then fails. Nobody else's CONFIG SET waits for the log meanwhile: whoever has
+// set one of these settings since keeps what he has set.
 func (a *Admin) configSetCommand(ctx context.Context, call *command.Call) reply.Value {
 	if len(call.Args)%2 != 0 {
 		return errSyntax
 	}
-	changes, refusal := a.parseChanges(call.Args[2:])
+	changes, refusal := a.nameChanges(call.Args[2:])
 	if refusal.IsError() {
 		return refusal
 	}
-	a.tuning.Lock()
-	defer a.tuning.Unlock()
-	done, err := a.tune(changes)
-	if err.IsError() {
-		a.takeBack(done)
-		return err
+	done, refusal := a.tuneAll(changes)
+	if refusal.IsError() {
+		return refusal
 	}
-	if answer := a.replicate(ctx, changes); answer.IsError() {
+	answer := a.replicate(ctx, changes)
+	if answer.IsError() {
+		a.tuning.Lock()
 		a.takeBack(done)
+		a.tuning.Unlock()
 		return answer
 	}
 	return reply.OK
 }
 
-// parseChanges checks the pairs in Redis's order: first all names, the first
-// that does not exist, cannot be set or stands twice being the answer; then
-// all values.
-func (a *Admin) parseChanges(args [][]byte) (changes []change, refusal reply.Value) {
+// nameChanges checks the names of the pairs, as Redis does before any value: the
+// first that does not exist, cannot be set or stands twice is the answer.
+func (a *Admin) nameChanges(args [][]byte) (changes []change, refusal reply.Value) {
 	for i := 0; i < len(args); i += 2 {
 		name := string(args[i])
 		row := setting.Find(name)
@@ -108,16 +108,32 @@ func (a *Admin) parseChanges(args [][]byte) (changes []change, refusal reply.Val
 		case slices.ContainsFunc(changes, func(c change) bool { return c.row == row }):
 			return nil, reply.Err(setting.RefusedReply(name, setting.ErrDuplicate))
 		}
-		changes = append(changes, change{row: row, value: string(args[i+1]), previous: a.value(row)})
-	}
-	for i := range changes {
-		canonical, err := changes[i].row.Parse(changes[i].value, changes[i].previous)
-		if err != nil {
-			return nil, reply.Err(setting.RefusedReply(changes[i].row.Name, err))
-		}
-		changes[i].value = canonical
+		changes = append(changes, change{row: row, value: string(args[i+1])})
 	}
 	return changes, reply.Value{}
+}
+
+// tuneAll checks the values of the pairs and applies this node's own settings,
+// all or none. It returns those that it has applied.
+func (a *Admin) tuneAll(changes []change) (done []change, refusal reply.Value) {
+	a.tuning.Lock()
+	defer a.tuning.Unlock()
+	for i := range changes {
+		c := &changes[i]
+		c.previous = c.row.Default
+		if c.row.Scope == setting.Node {
+			c.previous = a.value(c.row)
+		}
+		canonical, err := c.row.Parse(c.value, c.previous)
+		if err != nil {
+			return nil, reply.Err(setting.RefusedReply(c.row.Name, err))
+		}
+		c.value = canonical
+	}
+	if done, refusal = a.tune(changes); refusal.IsError() {
+		a.takeBack(done)
+	}
+	return done, refusal
 }
 
 // tune applies this node's own settings and returns those that it has applied.
@@ -135,9 +151,10 @@ func (a *Admin) tune(changes []change) (done []change, refusal reply.Value) {
 	return done, reply.Value{}
 }
 
+// takeBack restores what was before, where that is still what was set.
 func (a *Admin) takeBack(done []change) {
 	for _, c := range done {
-		if a.Tuner.Tune(c.row.Name, c.previous) == nil {
+		if a.value(c.row) == c.value && a.Tuner.Tune(c.row.Name, c.previous) == nil {
 			a.setOwn(c.row.Name, c.previous)
 		}
 	}

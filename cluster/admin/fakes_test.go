@@ -27,6 +27,7 @@ type world struct {
 	tuned     map[string]string
 	refuse    string // the setting that Tune refuses
 	written   reply.Value
+	writing   func() // what a write waits for
 	snapshots int
 	snapshot  func(context.Context) error
 	stalled   time.Duration
@@ -170,6 +171,9 @@ func (w *world) Shutdown(now bool) { w.stopped = append(w.stopped, now) }
 
 // Write runs what CONFIG SET sends through the log on the world's settings.
 func (w *world) Write(_ context.Context, calls []*command.Call) {
+	if w.writing != nil {
+		w.writing()
+	}
 	for _, call := range calls {
 		call.Reply = w.written
 		if w.written.IsError() {
@@ -183,19 +187,25 @@ func (w *world) Write(_ context.Context, calls []*command.Call) {
 // do sends one command line as a connection would.
 func do(t *testing.T, a *Admin, line ...string) reply.Value {
 	t.Helper()
+	call := call(t, line...)
+	if call.Command == nil {
+		return call.Reply
+	}
+	if !a.Run(t.Context(), call) {
+		t.Fatalf("%q is not answered by the administration", strings.Join(line, " "))
+	}
+	return call.Reply
+}
+
+// call looks a command line up as a connection would.
+func call(t *testing.T, line ...string) *command.Call {
+	t.Helper()
 	args := make([][]byte, len(line))
 	for i, word := range line {
 		args[i] = []byte(word)
 	}
 	row, refusal := command.Lookup(args)
-	if row == nil {
-		return refusal
-	}
-	call := &command.Call{Command: row, Args: args}
-	if !a.Run(t.Context(), call) {
-		t.Fatalf("%q is not answered by the administration", strings.Join(line, " "))
-	}
-	return call.Reply
+	return &command.Call{Command: row, Args: args, Reply: refusal}
 }
 
 // text renders a reply for comparison with an expected one.
