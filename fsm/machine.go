@@ -126,6 +126,9 @@ func (m *Machine) Servers() []member.Server { return slices.Clone(m.servers) }
 // Settings returns a copy of the replicated settings.
 func (m *Machine) Settings() *setting.Values { return m.settings.Clone() }
 
+// BulkMax is the replicated setting proto-max-bulk-len.
+func (m *Machine) BulkMax() int64 { return m.settings.BulkMax() }
+
 // DatabaseInfo is what INFO keyspace shows of a database.
 type DatabaseInfo struct {
 	Objects   int

@@ -50,6 +50,7 @@ type Config struct {
 	Streams      Streams
 	Peers        Peers
 	Clock        Clock
+	Port         Port // nil: none
 	Logger       *slog.Logger
 	NeverLead    bool          // until SetNeverLead says otherwise
 	WriteTimeout time.Duration // from the last progress of this node's writes; default 5 s
@@ -57,6 +58,12 @@ type Config struct {
 	Timing       Timing        // zero: defaults
 	Policy       SnapshotPolicy
 	Digests      DigestPolicy
+}
+
+// Port is where clients come in. It is told what the machine's settings are to it
+// before anybody is answered who has changed them.
+type Port interface {
+	SetBulkBytes(n int64) // proto-max-bulk-len
 }
 
 // Timing are Raft's time-outs.

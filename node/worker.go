@@ -23,6 +23,7 @@ type worker struct {
 	mu         sync.RWMutex
 	machine    *fsm.Machine
 	configured uint64 // index of the configuration that the machine has; 0: it came with a snapshot
+	bulkMax    int64  // as the port was last told it
 
 	applying     atomic.Uint64 // index of the entry that is being applied, 0 for none
 	applied      atomic.Uint64 // entries, for INFO and the snapshot policy
@@ -122,7 +123,7 @@ func (w *worker) apply(l *raft.Log) error {
 	return nil
 }
 
-// publish stores how far the machine is; the caller holds the lock.
+// publish stores how far the machine is, and tells the port its settings; the caller holds the lock.
 func (w *worker) publish() (clockMS int64) {
 	clockMS = w.machine.ClockMS()
 	deadline, ok := w.machine.NextDeadlineMS()
@@ -133,6 +134,10 @@ func (w *worker) publish() (clockMS int64) {
 	w.progress.deadlineMS.Store(deadline)
 	w.progress.clockMS.Store(clockMS)
 	w.progress.index.Store(w.machine.Index())
+	if now := w.machine.BulkMax(); now != w.bulkMax && w.node.cfg.Port != nil {
+		w.node.cfg.Port.SetBulkBytes(now)
+		w.bulkMax = now
+	}
 	return clockMS
 }
 

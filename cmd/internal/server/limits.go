@@ -34,10 +34,6 @@ const (
 	leaderlessMax   = 10 * time.Second
 	leaderlessEvery = time.Second
 
-	// settingsEvery is how often the client port takes over the replicated
-	// settings that it obeys.
-	settingsEvery = time.Second
-
 	// gatePatience is how long after its start a node has clients wait until it
 	// serves, before it answers LOADING: as long as they wait for any other answer.
 	gatePatience = 5 * time.Second

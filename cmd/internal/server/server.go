@@ -206,11 +206,15 @@ func (s *Server) enter(stores node.Stores) error {
 	if err != nil {
 		return err
 	}
+	var port node.Port
+	if s.clients != nil {
+		port = s.clients
+	}
 	n, err := node.Open(node.Config{
 		Session:    entry.Session{Server: s.identity.Server, Boot: s.boot},
 		ClientAddr: s.cfg.ClientAddr, Formation: start.Formation,
 		Stores: stores, Streams: s.service.Streams(), Peers: peers{s.service},
-		Clock: s.env.Clock, Logger: s.log, NeverLead: s.cfg.NeverLead,
+		Clock: s.env.Clock, Port: port, Logger: s.log, NeverLead: s.cfg.NeverLead,
 		WriteTimeout: s.cfg.WriteTimeout, Timing: s.cfg.Timing, Policy: s.cfg.Policy, Digests: s.cfg.Digests, Newest: s.cfg.Machine.Newest,
 	})
 	if err != nil {

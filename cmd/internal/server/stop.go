@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/kvorum/kvorum/fsm"
 	"github.com/kvorum/kvorum/node"
 )
 
@@ -173,35 +172,23 @@ func (s *Server) Crash() {
 	_ = s.endAll(over) // a crash tells nobody
 }
 
-// watch ends the server when its member or disk has failed, and keeps the client
-// port's limits what the machine's replicated settings say.
+// watch ends the server when its member or disk has failed.
 func (s *Server) watch(n *node.Node) {
-	ticker := time.NewTicker(settingsEvery)
-	defer ticker.Stop()
 	disk, fails := s.env.Disk.(fallible)
 	var diskFailed <-chan struct{}
 	if fails {
 		diskFailed = disk.Failed()
 	}
-	for {
-		select {
-		case <-diskFailed:
-			n.Leave(disk.Err()) // Raft first: the others elect while clients are answered here
-			s.collapse(disk.Err())
-			return
-		case <-n.Failed():
-			err := n.Err()
-			if fails && disk.Err() != nil {
-				err = disk.Err() // it knows more
-			}
-			s.collapse(err)
-			return
-		case <-s.ctx.Done():
-			return
-		case <-ticker.C:
+	select {
+	case <-diskFailed:
+		n.Leave(disk.Err()) // Raft first: the others elect while clients are answered here
+		s.collapse(disk.Err())
+	case <-n.Failed():
+		err := n.Err()
+		if fails && disk.Err() != nil {
+			err = disk.Err() // it knows more
 		}
-		if s.clients != nil {
-			n.View(func(m *fsm.Machine) { s.clients.SetBulkBytes(m.Settings().BulkMax()) })
-		}
+		s.collapse(err)
+	case <-s.ctx.Done():
 	}
 }
