@@ -100,11 +100,13 @@ func (a *Admin) nameChanges(args [][]byte) (changes []change, refusal reply.Valu
 	for i := 0; i < len(args); i += 2 {
 		name := string(args[i])
 		row := setting.Find(name)
-		switch {
-		case row == nil:
+		if row == nil {
 			return nil, reply.Err(setting.UnknownReply(clip(args[i])))
-		case row.Immutable || row.Scope == setting.Fixed:
-			return nil, reply.Err(setting.RefusedReply(name, setting.ErrImmutable))
+		}
+		fixed := row.Fixed()
+		switch {
+		case fixed != nil:
+			return nil, reply.Err(setting.RefusedReply(name, fixed))
 		case slices.ContainsFunc(changes, func(c change) bool { return c.row == row }):
 			return nil, reply.Err(setting.RefusedReply(name, setting.ErrDuplicate))
 		}

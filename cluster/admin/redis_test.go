@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/kvorum/kvorum/fsm/reply"
+	"github.com/kvorum/kvorum/fsm/setting"
 )
 
 func parsed(t *testing.T, v reply.Value, proto int) node {
@@ -101,6 +102,35 @@ func TestClusterNodesLinesAreRediss(t *testing.T) {
 	if line := parsed(t, do(t, newWorld("n1").admin(t, nil), "cluster", "nodes"), 2).text; !form.MatchString(line) {
 		t.Errorf("got %q", line)
 	}
+}
+
+// Only what Redis cannot change either is called immutable; of the rest it is
+// said why Kvorum does not change it.
+func TestWhatCannotBeSetSaysWhy(t *testing.T) {
+	redis := startRedis(t)
+	a := newWorld("n1").admin(t, nil)
+	refused := 0
+	for i := range setting.Table {
+		row := &setting.Table[i]
+		if row.Fixed() == nil {
+			continue
+		}
+		refused++
+		got := do(t, a, "config", "set", row.Name, row.Default)
+		if !got.IsError() {
+			t.Errorf("%s can be set", row.Name)
+		}
+		const immutable = "can't set immutable config"
+		want := strings.Contains(redis.do(t, "config", "set", row.Name, row.Default).text, immutable)
+		if is := strings.Contains(string(got.Bytes), immutable); is != want {
+			t.Errorf("%s: %s; immutable in Redis: %v", row.Name, got.Bytes, want)
+		}
+	}
+	if refused == 0 {
+		t.Error("everything can be set")
+	}
+	expect(t, do(t, a, "config", "set", "notify-keyspace-events", "KEA"), "-ERR CONFIG SET failed (possibly related to argument "+
+		"'notify-keyspace-events') - keyspace notifications are not yet supported by Kvorum ")
 }
 
 // TestKeySlotsAreRediss compares slots of keys with and without hash tags.

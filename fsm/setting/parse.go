@@ -37,6 +37,17 @@ func RefusedReply(name string, err error) string {
 	return fmt.Sprintf("ERR CONFIG SET failed (possibly related to argument '%s') - %s", name, text)
 }
 
+// Fixed returns nil for what CONFIG SET can change, else why it cannot.
+func (r *Row) Fixed() error {
+	switch {
+	case !r.Immutable && r.Scope != Fixed:
+		return nil
+	case r.Why == "":
+		return ErrImmutable
+	}
+	return &Refusal{r.Why}
+}
+
 // Check says whether CONFIG SET may give the setting this value.
 func (r *Row) Check(value string) error {
 	_, err := r.Parse(value, r.Default)
@@ -47,8 +58,8 @@ func (r *Row) Check(value string) error {
 // setting's value is now current (a list of buffer limits names only the
 // classes that it changes). What cannot be changed takes no value.
 func (r *Row) Parse(value, current string) (string, error) {
-	if r.Immutable || r.Scope == Fixed {
-		return "", ErrImmutable
+	if err := r.Fixed(); err != nil {
+		return "", err
 	}
 	return r.Canonical(value, current)
 }
