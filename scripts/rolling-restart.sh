@@ -53,17 +53,55 @@ local_members() {
   ask "$1" /status | grep -o '"server":"[^"]*","voter":[a-z]*' | sed 's/^"server":"\([^@"]*\).*:/\1 /'
 }
 
-local_process() { cat "$dir/$1/pid" 2>/dev/null || true; }
+# serves PID NODE: whether the process is that node, by what it was started with. A pid
+# file may be left from an earlier run, and its number be anybody's by now.
+serves() {
+  local arguments=() text data
+  if [[ -d /proc/self ]]; then
+    mapfile -d '' -t arguments 2>/dev/null <"/proc/$1/cmdline" || return 1
+    [[ "${arguments[1]:-}" == serve && "${arguments[2]:-}" == "--id=$2" ]] || return 1
+    for text in "${arguments[@]}"; do
+      [[ "$text" != --data=* || ! "${text#--data=}" -ef "$dir/$2/data" ]] || return 0
+    done
+    return 1
+  fi
+  text="$(ps -ww -o args= -p "$1" 2>/dev/null)" # macOS
+  data="${text#* --data=}"
+  [[ "$text" == *" serve --id=$2 "* && "${data%% --cluster=*}" -ef "$dir/$2/data" ]]
+}
+
+# local_process NODE: the process that its pid file names, if that is the node.
+local_process() {
+  local process
+  process="$(cat "$dir/$1/pid" 2>/dev/null)" || return 0
+  if [[ "$process" =~ ^[0-9]+$ ]] && serves "$process" "$1"; then echo "$process"; fi
+}
+
+local_absence() {
+  if [[ -e "$dir/$1/pid" ]]; then
+    echo "$1 is not restarted: $dir/$1/pid is stale: the process that it names, $(cat "$dir/$1/pid"), is not $1; nothing was signalled"
+  else
+    echo "$1 does not run"
+  fi
+}
+
+# server: the server that a node's /status or its identity.json names first: its own.
+server() { grep -o '"server": *"[^"]*"' | head -n 1 | cut -d '"' -f 4; }
 
 local_ready() {
+  local here answering
   answer="$(ask "$1" /readyz || true)"
   [[ "$answer" == 200* ]] || { reason="${answer#*$'\n'}"; reason="${reason:-it does not answer}"; return 1; }
+  here="$(server <"$dir/$1/data/identity.json" 2>/dev/null || true)"
+  answering="$(ask "$1" /status | server || true)"
+  [[ -n "$here" && "$answering" == "$here" ]] ||
+    { reason="port $(http_port "$1") is answered by ${answering:-nobody}, and $dir/$1 is that of ${here:-no server}: is another cluster on its ports?"; return 1; }
 }
 
 local_leads() { [[ "$(ask "$1" /status || true)" == *'"leading":true'* ]]; }
 
 local_stop() { kill -TERM "$(local_process "$1")"; }
-local_gone() { ! kill -0 "$2" 2>/dev/null; }
+local_gone() { ! serves "$2" "$1"; }
 local_start() { :; } # kvorum local --restart does it
 
 local_advice() {
@@ -99,6 +137,7 @@ compose_members() {
   docker exec "${containers[$1]}" /kvorum members list 2>/dev/null | awk 'NR > 1 { print $1, ($2 == "nonvoter" ? "false" : "true") }'
 }
 
+compose_absence() { echo "$1 does not run"; }
 compose_process() { echo "${containers[$1]}"; }
 
 compose_ready() {
@@ -169,7 +208,7 @@ one() {
   # Not before everybody is well: with one node less there must still be a majority.
   within "$back_within" all_ready || fail "$node is not restarted: $waits_for is not ready: $reason"
   process="$("${kind}_process" "$node")"
-  [[ -n "$process" ]] || fail "$node does not run"
+  [[ -n "$process" ]] || fail "$("${kind}_absence" "$node")"
   began_here="${EPOCHREALTIME/[.,]/}"
   say "$node: asked to stop"
   "${kind}_stop" "$node" || fail "$node could not be asked to stop"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -113,4 +114,55 @@ func (r *localRun) alive() int {
 		}
 	}
 	return n
+}
+
+// A pid file that was left is anybody's number: nobody is signalled who is not that node.
+func TestARollingRestartSignalsNobodyElse(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "a cluster")
+	r := startLocal(t, dir, freePorts(t, 3), "--restart")
+	r.awaitAllReady()
+	innocent := exec.Command("sleep", "60")
+	if err := innocent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- innocent.Wait() }()
+	t.Cleanup(func() { _ = innocent.Process.Kill() })
+	stale := func(of string) {
+		for node := range 3 {
+			id := fmt.Sprintf("n%d", node+1)
+			if err := os.MkdirAll(filepath.Join(of, id), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(of, id, "pid"), fmt.Appendln(nil, innocent.Process.Pid), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	refuses := func(of, because string) {
+		t.Helper()
+		script := exec.Command(rollingScript, of)
+		script.Env = append(script.Environ(), "BACK_WITHIN=2", "STOP_WITHIN=2")
+		said, err := script.CombinedOutput()
+		if err == nil || !strings.Contains(string(said), because) {
+			t.Errorf("it ended with %v and does not say %q:\n%s", err, because, said)
+		}
+		select {
+		case err := <-ended:
+			t.Fatalf("an innocent process was ended: %v\n%s", err, said)
+		default:
+		}
+	}
+	earlier := filepath.Join(t.TempDir(), "earlier")
+	stale(earlier)
+	if err := saveLayout(earlier, layout{3, r.port}); err != nil {
+		t.Fatal(err)
+	}
+	refuses(earlier, "is another cluster on its ports?")
+	stale(dir)
+	refuses(dir, "pid is stale")
+	if alive := r.alive(); alive != 3 {
+		t.Errorf("%d nodes run", alive)
+	}
 }
