@@ -1,0 +1,319 @@
+package detector
+
+import (
+	"testing"
+	"time"
+)
+
+// voter is a detector with a clock, and what it sees.
+type voter struct {
+	t    *testing.T
+	d    Detector
+	now  time.Time
+	view View
+	self Answer
+}
+
+// newVoter follows a leader that it has just heard.
+func newVoter(t *testing.T) *voter {
+	now := time.Unix(1000, 0)
+	v := &voter{t: t, now: now, view: View{Term: 7, Leader: "leader", Follows: true, Beats: true, Heard: now}, self: Answer{Server: "b", Log: Position{10, 7}}}
+	v.look(None)
+	return v
+}
+
+// look takes one look now.
+func (v *voter) look(want Reason) {
+	v.t.Helper()
+	if why, _ := v.d.Look(v.now, v.view); why != want {
+		v.t.Fatalf("after a silence of %v: %q, want %q", v.now.Sub(v.view.Heard), why, want)
+	}
+}
+
+// pass lets time pass in which every look is on time, and returns the last one's reason.
+func (v *voter) pass(d time.Duration) (why Reason) {
+	for end := v.now.Add(d); v.now.Before(end); {
+		v.now = v.now.Add(min(lookEvery, end.Sub(v.now)))
+		why, _ = v.d.Look(v.now, v.view)
+	}
+	return why
+}
+
+// round asks the others, who answer within some milliseconds.
+func (v *voter) round(others ...Answer) (stand bool) {
+	v.t.Helper()
+	v.d.Ask()
+	v.now = v.now.Add(5 * time.Millisecond)
+	if why, _ := v.d.Look(v.now, v.view); why == None {
+		v.t.Fatal("it does not miss the leader any more")
+	}
+	stand, again := v.d.Judge(Round{Voters: 3, Self: v.self, Others: others})
+	v.now = v.now.Add(again)
+	v.d.Look(v.now, v.view)
+	return stand
+}
+
+func (v *voter) want(what string, got, want bool) {
+	v.t.Helper()
+	if got != want {
+		v.t.Fatalf("%s: stands %v, want %v", what, got, want)
+	}
+}
+
+// yes is a voter that agrees and is placed worse than b.
+func yes(server string) Answer { return Answer{Server: server, Agrees: true, Log: Position{10, 7}} }
+
+func TestSilenceIsFiveBeatsThatWereMissed(t *testing.T) {
+	v := newVoter(t)
+	if why := v.pass(silenceMax - time.Millisecond); why != None {
+		t.Fatalf("%q before its time", why)
+	}
+	if why := v.pass(time.Millisecond); why != Silence {
+		t.Fatalf("%q after %v", why, silenceMax)
+	}
+	v.view.Heard = v.now
+	v.look(None)
+}
+
+// A leader that sends no beats is of an earlier release: its heartbeats are slower.
+func TestALeaderWithoutBeatsIsLeftToRaft(t *testing.T) {
+	v := newVoter(t)
+	v.view.Beats = false
+	if why := v.pass(3 * time.Second); why != None {
+		t.Fatalf("%q", why)
+	}
+}
+
+// A process that stood still has heard nothing meanwhile, and begins anew.
+func TestWhoStoodStillBeginsAnew(t *testing.T) {
+	v := newVoter(t)
+	v.pass(silenceMax / 2)
+	v.now = v.now.Add(time.Second)
+	v.look(None)
+	if why := v.pass(silenceMax - time.Millisecond); why != None {
+		t.Fatalf("%q before its time", why)
+	}
+	if why := v.pass(time.Millisecond); why != Silence {
+		t.Fatalf("%q after %v", why, silenceMax)
+	}
+	v.round(yes("c"))
+	v.d.Ask()
+	v.now = v.now.Add(time.Second)
+	if why, _ := v.d.Look(v.now, v.view); why != None {
+		t.Fatalf("%q after a round in which it stood still", why)
+	}
+}
+
+// A refused port is evidence without any silence; a round in which this process stood
+// still counts for nothing all the same.
+func TestARoundThatWasLateDoesNotCount(t *testing.T) {
+	v := newVoter(t)
+	v.view.Refused = true
+	v.look(Refused)
+	v.want("one round", v.round(yes("c")), false)
+	v.d.Ask()
+	v.now = v.now.Add(time.Second)
+	v.look(Refused)
+	stand, _ := v.d.Judge(Round{Voters: 3, Self: v.self, Others: []Answer{yes("c")}})
+	v.want("a late one", stand, false)
+	v.want("the first after it", v.round(yes("c")), false)
+	v.want("two on time", v.round(yes("c")), true)
+}
+
+func TestAMajorityAgreesTwiceInARow(t *testing.T) {
+	v := newVoter(t)
+	v.pass(silenceMax)
+	v.want("once", v.round(yes("c")), false)
+	v.want("nobody answers", v.round(), false)
+	v.want("once again", v.round(yes("c")), false)
+	v.want("one refuses", v.round(Answer{Server: "c", Log: Position{10, 7}}), false)
+	v.want("once again", v.round(yes("c")), false)
+	v.want("twice", v.round(yes("c")), true)
+}
+
+func TestALogThatIsOlderDoesNotStand(t *testing.T) {
+	for _, beyond := range []Position{{11, 7}, {9, 8}} {
+		v := newVoter(t)
+		v.pass(silenceMax)
+		for range 20 {
+			v.want("its log is older", v.round(Answer{Server: "c", Agrees: true, Log: beyond}), false)
+		}
+	}
+}
+
+// Entries that were under way may make another's log the longer one: both are waited for.
+func TestLogsThatStillGrowAreWaitedForAWhile(t *testing.T) {
+	v := newVoter(t)
+	v.pass(silenceMax)
+	other := yes("c")
+	for i := range unsettledMax {
+		v.self.Log.Index++
+		other.Log.Index++
+		v.want("they grow", v.round(other), i >= unsettledMax)
+	}
+	v.want("they do not", v.round(other), true)
+}
+
+// The one that is placed best stands, and the next only after it has had its time.
+func TestOneStandsAtATimeByRank(t *testing.T) {
+	v := newVoter(t)
+	v.pass(silenceMax)
+	first := yes("a")
+	v.round(first)
+	begun := v.now
+	for !v.round(first) {
+		if v.now.Sub(begun) > 3*StepAfter {
+			t.Fatal("it never stands")
+		}
+	}
+	if waited := v.now.Sub(begun); waited < StepAfter {
+		t.Fatalf("it stands %v after the first could", waited)
+	}
+	for what, other := range map[string]Answer{
+		"never leads":        {Server: "a", Agrees: true, Log: v.self.Log, Abstains: true},
+		"its disk stalls":    {Server: "a", Agrees: true, Log: v.self.Log, Owes: OwesMax},
+		"its log is older":   {Server: "a", Agrees: true, Log: Position{9, 7}},
+		"comes after by id":  {Server: "c", Agrees: true, Log: v.self.Log},
+		"its term was lower": {Server: "a", Agrees: true, Log: Position{99, 6}},
+	} {
+		v := newVoter(t)
+		v.pass(silenceMax)
+		v.round(other)
+		v.want("the other "+what, v.round(other), true)
+	}
+}
+
+// Who has told one that is placed better that it may stand does not stand beside it.
+func TestWhoHasAgreedHoldsBack(t *testing.T) {
+	v := newVoter(t)
+	v.pass(silenceMax)
+	v.round(yes("c"))
+	v.d.Answered(v.now, Answer{Server: "a", Log: v.self.Log}, v.self)
+	v.want("it has just agreed", v.round(yes("c")), false)
+	v.pass(StepAfter)
+	v.want("the other has had its time", v.round(yes("c")), true)
+}
+
+func TestADiskThatOwesAnAnswerDoesNotStand(t *testing.T) {
+	v := newVoter(t)
+	v.pass(silenceMax)
+	v.self.Owes = OwesMax
+	for range 10 {
+		v.want("its disk stalls", v.round(yes("c")), false)
+	}
+	v.self.Owes = 0
+	v.want("it answers", v.round(yes("c")), true)
+}
+
+// A leader's disk stalls if two beats have said so.
+func TestALeaderWhoseDiskStalls(t *testing.T) {
+	v := newVoter(t)
+	says := func(owed time.Duration) {
+		v.now = v.now.Add(BeatEvery)
+		v.view.Heard, v.view.OwedAt, v.view.Owed = v.now, v.now, owed
+	}
+	says(leaderOwesMax)
+	v.look(None)
+	says(leaderOwesMax + BeatEvery)
+	v.look(None)
+	v.look(None) // at the same beat
+	says(0)
+	v.look(None)
+	says(leaderOwesMax + BeatEvery)
+	v.look(None)
+	says(leaderOwesMax + 2*BeatEvery)
+	v.look(Disk)
+}
+
+// Where no port refuses any more, an election may be under way: it has its time.
+func TestAfterAnElectionThatNobodyHasWon(t *testing.T) {
+	v := newVoter(t)
+	v.view.Refused = true
+	v.look(Refused)
+	v.view.Follows, v.view.Term = false, 8
+	v.look(None)
+	if why := v.pass(StepAfter - time.Millisecond); why != None {
+		t.Fatalf("%q beside an election", why)
+	}
+	if why := v.pass(time.Millisecond); why != Refused {
+		t.Fatalf("%q", why)
+	}
+	v.view.Refused, v.view.Beats, v.view.Heard = false, false, v.now
+	if why := v.pass(silenceMax); why != Silence {
+		t.Fatalf("%q where nobody leads", why)
+	}
+	v.view.Stands = true
+	v.pass(silenceMax + lookEvery)
+	v.look(None) // never while it is a candidate
+	if why := v.d.Agrees(v.now, v.view); why != Silence {
+		t.Fatalf("a candidate that nobody elects says %q to others", why)
+	}
+}
+
+// A leader that has stopped leading says so, and the others need not miss it.
+func TestALeaderThatHasStoppedLeading(t *testing.T) {
+	v := newVoter(t)
+	v.view.Own, v.view.Follows = true, false
+	v.look(None)
+	if why := v.pass(givenUpAfter); why != GivenUp {
+		t.Fatalf("%q", why)
+	}
+}
+
+// Evidence that is wrong again and again costs an election now and then.
+func TestWhoHasStoodDoesNotStandAgainAtOnce(t *testing.T) {
+	v := newVoter(t)
+	v.d.Stood(v.now)
+	if v.d.MayStand(v.now.Add(standAgain - 1)) {
+		t.Fatal("it may stand again at once")
+	}
+	if !v.d.MayStand(v.now.Add(standAgain)) {
+		t.Fatal("it may not stand again")
+	}
+}
+
+// Others ask a voter, which agrees only on what its own last look has seen on time.
+func TestAVoterAgreesWithWhatItHasSeen(t *testing.T) {
+	v := newVoter(t)
+	agrees := func(want Reason) {
+		t.Helper()
+		if why := v.d.Agrees(v.now, v.view); why != want {
+			t.Fatalf("%q, want %q", why, want)
+		}
+	}
+	agrees(None)
+	v.pass(silenceMax)
+	agrees(Silence)
+	other := v.view
+	other.Term++
+	if why := v.d.Agrees(v.now, other); why != None {
+		t.Fatalf("%q about a term that it has not looked at", why)
+	}
+	v.now = v.now.Add(time.Second)
+	agrees(None) // it stood still
+}
+
+// A disk's silence is not the disk's where the process stood still.
+func TestTimeInWhichTheProcessStoodStillIsNotSeen(t *testing.T) {
+	v := newVoter(t)
+	v.pass(time.Second)
+	if seen := v.d.Seen(time.Hour, v.now); seen != time.Second {
+		t.Fatalf("%v", seen)
+	}
+	if seen := v.d.Seen(time.Hour, v.now.Add(time.Second)); seen != 0 {
+		t.Fatalf("%v after it stood still", seen)
+	}
+}
+
+// Who is cut off asks less often.
+func TestRoundsInVainArePutOffLongerAndLonger(t *testing.T) {
+	v := newVoter(t)
+	v.pass(silenceMax)
+	begun, rounds := v.now, 0
+	for ; v.now.Sub(begun) < 10*time.Second; rounds++ {
+		v.round()
+	}
+	if rounds > 60 {
+		t.Fatalf("%d rounds in 10 s", rounds)
+	}
+}

@@ -1,0 +1,42 @@
+package detector
+
+import "time"
+
+const (
+	// BeatEvery is how often a leader says that it leads.
+	BeatEvery = 50 * time.Millisecond
+	// silenceMax is how long nothing may be heard of a leader: five beats. Two busy
+	// processors keep a process waiting for some tens of milliseconds.
+	silenceMax = 250 * time.Millisecond
+	// calmEvery passes between two looks while the leader is heard, and lookEvery once
+	// it has not been heard for uneasyAfter.
+	calmEvery   = 50 * time.Millisecond
+	lookEvery   = 25 * time.Millisecond
+	uneasyAfter = 2 * BeatEvery
+	// lateMax is how late a look may be: after a longer pause of this process nothing
+	// counts that was before.
+	lateMax = 75 * time.Millisecond
+	// RoundMax bounds one round of questions to the voters.
+	RoundMax = 100 * time.Millisecond
+	// roundsYes is how many rounds in a row a majority must have agreed in.
+	roundsYes = 2
+	// againAfter passes between a round in which a majority has agreed and the next, in
+	// which entries arrive that were still under way; after one in which it has not, the
+	// pause doubles from there up to againMax: who is cut off asks for as long as that lasts.
+	againAfter = 20 * time.Millisecond
+	againMax   = 200 * time.Millisecond
+	// unsettledMax bounds the rounds that are repeated since a log has grown meanwhile.
+	unsettledMax = 6
+	// StepAfter passes before the next voter by rank stands, in which an election is over.
+	StepAfter = 100 * time.Millisecond
+	// givenUpAfter is how long a leader that has stopped leading waits for another.
+	givenUpAfter = 20 * time.Millisecond
+	// standAgain is how long a voter that has stood does not stand again: evidence that
+	// is wrong again and again costs an election now and then.
+	standAgain = time.Second
+	// OwesMax is how long a voter's disk may have owed an answer for the voter to lead.
+	OwesMax = 250 * time.Millisecond
+	// leaderOwesMax is how long a leader's disk may owe one. The leader's own watchdog
+	// hands over before that, if it can.
+	leaderOwesMax = 2 * time.Second
+)
