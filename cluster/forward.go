@@ -128,6 +128,10 @@ func (h handler) Serve(from peer.Caller, req peer.Request, to peer.Responder) {
 		serveReadIndex(a.member, from.Server, req, to)
 	case req.Kind == kindTerm:
 		to.Answer(peer.Answer{Payload: appendNumbers(nil, a.member.CurrentTerm())})
+	case req.Kind == kindBeat:
+		serveBeat(a.member, from.Server, req, to)
+	case req.Kind == kindSilence:
+		serveSilence(a.member, from.Server, req, to)
 	case req.Kind == kindState:
 		to.Answer(peer.Answer{Payload: h.encodeState(a.member.State())})
 	case req.Kind == kindCapture, req.Kind == kindDigest:

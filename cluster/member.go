@@ -17,13 +17,23 @@ type Member interface {
 	// AnswerReadIndex answers a server's question for an index that confirms
 	// its reads, asked in its term; answer is called once. It must not block.
 	AnswerReadIndex(server string, term uint64, answer func(ReadAnswer, error))
-	// CurrentTerm is the member's current term.
-	CurrentTerm() uint64
 	// State is what the member knows now.
 	State() State
 	// Servers is the newest configuration that the member knows, committed or
 	// not, empty before the first: where to find servers.
 	Servers() []member.Server
+	Voter
+}
+
+// Voter is the member as the others ask it for the sake of who leads. It touches no disk.
+type Voter interface {
+	// CurrentTerm is the member's current term.
+	CurrentTerm() uint64
+	// HearBeat takes note of what a leader says of itself.
+	HearBeat(from string, b Beat) BeatAnswer
+	// AnswerSilence answers a server's question whether the leader should be
+	// replaced; answer is called once. It must not block.
+	AnswerSilence(q SilenceQuestion, answer func(SilenceAnswer))
 }
 
 // Membership reads and changes the configuration and the machine's version, on

@@ -24,6 +24,8 @@ const (
 	kindSettle    peer.Kind = 10 // nothing either way: never ask by yourself to be made a voter
 	kindDoubt     peer.Kind = 11 // nothing either way: ask whether you still have your place
 	kindVersions  peer.Kind = 12 // answer: oldest and newest version of the machine that are known, boot, flags
+	kindBeat      peer.Kind = 13 // beats.go; payload: the leader's term, what its disk owes (ns); answer: what the voter's owes
+	kindSilence   peer.Kind = 14 // beats.go; payload: the asker's term, the index and term of its last entry, flags, the leader's name
 
 	kindCapture peer.Kind = 16 // payload: an index; answer: appendCapture's
 	kindDigest  peer.Kind = 17 // payload: 1 for the whole state; answer: the index, from the leader

@@ -444,6 +444,12 @@ func (m fakeMember) AnswerReadIndex(server string, term uint64, answer func(Read
 
 func (m fakeMember) CurrentTerm() uint64 { return 7 }
 
+func (m fakeMember) HearBeat(string, Beat) BeatAnswer { return BeatAnswer{} }
+
+func (m fakeMember) AnswerSilence(_ SilenceQuestion, answer func(SilenceAnswer)) {
+	answer(SilenceAnswer{})
+}
+
 func (m fakeMember) State() State {
 	m.world.mu.Lock()
 	defer m.world.mu.Unlock()

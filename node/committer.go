@@ -158,9 +158,7 @@ func (c *committer) leadership(gained bool) {
 	if gained && !leads {
 		return // lost again: that news is under way
 	}
-	if !gained && c.term != 0 {
-		c.node.lead.failover.drop(c.term)
-	}
+	c.node.lead.failover.kick() // to say so, or to look for who leads now
 	c.term, c.opened = 0, false
 	var refused []forward
 	var wanted []digestCall

@@ -35,6 +35,7 @@ func (n *Node) forget(m members) {
 	n.transport.early.forget(m)
 	n.logs.paces.forget(m)
 	n.reads.forgetVoters(m)
+	n.lead.failover.forget(m)
 }
 
 // members are the servers of some configurations, and where these find them.

@@ -20,8 +20,10 @@
 // A read: reads.go (who waits), round.go (the confirmation), progress.go (until
 // the machine is there).
 //
-// Who leads: watch.go, handover.go and transfer.go, hint.go (a leader whose process
-// is gone), abstention.go (a server that must not lead), watchdog.go.
+// Who leads: watch.go, handover.go and transfer.go, failover.go (a leader of whom nothing
+// is heard; package detector decides), with beat.go (what it says of itself), silence.go
+// (the others are asked) and hint.go (its port refuses), abstention.go (a server that must
+// not lead), watchdog.go.
 //
 // Whether all nodes hold the same: digests.go (entries ask), captures.go (what this
 // machine was there), alarm.go (what follows if the others' were different).
@@ -43,7 +45,7 @@
 // errors.go what clients are told, fault.go the faults that the checkers must find.
 //
 // Locks: those of the worker (the machine), the session, the reads, the
-// committer and the notices are never held together. The small ones (stamps,
+// committer, the notices and failover are never held together. The small ones (stamps,
 // watch, progress, queue, captures) may be taken under another and take none themselves.
 // No lock is held while Peers is called, or Raft, but for Raft's atomic counters.
 package node

@@ -48,6 +48,8 @@ type lab struct {
 	refuseForward func(from string) error    // a leader's refusal; nil lets a batch through
 	refusing      func(from, to string) bool // a port that refuses although its server runs
 	silent        map[string]bool            // servers that do not say whether they may lead
+	mutes         map[string]bool            // leaders whose beats are lost
+	refuseSilence func(asked string) error   // a server that does not know the question
 }
 
 // disk is what survives a crash.
@@ -59,7 +61,7 @@ type disk struct {
 
 func newLab(t testing.TB, size int, tweak func(*Config)) *lab {
 	l := &lab{t: t, nodes: map[string]*Node{}, disks: map[string]*disk{}, cut: map[[2]string]bool{}, noStreams: map[[2]string]bool{}, conns: map[net.Conn][2]string{},
-		doors: map[string]*streams{}, tweak: tweak, boots: map[string]uint64{}, skew: map[string]time.Duration{}}
+		doors: map[string]*streams{}, tweak: tweak, boots: map[string]uint64{}, skew: map[string]time.Duration{}, mutes: map[string]bool{}}
 	l.conf.Cluster = "lab"
 	for i := range size {
 		l.conf.Servers = append(l.conf.Servers, member.Server{ID: fmt.Sprintf("n%d@1", i+1), PeerAddr: fmt.Sprintf("host%d:1", i+1), Voter: true})
@@ -480,6 +482,43 @@ func (p *directPeers) Term(server string, done func(uint64, error)) {
 		}
 		term := n.CurrentTerm()
 		p.back(server, func(lost error) { done(term, lost) })
+	})
+}
+
+func (p *directPeers) Beat(server string, b Beat, done func(BeatAnswer, error)) {
+	p.call(server, func(n *Node, err error) {
+		if err != nil {
+			done(BeatAnswer{}, err)
+			return
+		}
+		p.lab.mu.Lock()
+		mute := p.lab.mutes[p.from]
+		p.lab.mu.Unlock()
+		if mute {
+			done(BeatAnswer{}, errUnreachable)
+			return
+		}
+		a := n.HearBeat(p.from, b)
+		p.back(server, func(lost error) { done(a, lost) })
+	})
+}
+
+func (p *directPeers) Silence(server string, q SilenceQuestion, done func(SilenceAnswer, error)) {
+	p.call(server, func(n *Node, err error) {
+		if err != nil {
+			done(SilenceAnswer{}, err)
+			return
+		}
+		p.lab.mu.Lock()
+		refuse := p.lab.refuseSilence
+		p.lab.mu.Unlock()
+		if refuse != nil {
+			done(SilenceAnswer{}, refuse(server))
+			return
+		}
+		n.AnswerSilence(q, func(a SilenceAnswer) {
+			p.back(server, func(lost error) { done(a, lost) })
+		})
 	})
 }
 

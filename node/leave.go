@@ -70,7 +70,7 @@ func (n *Node) bequeath(term uint64) {
 	n.running.Go(func() {
 		defer close(told)
 		n.awaitForemost(ctx, term)
-		heirs := n.heirsByLog(term)
+		heirs := slices.DeleteFunc(n.heirsByLog(term), func(s raft.Server) bool { return !n.lead.failover.diskAnswers(string(s.ID)) })
 		may := n.askHeirs(ctx, heirs)
 		for i, heir := range heirs {
 			if may[i](ctx) && n.timeoutNow(heir) == nil {
@@ -152,6 +152,7 @@ type guardedStable struct {
 	raft.StableStore
 	departure *departure
 	leave     func(error)
+	owing
 }
 
 func (g *guardedStable) Set(key, value []byte) error {
@@ -173,6 +174,7 @@ func (g *guardedStable) write(key []byte, store func() error) error {
 		g.leave(errLeft) // returns when it is gone
 		return errLeft
 	}
+	defer g.begin()()
 	err := store()
 	if err != nil {
 		g.leave(fmt.Errorf("the server's term or vote (%s) cannot be stored: %w: make sure that there is space and that the disk is well, then start this server again", key, err))

@@ -75,13 +75,15 @@ const (
 	// goneLookWithin bounds one look. Where a host is gone nobody refuses, and
 	// Raft's time-outs decide.
 	goneLookWithin = 200 * time.Millisecond
-	// standQuiet is how long nobody may have been heard before the first of the
-	// voters stands for election in the place of a leader that is gone; each
-	// further voter waits standStep longer, in which an election is over.
-	standQuiet = 20 * time.Millisecond
-	standStep  = 60 * time.Millisecond
-	// standLooks bounds how often that is put off.
-	standLooks = 4
+	// refusedFor is how long it counts that a port has refused.
+	refusedFor = 500 * time.Millisecond
+	// portLooksMax bounds the questions of others for which a port is looked at.
+	portLooksMax = 8
+	// standWithin is how long Raft's main loop may take to take the message by which
+	// this node stands: later, another may lead.
+	standWithin = 100 * time.Millisecond
+	// toldFor is how long it counts what a voter has told of its disk.
+	toldFor = time.Second
 	// abstainLook is how often a server that must not lead looks at what this
 	// means now.
 	abstainLook = 250 * time.Millisecond
@@ -151,8 +153,11 @@ const (
 	// stallElections is how many election time-outs an entry may wait to be
 	// committed before the leader has another stand for election.
 	stallElections = 3
-	// stallMax is how long one write to the log may take before a leader gives
-	// up its process: heartbeats do not touch the disk, so nobody else would notice.
+	// stallHandOver is how long one write of Raft's may take before the leader has
+	// another stand for election; its looks have it stand half a second later at most.
+	stallHandOver = 1500 * time.Millisecond
+	// stallMax is how long one write to the log may take before a leader gives up its
+	// process: its main loop cannot even notice that another leads.
 	stallMax = 10 * time.Second
 	// leaveWithin is how long a leader that cannot go on looks for an heir before it
 	// cuts its connections.

@@ -28,9 +28,9 @@ type guardedLogs struct {
 	departure *departure
 	leave     func(error) // the node's; returns when it has left
 	unplugged atomic.Bool
-	writing   atomic.Pointer[time.Time] // when the write under way began
-	paces     paces                     // told of every write
-	early     *earlySends               // nil: the followers get entries once they are stored here
+	owing
+	paces paces       // told of every write
+	early *earlySends // nil: the followers get entries once they are stored here
 }
 
 // IsMonotonic says whether entries must follow each other without gaps.
@@ -84,10 +84,8 @@ func (g *guardedLogs) StoreLogs(logs []*raft.Log) error {
 	if g.early != nil {
 		g.early.send(logs)
 	}
-	begun := time.Now()
-	g.writing.Store(&begun)
-	defer g.writing.Store(nil)
-	defer g.paces.stored(begun)
+	defer g.paces.stored(time.Now())
+	defer g.begin()()
 	if err := g.LogStore.StoreLogs(logs); err != nil {
 		if faultSecondEntry && g.storeOthers(logs) {
 			return nil
@@ -145,9 +143,21 @@ func (g *guardedLogs) deleteRange(from, to uint64) error {
 
 func (g *guardedLogs) unplug() { g.unplugged.Store(true) }
 
+// owing is what a store owes an answer to: one write at a time.
+type owing struct {
+	writing atomic.Pointer[time.Time] // when the write under way began
+}
+
+// begin notes that a write begins; it returns what has to be called when it is over.
+func (o *owing) begin() (end func()) {
+	begun := time.Now()
+	o.writing.Store(&begun)
+	return func() { o.writing.Store(nil) }
+}
+
 // stalled is how long the write under way has taken so far.
-func (g *guardedLogs) stalled() time.Duration {
-	if begun := g.writing.Load(); begun != nil {
+func (o *owing) stalled() time.Duration {
+	if begun := o.writing.Load(); begun != nil {
 		return time.Since(*begun)
 	}
 	return 0

@@ -18,6 +18,15 @@ type Peers interface {
 	ReadIndex(server string, q ReadQuestion, done func(ReadAnswer, error))
 	// Term asks a server for its current term.
 	Term(server string, done func(uint64, error))
+	Electorate
+}
+
+// Electorate is what a node asks and tells the others for the sake of who leads.
+type Electorate interface {
+	// Beat tells a voter that this node leads.
+	Beat(server string, b Beat, done func(BeatAnswer, error))
+	// Silence asks a voter whether it, too, would replace the leader.
+	Silence(server string, q SilenceQuestion, done func(SilenceAnswer, error))
 	// Gone reports whether a server's process has certainly ended: its host
 	// refuses connections to its port. No answer is no.
 	Gone(ctx context.Context, server string) bool
@@ -40,7 +49,7 @@ type ReadAnswer struct {
 }
 
 // The other direction: what a node answers to its peers. The cluster package
-// declares the interface that it needs of it. None of the three blocks; the
+// declares the interface that it needs of it. None of them blocks; the
 // peer endpoint calls them inline, in the order of arrival.
 
 // AcceptForward checks a batch of the session of the server that it comes from,

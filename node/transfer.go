@@ -66,6 +66,9 @@ func (n *Node) transfer(to raft.Server) error {
 	if silence := time.Since(seen.last); silence > max(n.cfg.Timing.Heartbeat, 4*n.cfg.Timing.Commit) {
 		return fmt.Errorf("hand over leadership: %s has not answered for %v", to.ID, silence.Round(time.Millisecond))
 	}
+	if !n.lead.failover.diskAnswers(string(to.ID)) {
+		return fmt.Errorf("hand over leadership: the disk of %s does not answer", to.ID)
+	}
 	never, err := n.neverLeads(string(to.ID))
 	if err != nil {
 		return fmt.Errorf("hand over leadership: ask %s whether it may lead: %w", to.ID, err)

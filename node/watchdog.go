@@ -23,7 +23,8 @@ import (
 // to one that is much faster.
 //
 // A leader whose own disk is what stalls gives its process up a while later: it
-// cannot even notice that another leads, and its clients wait in vain.
+// cannot even notice that another leads, and its clients wait in vain. Where the disks
+// of all voters stall, that would only make an outage of it.
 //
 // A process that was paused finds that everything has taken long. So time counts
 // only while the watchdog itself looks on time.
@@ -111,10 +112,21 @@ func (w *watchdog) lookAtDisk(now time.Time) error {
 		w.stuck = 0
 		return nil
 	}
-	if w.stuck++; w.stuck < stallLooks {
+	if w.stuck++; w.stuck < stallLooks || w.allStall() {
 		return nil
 	}
 	return fmt.Errorf("the disk does not answer: an entry of the log has been on its way to it for %v while this node leads; see whether the disk is well, then start this server again", stalled.Round(time.Second))
+}
+
+// allStall reports whether there are other voters, and all of them have told that their
+// disks stall, too.
+func (w *watchdog) allStall() bool {
+	heirs := w.node.heirs()
+	return len(heirs) > 0 && !slices.ContainsFunc(heirs, w.diskAnswers)
+}
+
+func (w *watchdog) diskAnswers(s raft.Server) bool {
+	return w.node.lead.failover.diskAnswers(string(s.ID))
 }
 
 // look gives leadership away, once in a term, when nothing has committed for
@@ -123,8 +135,8 @@ func (w *watchdog) lookAtDisk(now time.Time) error {
 func (w *watchdog) look(now time.Time) {
 	n := w.node
 	term := n.raft.CurrentTerm()
-	waits := w.seen(max(n.logs.stalled(), n.committer.waits()), now)
-	if waits < stallElections*n.cfg.Timing.Election || w.given == term {
+	disk, waits := w.seen(n.owes(), now), w.seen(n.committer.waits(), now)
+	if disk < stallHandOver && waits < stallElections*n.cfg.Timing.Election || w.given == term {
 		w.noticed = 0
 		return
 	}
@@ -132,11 +144,13 @@ func (w *watchdog) look(now time.Time) {
 		w.noticed = term
 		return
 	}
-	heirs := slices.DeleteFunc(n.heirsByLog(term), func(s raft.Server) bool { return w.told[s.ID] == term })
+	heirs := slices.DeleteFunc(n.heirsByLog(term), func(s raft.Server) bool {
+		return w.told[s.ID] == term || !w.diskAnswers(s)
+	})
 	if len(heirs) == 0 {
 		return
 	}
-	n.log.Warn("nothing has been committed for long: handing over to another", slog.Duration("waits", waits), slog.Bool("disk", n.logs.stalled() > 0))
+	n.log.Warn("nothing has been committed for long: handing over to another", slog.Duration("waits", waits), slog.Duration("disk", disk))
 	w.giveAny(heirs, term)
 }
 
@@ -165,7 +179,7 @@ func (w *watchdog) lookAtPace(now time.Time) {
 		return
 	}
 	heirs := slices.DeleteFunc(n.heirsByLog(term), func(s raft.Server) bool {
-		return w.told[s.ID] == term || !n.logs.paces.faster(s.ID, least, now)
+		return w.told[s.ID] == term || !w.diskAnswers(s) || !n.logs.paces.faster(s.ID, least, now)
 	})
 	if len(heirs) > 0 {
 		n.log.Warn("this leader's disk is slow: handing over to a voter that is faster", slog.Duration("each_write_took_at_least", least), slog.String("to", string(heirs[0].ID)))

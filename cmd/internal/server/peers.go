@@ -11,6 +11,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 	"github.com/kvorum/kvorum/fsm/setting"
 	"github.com/kvorum/kvorum/node"
+	"github.com/kvorum/kvorum/node/detector"
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
@@ -41,6 +42,19 @@ func (p peers) ReadIndex(server string, q node.ReadQuestion, done func(node.Read
 
 // Term implements node.Peers.
 func (p peers) Term(server string, done func(uint64, error)) { p.service.Term(server, done) }
+
+// Beat implements node.Peers.
+func (p peers) Beat(server string, b node.Beat, done func(node.BeatAnswer, error)) {
+	p.service.Beat(server, cluster.Beat(b), func(a cluster.BeatAnswer, err error) { done(node.BeatAnswer(a), err) })
+}
+
+// Silence implements node.Peers. The asker is named by the connection.
+func (p peers) Silence(server string, q node.SilenceQuestion, done func(node.SilenceAnswer, error)) {
+	question := cluster.SilenceQuestion{Term: q.Term, Index: q.Log.Index, After: q.Log.Term, Leader: q.Leader, Refused: q.Refused, GivenUp: q.GivenUp}
+	p.service.Silence(server, question, func(a cluster.SilenceAnswer, err error) {
+		done(node.SilenceAnswer{Agrees: a.Agrees, Abstains: a.Abstains, Log: detector.Position{Index: a.Index, Term: a.After}, Owes: a.Owes}, err)
+	})
+}
 
 // Gone implements node.Peers.
 func (p peers) Gone(ctx context.Context, server string) bool { return p.service.Gone(ctx, server) }
@@ -97,6 +111,21 @@ func (s seat) AnswerReadIndex(server string, term uint64, answer func(cluster.Re
 
 // CurrentTerm implements cluster.Member.
 func (s seat) CurrentTerm() uint64 { return s.node.CurrentTerm() }
+
+// HearBeat implements cluster.Voter.
+func (s seat) HearBeat(from string, b cluster.Beat) cluster.BeatAnswer {
+	return cluster.BeatAnswer(s.node.HearBeat(from, node.Beat(b)))
+}
+
+// AnswerSilence implements cluster.Voter.
+func (s seat) AnswerSilence(q cluster.SilenceQuestion, answer func(cluster.SilenceAnswer)) {
+	question := node.SilenceQuestion{
+		Server: q.Server, Term: q.Term, Log: detector.Position{Index: q.Index, Term: q.After}, Leader: q.Leader, Refused: q.Refused, GivenUp: q.GivenUp,
+	}
+	s.node.AnswerSilence(question, func(a node.SilenceAnswer) {
+		answer(cluster.SilenceAnswer{Agrees: a.Agrees, Abstains: a.Abstains, Index: a.Log.Index, After: a.Log.Term, Owes: a.Owes})
+	})
+}
 
 // State implements cluster.Member.
 func (s seat) State() cluster.State {

@@ -1,0 +1,188 @@
+package node
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/node/detector"
+)
+
+// failover shortens the time without a leader. Raft's heartbeats wait behind an fsync,
+// so its time-outs are of a second and more. Beats (beat.go) touch no disk, and a refused
+// port (hint.go) tells at once that a process has ended; package detector decides what
+// they come to. Before this voter stands it asks the others (silence.go), since Raft's
+// pre-vote is refused while they believe in their leader, and is left out, as after a
+// transfer, once it stands.
+//
+// Raft is safe under any election, and its time-outs decide where the detector cannot:
+// among voters of an earlier release, and where nobody has been heard yet.
+type failover struct {
+	node   *Node
+	hurry  chan struct{} // cap 1: a look is due now
+	broken chan string   // cap 1: a Raft connection that this leader has opened to this server has ended
+	looks  chan struct{} // one token for each question for which a port is looked at
+
+	mu       sync.Mutex // never held while anything is waited for
+	detector detector.Detector
+	beaten   heardBeat
+	known    string // the last leader
+	refused  refusal
+	disks    map[string]owed // of the others, as they have told this leader
+	sent     map[string]bool // beats that are not answered yet
+}
+
+func newFailover(n *Node) *failover {
+	return &failover{
+		node: n, hurry: make(chan struct{}, 1), broken: make(chan string, 1), looks: make(chan struct{}, portLooksMax),
+		disks: map[string]owed{}, sent: map[string]bool{},
+	}
+}
+
+// kick has a look taken now.
+func (f *failover) kick() { signal(f.hurry) }
+
+func (f *failover) run() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-f.hurry:
+		case <-f.node.stop:
+			return
+		}
+		timer.Reset(f.look())
+	}
+}
+
+// look does what the present calls for, and says when the next is due.
+func (f *failover) look() (next time.Duration) {
+	if term, leads := f.node.leads(); leads {
+		f.beat(term)
+		return detector.BeatEvery
+	}
+	v := f.view()
+	f.mu.Lock()
+	why, next := f.detector.Look(time.Now(), v)
+	f.mu.Unlock()
+	if why == detector.None || !f.mayStand() {
+		return next
+	}
+	return f.consider(why, v)
+}
+
+// view is what this node sees now, which does not lead.
+func (f *failover) view() detector.View {
+	r := f.node.raft
+	v := detector.View{Term: r.CurrentTerm(), Stands: r.State() == raft.Candidate, Heard: r.LastContact()}
+	_, id := r.LeaderWithID()
+	self := f.node.cfg.Session.Server
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if id != "" {
+		f.known = string(id)
+	}
+	v.Leader, v.Own = f.known, f.known == self
+	v.Follows = id != "" && !v.Own
+	v.Refused = v.Leader != "" && f.refused.leader == v.Leader && time.Since(f.refused.at) < refusedFor
+	if b := f.beaten; b.term >= v.Term {
+		if b.at.After(v.Heard) {
+			v.Heard = b.at
+		}
+		if b.from == v.Leader {
+			v.Beats, v.Owed, v.OwedAt = true, b.owed, b.at
+		}
+	}
+	return v
+}
+
+// mayStand reports whether this node could stand for election by itself.
+func (f *failover) mayStand() bool {
+	n := f.node
+	_, _, voter := votersBut(n.configuration(), n.cfg.Session.Server)
+	f.mu.Lock()
+	stood := !f.detector.MayStand(time.Now())
+	f.mu.Unlock()
+	return voter == 1 && !stood && !n.ends() && !n.lead.abstention.withholds.Load()
+}
+
+// ends reports whether this node has left, is stopping, or has failed.
+func (n *Node) ends() bool {
+	return n.departure.begun.Load() || n.logs.unplugged.Load() || n.Err() != nil
+}
+
+// consider asks the other voters once, and stands if that was the last word needed.
+func (f *failover) consider(why detector.Reason, v detector.View) (next time.Duration) {
+	f.mu.Lock()
+	f.detector.Ask()
+	f.mu.Unlock()
+	round := f.ask(why, v)
+	after := f.view()
+	f.mu.Lock()
+	still, next := f.detector.Look(time.Now(), after)
+	silence, stands := f.detector.Silence(after), false
+	if still != detector.None {
+		stands, next = f.detector.Judge(round)
+	}
+	if stands {
+		f.detector.Stood(time.Now())
+	}
+	f.mu.Unlock()
+	if !stands {
+		return next
+	}
+	f.node.log.Info("standing for election in the place of the leader", slog.String("leader", after.Leader), slog.Uint64("term", after.Term),
+		slog.String("reason", string(still)), slog.Duration("heard_nothing_for", silence.Round(time.Millisecond)))
+	if err := f.stand(); err != nil {
+		f.node.log.Warn("could not stand for election", slog.Any("error", err))
+	}
+	return next
+}
+
+var errMainLoop = errors.New("Raft's main loop is busy")
+
+// stand has Raft hold an election as it does for a transfer, now or not at all: later,
+// another may lead.
+func (f *failover) stand() error {
+	n := f.node
+	call := raft.RPC{Command: n.timeoutNowRequest(), RespChan: make(chan raft.RPCResponse, 1)}
+	timer := time.NewTimer(standWithin)
+	defer timer.Stop()
+	select {
+	case n.transport.calls <- call:
+		return nil
+	case <-timer.C:
+		return errMainLoop
+	case <-n.transport.layer.done:
+		return errStopped
+	}
+}
+
+func (n *Node) timeoutNowRequest() *raft.TimeoutNowRequest {
+	id := raft.ServerID(n.cfg.Session.Server)
+	return &raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{
+		ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(id), Addr: n.transport.EncodePeer(id, n.transport.LocalAddr()),
+	}}
+}
+
+// timeoutNow sends another server the message by which a leader ends a transfer: it
+// stands for election at once.
+func (n *Node) timeoutNow(to raft.Server) error {
+	return n.transport.TimeoutNow(to.ID, to.Address, n.timeoutNowRequest(), &raft.TimeoutNowResponse{})
+}
+
+// sleep waits for d; false means that the node stops.
+func (n *Node) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-n.stop:
+		return false
+	}
+}

@@ -1,0 +1,113 @@
+package node
+
+import (
+	"time"
+
+	"github.com/kvorum/kvorum/node/detector"
+)
+
+// SilenceQuestion is a voter's: has the other, too, heard nothing of a leader in the
+// asker's term, or of one in a later term?
+type SilenceQuestion struct {
+	Server  string            // the asker: the connection's, not what the message claims
+	Term    uint64            // the asker's
+	Log     detector.Position // where the asker's log ends
+	Leader  string            // whom the asker would replace
+	Refused bool              // that one's port refuses
+	GivenUp bool              // the asker is that one, and has stopped leading
+}
+
+// SilenceAnswer is a voter's answer.
+type SilenceAnswer struct {
+	Agrees   bool
+	Log      detector.Position // where the voter's log ends
+	Owes     time.Duration     // how long its disk has owed an answer
+	Abstains bool              // it asks nobody for a vote
+}
+
+// position is where this node's log ends, as Raft knows it without its disk.
+func (n *Node) position() detector.Position {
+	told := n.raft.Stats()
+	return detector.Position{Index: max(figure(told["last_log_index"]), figure(told["last_snapshot_index"])), Term: lastTerm(told)}
+}
+
+// answer is what this node says of itself, but for whether it agrees.
+func (f *failover) answer() SilenceAnswer {
+	n := f.node
+	return SilenceAnswer{Log: n.position(), Owes: n.owes(), Abstains: n.ends() || n.lead.abstention.withholds.Load()}
+}
+
+func (a SilenceAnswer) of(server string) detector.Answer {
+	return detector.Answer{Server: server, Agrees: a.Agrees, Log: a.Log, Owes: a.Owes, Abstains: a.Abstains}
+}
+
+// ask asks the other voters, but for the leader that is to be replaced: what it answers
+// is no sign that it leads.
+func (f *failover) ask(why detector.Reason, v detector.View) detector.Round {
+	n := f.node
+	self := n.cfg.Session.Server
+	q := SilenceQuestion{Server: self, Term: v.Term, Log: n.position(), Leader: v.Leader, Refused: why == detector.Refused, GivenUp: why == detector.GivenUp}
+	others, _, _ := votersBut(n.configuration(), self)
+	round := detector.Round{Voters: len(others) + 1, Self: f.answer().of(self)}
+	round.Self.Log = q.Log
+	answers := make(chan detector.Answer, len(others))
+	asked := 0
+	for _, voter := range others {
+		if voter == v.Leader {
+			continue
+		}
+		asked++
+		n.cfg.Peers.Silence(voter, q, func(a SilenceAnswer, err error) {
+			a.Agrees = a.Agrees && err == nil
+			answers <- a.of(voter)
+		})
+	}
+	if q.Refused {
+		f.look1(v.Leader)
+	}
+	timer := time.NewTimer(detector.RoundMax)
+	defer timer.Stop()
+	for range asked {
+		select {
+		case a := <-answers:
+			round.Others = append(round.Others, a)
+		case <-timer.C:
+			return round
+		case <-n.stop:
+			return round
+		}
+	}
+	return round
+}
+
+// AnswerSilence answers another voter's question; answer is called once, as
+// AcceptForward's.
+func (n *Node) AnswerSilence(q SilenceQuestion, answer func(SilenceAnswer)) {
+	f := n.lead.failover
+	if _, leads := n.leads(); leads || n.raft.CurrentTerm() > q.Term {
+		answer(f.answer())
+		return
+	}
+	v := f.view()
+	f.mu.Lock()
+	agrees := f.detector.Agrees(time.Now(), v) != detector.None
+	f.mu.Unlock()
+	agrees = agrees || q.GivenUp && v.Leader == q.Server
+	if !agrees && q.Refused && v.Leader == q.Leader {
+		f.lookFor(func(gone bool) { f.reply(q, gone && n.raft.CurrentTerm() <= q.Term, answer) }, v.Leader)
+		return
+	}
+	f.reply(q, agrees, answer)
+}
+
+func (f *failover) reply(q SilenceQuestion, agrees bool, answer func(SilenceAnswer)) {
+	a := f.answer()
+	a.Agrees = agrees
+	if agrees {
+		asker := detector.Answer{Server: q.Server, Log: q.Log}
+		f.mu.Lock()
+		f.detector.Answered(time.Now(), asker, a.of(f.node.cfg.Session.Server))
+		f.mu.Unlock()
+	}
+	answer(a)
+}

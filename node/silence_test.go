@@ -1,0 +1,232 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kvorum/kvorum/fsm/reply"
+	"github.com/kvorum/kvorum/node/detector"
+)
+
+// A leader that is cut off refuses nothing. It is replaced within half a second all the
+// same, in one election, and whoever waits at the others hears no error.
+func TestASilentLeaderIsReplacedWithinHalfASecond(t *testing.T) {
+	for _, size := range []int{3, 5} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			inBubble(t, size, nil, func(t *testing.T, l *lab) {
+				l.delay = 300 * time.Microsecond
+				for range 5 {
+					leader := l.leader()
+					survivors := l.followers()
+					time.Sleep(time.Second)
+					term := leader.CurrentTerm()
+					l.isolate(leader.cfg.Session.Server, true)
+					next, took := l.leaderAmong(survivors)
+					if took > 500*time.Millisecond || next.CurrentTerm() != term+1 {
+						t.Fatalf("nobody led for %v, and there were %d elections", took, next.CurrentTerm()-term)
+					}
+					if r := write(survivors[0], "incr", "n"); r.Kind != reply.Integer {
+						t.Fatalf("answered %q", r.Bytes)
+					}
+					time.Sleep(3 * time.Second)
+					l.isolate(leader.cfg.Session.Server, false)
+				}
+				l.agree()
+			})
+		})
+	}
+}
+
+// mute cuts everything that a server says as leader, and nothing that it answers.
+func (l *lab) mute(id string, cut bool) {
+	l.mu.Lock()
+	l.mutes[id] = cut
+	l.mu.Unlock()
+	for _, s := range l.conf.Servers {
+		if s.ID != id {
+			l.streamsCut(id, s.ID, cut)
+		}
+	}
+}
+
+// What a leader answers is no sign that it leads: one that can say nothing of itself is
+// replaced, although it answers every question.
+func TestAnswersOfALeaderAreNoSignThatItLeads(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		survivors := l.followers()
+		time.Sleep(time.Second)
+		l.mute(leader.cfg.Session.Server, true)
+		stop := make(chan struct{})
+		l.wg.Go(func() { // it is asked, and answers, all the time
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(5 * time.Millisecond):
+					survivors[0].cfg.Peers.Term(leader.cfg.Session.Server, func(uint64, error) {})
+				}
+			}
+		})
+		_, took := l.leaderAmong(survivors)
+		close(stop)
+		if took > 500*time.Millisecond {
+			t.Fatalf("nobody led for %v", took)
+		}
+		l.mute(leader.cfg.Session.Server, false)
+		l.leader()
+		l.agree()
+	})
+}
+
+// Beats alone keep a leader: one whose heartbeats wait, as behind an fsync, is not silent.
+func TestALeaderThatBeatsIsNotReplaced(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		time.Sleep(time.Second)
+		term := leader.CurrentTerm()
+		for range 5 {
+			for _, f := range l.followers() {
+				l.severStreams(leader.cfg.Session.Server, f.cfg.Session.Server)
+			}
+			time.Sleep(800 * time.Millisecond) // longer than a silence, shorter than Raft's time-out
+			for _, s := range l.conf.Servers {
+				l.mendStreams(leader.cfg.Session.Server, s.ID)
+			}
+			time.Sleep(time.Second)
+		}
+		if now := l.leader().CurrentTerm(); now != term {
+			t.Fatalf("%d elections", now-term)
+		}
+	})
+}
+
+// One voter that does not hear the leader deposes nobody, however long that lasts.
+func TestAVoterThatAloneMissesTheLeaderDeposesNobody(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		lonely := l.followers()[0].cfg.Session.Server
+		time.Sleep(time.Second)
+		term := leader.CurrentTerm()
+		l.sever(leader.cfg.Session.Server, lonely, true)
+		time.Sleep(10 * time.Second)
+		l.sever(leader.cfg.Session.Server, lonely, false)
+		if now := l.leader().CurrentTerm(); now != term {
+			t.Fatalf("%d elections", now-term)
+		}
+	})
+}
+
+// A voter of an earlier release does not know the question: that is no, and Raft's
+// time-outs decide.
+func TestVotersOfAnEarlierReleaseLeaveItToRaft(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		l.mu.Lock()
+		l.refuseSilence = func(string) error { return errors.New("no such kind") }
+		l.mu.Unlock()
+		leader := l.leader()
+		survivors := l.followers()
+		time.Sleep(time.Second)
+		l.isolate(leader.cfg.Session.Server, true)
+		_, took := l.leaderAmong(survivors)
+		if took < 800*time.Millisecond || took > 4*time.Second {
+			t.Fatalf("another led after %v", took)
+		}
+		l.isolate(leader.cfg.Session.Server, false)
+		l.agree()
+	})
+}
+
+// The follower that has what the leader has committed stands, and not the one that comes
+// before it and has not.
+func TestTheVoterWithTheLongestLogStandsAtOnce(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		behind, ahead := l.followers()[0], l.followers()[1]
+		time.Sleep(time.Second)
+		term := leader.CurrentTerm()
+		l.severStreams(leader.cfg.Session.Server, behind.cfg.Session.Server)
+		l.want(write(leader, "set", "k", "v"), reply.OK) // the other follower has it
+		l.isolate(leader.cfg.Session.Server, true)
+		next, took := l.leaderAmong([]*Node{behind, ahead})
+		if next != ahead || took > 500*time.Millisecond || next.CurrentTerm() != term+1 {
+			t.Fatalf("%s leads after %v and %d elections", next.cfg.Session.Server, took, next.CurrentTerm()-term)
+		}
+		l.want(read(behind, "get", "k"), reply.Text("v"))
+	})
+}
+
+// A leader whose disk stalls, and that can tell nobody to stand, says so in its beats.
+func TestALeaderWhoseDiskStallsIsReplacedThoughItCannotHandOver(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		survivors := l.followers()
+		time.Sleep(time.Second)
+		term := leader.CurrentTerm()
+		l.mu.Lock() // whom it does not hear may lead it does not tell to
+		l.silent = map[string]bool{survivors[0].cfg.Session.Server: true, survivors[1].cfg.Session.Server: true}
+		l.mu.Unlock()
+		release := l.disks[leader.cfg.Session.Server].slow.hold()
+		defer release()
+		stuck := make(chan reply.Value, 1)
+		l.wg.Go(func() { stuck <- write(survivors[0], "incr", "n") })
+		next, took := l.leaderAmong(survivors)
+		if took > 2500*time.Millisecond || next.CurrentTerm() != term+1 {
+			t.Fatalf("nobody else led for %v, and there were %d elections", took, next.CurrentTerm()-term)
+		}
+		l.want(<-stuck, reply.Int(1))
+		release()
+		l.leader()
+		l.agree()
+	})
+}
+
+// Nodes that share a disk which stalls keep their leader: no election makes it answer,
+// and nobody ends its process.
+func TestADiskThatAllNodesShareStalls(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		time.Sleep(time.Second)
+		term := leader.CurrentTerm()
+		var release []func()
+		for _, s := range l.conf.Servers {
+			release = append(release, l.disks[s.ID].slow.hold())
+		}
+		stuck := make(chan reply.Value, 1)
+		l.wg.Go(func() { stuck <- write(leader, "set", "k", "v") })
+		time.Sleep(2 * stallMax)
+		for _, end := range release {
+			end()
+		}
+		if r := <-stuck; !strings.HasPrefix(string(r.Bytes), "UNCERTAIN") {
+			t.Fatalf("answered %q", r.Bytes)
+		}
+		if now := l.leader(); now.CurrentTerm() != term {
+			t.Fatalf("%d elections", now.CurrentTerm()-term)
+		}
+		l.agree()
+	})
+}
+
+// A voter whose disk stalls is handed nothing.
+func TestNoTransferToAStalledDisk(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		stalled, other := l.followers()[0].cfg.Session.Server, l.followers()[1].cfg.Session.Server
+		release := l.disks[stalled].slow.hold()
+		defer release()
+		l.want(write(leader, "set", "k", "v"), reply.OK) // by the other two
+		time.Sleep(detector.OwesMax + 2*detector.BeatEvery)
+		err := leader.TransferLeadershipTo(stalled)
+		if err == nil || !strings.Contains(err.Error(), "disk") {
+			t.Fatalf("a transfer to it: %v", err)
+		}
+		if err := leader.TransferLeadership(); err != nil {
+			t.Fatal(err)
+		}
+		l.eventually("the other leads", func() bool { return l.node(other).IsLeader() })
+	})
+}
