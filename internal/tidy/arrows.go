@@ -19,7 +19,7 @@ var arrows = []arrow{
 	{"node", []string{"fsm/...", "node/..."}},
 	{"node/store", []string{"fsm/member", "node", "node/store/..."}}, // an adapter: it implements what node declares
 	{"transport/resp", []string{"fsm/command/...", "internal/memory", "fsm/reply", "fsm/setting"}},
-	{"transport/peer", nil},
+	{"transport/peer", []string{"internal/places"}},
 	{"cluster", []string{"transport/peer", "fsm/member", "fsm/reply", "fsm/command/..."}},
 	{"cluster/admin", []string{"cluster", "fsm/reply", "fsm/command/...", "fsm/setting", "fsm/member"}},
 	{"cmd", []string{"..."}},

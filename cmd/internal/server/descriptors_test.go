@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"net"
 	"strings"
 	"testing"
 
@@ -44,26 +43,5 @@ func TestAServerWithoutDescriptorsForClientsDoesNotStart(t *testing.T) {
 	}
 	if !strings.Contains(err.Error(), "ulimit -n") {
 		t.Errorf("it says %v", err)
-	}
-}
-
-func TestConnectionsToTheHealthPortAreBounded(t *testing.T) {
-	c := newCluster(t, 1)
-	c.startAll()
-	for range 32 {
-		conn, err := net.Dial("tcp", c.health["n1"])
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-	}
-	conn, err := net.Dial("tcp", c.health["n1"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	// Those before it are ended only when they have said nothing for long.
-	if n, err := conn.Read(make([]byte, 1)); err == nil {
-		t.Errorf("one too many read %d bytes", n)
 	}
 }

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/kvorum/kvorum/internal/places"
 )
 
 // Status is what a server says of itself at /status, as JSON.
@@ -33,7 +35,8 @@ type Seat struct {
 }
 
 // httpServer answers health checks and metrics. It is opened before the first
-// start, so that whoever waits for this node learns why it is not ready.
+// start, so that whoever waits for this node learns why it is not ready. Who holds
+// a connection and asks nothing makes room for others.
 type httpServer struct{ server http.Server }
 
 func openHTTP(listener net.Listener, of *Server, metrics *prometheus.Registry) *httpServer {
@@ -43,35 +46,82 @@ func openHTTP(listener net.Listener, of *Server, metrics *prometheus.Registry) *
 	mux.HandleFunc("GET /status", of.answerStatus)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	h := &httpServer{http.Server{
-		Handler: mux, ReadHeaderTimeout: httpHeaderWithin, WriteTimeout: httpAnswerWithin, MaxHeaderBytes: httpHeaderBytesMax,
-		IdleTimeout: httpIdleWithin, ConnState: bounded(httpConnectionsMax),
+		Handler: served(mux), ConnContext: withPlace, ConnState: noteHeard,
+		ReadHeaderTimeout: httpHeaderWithin, ReadTimeout: httpRequestWithin, WriteTimeout: httpAnswerWithin,
+		IdleTimeout: httpIdleWithin, MaxHeaderBytes: httpHeaderBytesMax,
+		ErrorLog: slog.NewLogLogger(of.log.Handler(), slog.LevelWarn),
 	}}
+	room := places.New(places.Limits{All: httpConnectionsMax})
 	go func() {
-		if err := h.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := h.server.Serve(&httpListener{listener, room}); !errors.Is(err, http.ErrServerClosed) {
 			of.fail(fmt.Errorf("serve HTTP: %w", err))
 		}
 	}()
 	return h
 }
 
-// bounded closes each connection beyond a number of them.
-func bounded(connections int64) func(net.Conn, http.ConnState) {
-	var open atomic.Int64
-	return func(conn net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateNew:
-			if open.Add(1) > connections {
-				conn.Close() // which ends in StateClosed, as any other
-			}
-		case http.StateClosed, http.StateHijacked:
-			open.Add(-1)
-		}
+// httpListener gives each connection a place.
+type httpListener struct {
+	net.Listener
+	room *places.Room
+}
+
+// Accept implements net.Listener.
+func (l *httpListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &httpConn{conn, l.room.Take("", func() { conn.Close() })}, nil
+}
+
+// httpConn is a connection with a place.
+type httpConn struct {
+	net.Conn
+	place *places.Place
+}
+
+// Close implements net.Conn.
+func (c *httpConn) Close() error {
+	defer c.place.Leave()
+	return c.Conn.Close()
+}
+
+// noteHeard notes when a connection has begun to ask, and when it was answered.
+func noteHeard(conn net.Conn, state http.ConnState) {
+	if c, ok := conn.(*httpConn); ok && (state == http.StateActive || state == http.StateIdle) {
+		c.place.Heard()
 	}
 }
 
-// close ends the port; questions under way are answered until ctx ends.
+// placeKey is where a request's context has its connection's place.
+type placeKey struct{}
+
+func withPlace(ctx context.Context, conn net.Conn) context.Context {
+	if c, ok := conn.(*httpConn); ok {
+		return context.WithValue(ctx, placeKey{}, c.place)
+	}
+	return ctx
+}
+
+// served has those whose question is being answered be the last to make room.
+func served(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if place, ok := r.Context().Value(placeKey{}).(*places.Place); ok {
+			place.Busy(true)
+			defer place.Busy(false)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// close ends the port; questions under way are answered for a moment.
 func (h *httpServer) close(ctx context.Context) error {
-	if err := h.server.Shutdown(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, httpCloseWithin)
+	defer cancel()
+	if err := h.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
+		return h.server.Close() // who asks nothing, or reads no answer, is no reason to wait
+	} else if err != nil {
 		return errors.Join(err, h.server.Close())
 	}
 	return nil

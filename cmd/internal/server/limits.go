@@ -3,17 +3,20 @@ package server
 import "time"
 
 const (
-	// httpHeaderWithin, httpAnswerWithin and httpHeaderBytesMax keep a slow or
-	// hostile asker from holding the health port.
+	// httpHeaderWithin, httpRequestWithin, httpAnswerWithin and httpHeaderBytesMax
+	// keep a slow or hostile asker from holding the health port.
 	httpHeaderWithin   = 5 * time.Second
+	httpRequestWithin  = 10 * time.Second
 	httpAnswerWithin   = 30 * time.Second
 	httpHeaderBytesMax = 16 << 10
 
 	// httpIdleWithin ends a connection on which nothing more is asked.
 	httpIdleWithin = time.Minute
-	// httpConnectionsMax bounds the connections to the health port, so that
-	// they fit into descriptorsReserved.
+	// httpConnectionsMax bounds the connections to the health port, so that they
+	// fit into descriptorsReserved.
 	httpConnectionsMax = 32
+	// httpCloseWithin bounds how long a stop waits for answers under way there.
+	httpCloseWithin = 500 * time.Millisecond
 
 	// descriptorsReserved is how many open files clients leave to the rest: up
 	// to eight other members with several connections each way, the log's
