@@ -10,8 +10,4 @@
 #
 # It needs redis-server (Debian: redis-server).
 set -euo pipefail
-cd "$(dirname "$0")/.."
-dir="$(mktemp -d)"
-trap 'rm -rf "$dir"' EXIT # until the demo, which does the same
-CGO_ENABLED=0 go build -o "$dir/" ./cmd/kvorum ./scripts/demo
-exec "$dir/demo" compare --dir "$dir" "$@"
+exec "$(dirname "$0")/demo/run.sh" compare "$@"

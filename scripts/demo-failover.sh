@@ -7,8 +7,4 @@
 #   scripts/demo-failover.sh --kills 20
 #   scripts/demo-failover.sh --compose       the containers of docker-compose.yml
 set -euo pipefail
-cd "$(dirname "$0")/.."
-dir="$(mktemp -d)"
-trap 'rm -rf "$dir"' EXIT # until the demo, which does the same
-CGO_ENABLED=0 go build -o "$dir/" ./cmd/kvorum ./scripts/demo
-exec "$dir/demo" failover --dir "$dir" "$@"
+exec "$(dirname "$0")/demo/run.sh" failover "$@"

@@ -10,8 +10,4 @@
 # It needs no rights. macOS has to be given 127.0.0.2 and 127.0.0.3 first; the
 # demo says how.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-dir="$(mktemp -d)"
-trap 'rm -rf "$dir"' EXIT # until the demo, which does the same
-CGO_ENABLED=0 go build -o "$dir/" ./cmd/kvorum ./scripts/demo
-exec "$dir/demo" partition --dir "$dir" "$@"
+exec "$(dirname "$0")/demo/run.sh" partition "$@"

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -50,44 +52,79 @@ type play struct {
 	screen *screen.Screen
 	stage  *stage.Stage
 
-	dir  string // holds kvorum, the data and the logs, and goes at the end
+	bin  string // holds kvorum; made by the script for this run, and goes at the end
+	dir  string // holds the data and the logs: bin, or a folder of the operator's, which stays
 	port int
 	keep bool
 }
 
 // parse reads the demo's flags and opens the stage.
 func (p *play) parse(flags *flag.FlagSet, args []string) error {
-	flags.StringVar(&p.dir, "dir", "", "where the binary kvorum is, and data and logs go; removed at the end")
+	bin := flags.String("bin", "", "the script's: the folder that it has made for this run, with kvorum in it")
+	from := flags.String("from", "", "the script's: where it was started, for a relative -dir")
+	dir := flags.String("dir", "", "an empty folder, or one that is made, for data and logs, which are kept (default: a temporary one, removed at the end)")
 	flags.IntVar(&p.port, "port", portDefault, "the first of the ports that the demo uses, about a hundred")
-	flags.BoolVar(&p.keep, "keep", false, "keep data and logs, and say where")
-	if err := flags.Parse(args); err != nil {
-		return err
+	flags.BoolVar(&p.keep, "keep", false, "keep data and logs without -dir too, and say where")
+	err := flags.Parse(args)
+	if madeByThisRun(*bin) {
+		p.bin, p.dir = *bin, *bin // from here on it goes at the end
 	}
 	switch {
+	case err != nil:
+		return err
 	case flags.NArg() > 0:
 		return fmt.Errorf("%q is no flag; see -help", flags.Arg(0))
-	case p.dir == "":
-		return fmt.Errorf("-dir is missing; start this as scripts/demo-%s.sh", p.name)
+	case p.bin == "":
+		return fmt.Errorf("-bin names no folder of this run; start this as scripts/demo-%s.sh", p.name)
 	case p.port < portMin || p.port > portMax:
 		return fmt.Errorf("-port %d: want one from %d to %d", p.port, portMin, portMax)
 	}
-	var err error
+	if *dir != "" {
+		if err := p.useFolder(*dir, *from); err != nil {
+			return err
+		}
+	}
 	p.stage, err = stage.Open(p.dir)
 	return err
 }
 
-func (p *play) kvorum() string { return filepath.Join(p.dir, "kvorum") }
+// madeByThisRun reports whether the script that has become this process has made a folder.
+func madeByThisRun(bin string) bool {
+	by, err := os.ReadFile(filepath.Join(bin, "made-by"))
+	return bin != "" && err == nil && strings.TrimSpace(string(by)) == strconv.Itoa(os.Getpid())
+}
+
+// useFolder has data and logs go to a folder that the operator names. Nothing is ever
+// removed from it, and nothing of theirs is in it.
+func (p *play) useFolder(dir, from string) error {
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(from, dir)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("-dir: %w", err)
+	}
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("-dir: %w", err)
+	}
+	if len(found) > 0 {
+		return fmt.Errorf("-dir %s is not empty, and is left alone; give an empty folder, or one that does not exist yet", dir)
+	}
+	p.dir = dir
+	return nil
+}
+
+func (p *play) kvorum() string { return filepath.Join(p.bin, "kvorum") }
 
 func (p *play) close() {
 	if p.stage != nil {
 		p.stage.Close()
 	}
-	switch {
-	case p.dir == "":
-	case p.keep:
-		fmt.Println("data and logs:", p.dir)
-	default:
-		os.RemoveAll(p.dir)
+	if p.stage != nil && (p.dir != p.bin || p.keep) {
+		p.screen.Line("data and logs are kept: %s", p.dir)
+	}
+	if p.dir != p.bin || !p.keep {
+		os.RemoveAll(p.bin)
 	}
 }
 

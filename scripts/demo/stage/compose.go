@@ -19,9 +19,9 @@ type Compose struct {
 	started bool // by us, so that we take it down
 }
 
-// demoProject is the project of containers that the demo starts, and takes down
-// with their volumes.
-const demoProject = "kvorum-demo"
+// demoProject is the project of containers that this run of the demo starts, and takes
+// down with their volumes: no other run's, and nobody's who likes the name.
+func demoProject() string { return "kvorum-demo-" + strconv.Itoa(os.Getpid()) }
 
 // OpenCompose uses the cluster of docker-compose.yml as it runs, or starts it.
 func OpenCompose(ctx context.Context, tell func(string)) (*Compose, error) {
@@ -41,7 +41,7 @@ func OpenCompose(ctx context.Context, tell func(string)) (*Compose, error) {
 	}
 	if strings.TrimSpace(running) == "" {
 		// A project of our own: whatever volumes there are keep their data.
-		c.command, c.started = append(c.command, "-p", demoProject), true
+		c.command, c.started = append(c.command, "-p", demoProject()), true
 		tell("no containers run yet: " + strings.Join(c.command, " ") + " up --build -d")
 		if err := c.up(ctx); err != nil {
 			c.Close()
@@ -129,7 +129,7 @@ func (c *Compose) Ready(ctx context.Context) error {
 // leaves alone what ran before.
 func (c *Compose) Close() {
 	if c.started {
-		if _, err := c.run(context.Background(), "down", "-v"); err != nil {
+		if _, err := c.run(context.Background(), "down", "-v", "--rmi", "local"); err != nil {
 			fmt.Fprintln(os.Stderr, "demo: the containers may still run:", err)
 		}
 	}
