@@ -92,6 +92,7 @@ type Command struct {
 	Sub        []*Command
 	Run        func(*Context) reply.Value // nil: answered by the connection or the node
 	Version    uint8                      // the machine version that the row begins with; 0: the first
+	Waits      bool                       // the node's: it may wait for what need not come
 
 	unlisted []*Command // sub-commands that run here and that Redis's table does not know as such
 	sub      table      // Sub and unlisted by name

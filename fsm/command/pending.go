@@ -10,7 +10,7 @@ brpoplpush bzmpop bzpopmax bzpopmin discard eval eval_ro evalsha evalsha_ro exec
 fcall_ro function geoadd geodist geohash geopos georadius georadius_ro georadiusbymember
 georadiusbymember_ro geosearch geosearchstore getbit hdel hexists hget hgetall hincrby hincrbyfloat
 hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals latency lindex linsert llen lmove
-lmpop lolwut lpop lpos lpush lpushx lrange lrem lset ltrim migrate module monitor multi pfadd
+lmpop lolwut lpop lpos lpush lpushx lrange lrem lset ltrim migrate module multi pfadd
 pfcount pfdebug pfmerge pfselftest psubscribe psync publish pubsub punsubscribe
 replconf restore-asking rpop rpoplpush rpush rpushx sadd scard script sdiff sdiffstore
 setbit sinter sintercard sinterstore sismember slowlog smembers smismember smove sort

@@ -457,7 +457,7 @@ var genericRows = []*Command{
 		Run: unlinkCommand,
 	},
 	{
-		Name: "wait", Arity: 3, Flags: NoScript,
+		Name: "wait", Arity: 3, Flags: NoScript, Waits: true,
 		Categories: []string{"slow", "connection"},
 		Tips:       []string{"request_policy:all_shards", "response_policy:agg_min"},
 		Doc: Doc{

@@ -285,6 +285,14 @@ var serverRows = []*Command{
 		},
 	},
 	{
+		Name: "monitor", Arity: 1, Flags: Admin | NoScript | Loading | Stale,
+		Categories: []string{"admin", "slow", "dangerous"},
+		Doc: Doc{
+			Summary: "Sends this connection every command that clients of this node run.",
+			Since:   "1.0.0", Group: "server", Complexity: "O(1)",
+		},
+	},
+	{
 		Name: "replicaof", Arity: 3, Flags: Admin | NoScript | Stale | NoAsyncLoading,
 		Categories: []string{"admin", "slow", "dangerous"},
 		Doc: Doc{

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/tidwall/redcon"
 )
 
 // endlessConn repeats the same bytes.
@@ -23,7 +21,7 @@ func (c *endlessConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func BenchmarkGuard(b *testing.B) {
+func BenchmarkInput(b *testing.B) {
 	for _, c := range []struct{ name, cmd string }{
 		{"get", multibulk("GET", "key:000000012345")},
 		{"set64", multibulk("SET", "key:000000012345", strings.Repeat("x", 64))},
@@ -32,15 +30,14 @@ func BenchmarkGuard(b *testing.B) {
 	} {
 		whole := []byte(strings.Repeat(c.cmd, max(1, 64*1024/len(c.cmd))))
 		b.Run(c.name, func(b *testing.B) {
-			g := newGuard(&endlessConn{whole: whole}, &fixedPolicy{bulkMax: bulkBytesMax})
-			r := redcon.NewReader(g)
+			in := &input{conn: &endlessConn{whole: whole}, policy: &fixedPolicy{bulkMax: bulkBytesMax}}
 			b.SetBytes(int64(len(c.cmd)))
 			b.ReportAllocs()
 			for n := 0; n < b.N; {
-				if _, err := r.ReadCommands(); err != nil {
+				_, ends, err := in.next()
+				if err != nil {
 					b.Fatal(err)
 				}
-				_, ends := g.batch()
 				n += len(ends)
 			}
 		})

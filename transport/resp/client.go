@@ -7,18 +7,16 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tidwall/redcon"
-
 	"github.com/kvorum/kvorum/fsm/command"
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// client is one connection: its guard reads, its plan runs what has arrived
-// together, its output writes the replies, all on the goroutine that redcon
-// runs for it. Other goroutines see what is in shown, and may call kill.
+// client is one connection. Its input reads, its plan runs what has arrived
+// together, and its outbox writes the replies, all on one goroutine. Other
+// goroutines see what is in shown, push to the outbox, and may call kill.
 type client struct {
 	server *Server
-	guard  *guard
+	conn   net.Conn
 	ctx    context.Context // ends when the client is killed or found gone
 	cancel context.CancelFunc
 
@@ -27,9 +25,10 @@ type client struct {
 	descriptor  int
 	since       time.Time
 
+	input   input
 	session session
 	plan    plan
-	output  output
+	outbox  outbox
 	shown   shown
 	closing bool // take no more commands, and disconnect once the replies are sent
 }
@@ -50,30 +49,31 @@ type shown struct {
 	mu   sync.Mutex // guards the name
 	name string
 
-	db, proto   atomic.Int32
-	noEvict     atomic.Bool
-	readonly    atomic.Bool
-	last        atomic.Pointer[command.Command]
-	activeAt    atomic.Int64 // when it last sent something (Server.now)
-	busySince   atomic.Int64 // when the present command began; 0 for none
-	mayHangUp   atomic.Bool  // it is the node's, whose answer may be waited for in vain
-	blockedAt   atomic.Int64 // when the present write to its socket began; 0 for none
-	pending     atomic.Int64 // bytes of replies that are not written yet
-	pendingFrom atomic.Int64 // since when there are any; 0 for none
-	input       atomic.Int64 // bytes of the guard's buffer in use
-	inputFree   atomic.Int64
+	db, proto atomic.Int32
+	state     atomic.Int32 // a state
+	noEvict   atomic.Bool
+	readonly  atomic.Bool
+	last      atomic.Pointer[command.Command]
+	giveUp    atomic.Pointer[context.CancelFunc] // ends the command of the node's that runs; nil: none runs
+	activeAt  atomic.Int64                       // when it last sent something or took a reply (Server.now)
+	busySince atomic.Int64                       // when the present command began; 0 for none
+	blockedAt atomic.Int64                       // when the present write to its socket began; 0 for none
+	pending   atomic.Int64                       // bytes that it is charged for and has not taken
+	softSince atomic.Int64                       // since when these are beyond the soft limit; 0: they are not
+	spare     atomic.Bool                        // it holds memory that it needs only while it is busy
+	input     atomic.Int64                       // bytes of the input's buffer in use
+	inputFree atomic.Int64
 }
 
 func newClient(s *Server, conn net.Conn, number uint64) *client {
 	c := &client{
-		server: s, number: number, since: time.Now(),
+		server: s, conn: conn, number: number, since: time.Now(),
 		addr: conn.RemoteAddr().String(), laddr: conn.LocalAddr().String(),
 		descriptor: descriptor(conn),
 	}
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
-	c.guard = newGuard(conn, c)
-	c.guard.client = c
-	c.output.client = c
+	c.input.conn, c.input.policy = conn, c
+	c.outbox.client = c
 	c.resetSession()
 	c.shown.activeAt.Store(s.now())
 	return c
@@ -101,27 +101,75 @@ func (c *client) idBase() (base uint64, refusal reply.Value) {
 	return c.server.options.ClientIDBase(c.ctx)
 }
 
+// run serves the client until it leaves.
+func (c *client) run() {
+	defer c.leave()
+	for !c.over() {
+		args, ends, err := c.input.next()
+		if refusal, ok := err.(protocolError); ok {
+			c.refuse(refusal)
+		}
+		if err != nil {
+			return
+		}
+		c.serve(args, ends)
+	}
+}
+
+// over reports whether the client is sent nothing any more.
+func (c *client) over() bool { return c.closing || c.outbox.broken.Load() }
+
 // serve takes the commands that have arrived together, runs them and answers.
-func (c *client) serve(conn redcon.Conn) {
-	args, ends := c.guard.batch()
+func (c *client) serve(args [][]byte, ends []int) {
 	from := 0
 	for _, to := range ends {
 		c.take(args[from:to:to])
 		from = to
 	}
-	c.run()
-	if c.closing {
-		conn.Close()
+	c.flush()
+	if len(c.input.buf) > inputBytesMin || cap(c.plan.jobs) > planCommandsIdle {
+		c.shown.spare.Store(true)
 	}
 }
 
-// kill disconnects from another goroutine: what it is doing is given up.
+// leave ends the connection and forgets it.
+func (c *client) leave() {
+	c.kill()
+	c.setState(plain)
+	c.server.forget(c)
+}
+
+// kill disconnects; any goroutine may call it. What the client waits for is given up.
 func (c *client) kill() {
-	c.guard.Conn.Close() // first, so that it hears nothing of what is given up
+	c.conn.Close() // first, so that it hears nothing of what is given up
 	c.cancel()
 }
 
-// The guard's policy.
+// charge notes bytes that the client is to be sent, and reports whether it may have
+// them. most bounds all of them where no limit is set; 0 is no bound.
+func (c *client) charge(n, most int64) bool {
+	pending := c.shown.pending.Add(n)
+	limit := c.server.settings.output.Load()
+	if limit.Soft > 0 && pending > limit.Soft {
+		c.shown.softSince.CompareAndSwap(0, c.server.now())
+	}
+	if limit.Hard > 0 {
+		most = limit.Hard
+	}
+	return most == 0 || pending <= most
+}
+
+// discharge notes that the client has taken bytes.
+func (c *client) discharge(n int64) {
+	if n == 0 {
+		return
+	}
+	if pending := c.shown.pending.Add(-n); pending <= c.server.settings.output.Load().Soft {
+		c.shown.softSince.Store(0)
+	}
+}
+
+// The input's policy.
 
 func (c *client) mustAuthenticate() bool {
 	return !c.session.authenticated && c.server.settings.password.Load() != nil
@@ -138,8 +186,16 @@ func (c *client) received(n int) {
 	c.server.stats.inputBytes.Add(uint64(n))
 	c.server.stats.reads.Add(1)
 	c.shown.activeAt.Store(c.server.now())
-	c.shown.input.Store(int64(c.guard.tail - c.guard.scan + n))
-	c.shown.inputFree.Store(int64(len(c.guard.in)))
+	c.shown.input.Store(int64(c.input.tail - c.input.scan + n))
+	c.shown.inputFree.Store(int64(len(c.input.buf)))
+}
+
+// rest gives the memory back that a busy client has taken.
+func (c *client) rest() {
+	c.plan = plan{slowMax: c.plan.slowMax}
+	c.outbox.rest()
+	c.shown.spare.Store(false)
+	c.shown.inputFree.Store(inputBytesMin)
 }
 
 // refuse tells the client what was wrong with its bytes. All its earlier
@@ -148,6 +204,6 @@ func (c *client) refuse(err protocolError) {
 	c.server.stats.failed(nil, "ERR")
 	c.server.logger.Debug("client broke the protocol", "addr", c.addr, "error", err)
 	if !c.session.silent {
-		c.output.fail("ERR " + err.Error())
+		c.outbox.fail("ERR " + err.Error())
 	}
 }

@@ -33,15 +33,18 @@ func (c *client) line(id uint64) string {
 	s.mu.Lock()
 	name := s.name
 	s.mu.Unlock()
-	last, flags := "NULL", "N"
+	last, flags := "NULL", string(states[c.state()].flag)
 	if row := s.last.Load(); row != nil {
 		last = row.Name
 	}
 	if s.readonly.Load() {
-		flags = "r"
+		flags += "r"
 	}
 	if s.noEvict.Load() {
-		flags = strings.TrimPrefix(flags+"e", "N")
+		flags += "e"
+	}
+	if len(flags) > 1 {
+		flags = strings.TrimPrefix(flags, string(states[plain].flag))
 	}
 	idle := time.Duration(c.server.now() - s.activeAt.Load())
 	input, inputFree, pending := s.input.Load(), s.inputFree.Load(), s.pending.Load()
@@ -50,7 +53,7 @@ func (c *client) line(id uint64) string {
 		"events=r cmd=%s user=default redir=-1 resp=%d",
 		id, c.addr, c.laddr, c.descriptor, name, int64(time.Since(c.since).Seconds()), int64(idle.Seconds()), flags,
 		s.db.Load(), input, max(inputFree-input, 0), outputBytesMax, outputBytesMax, pending,
-		inputFree+2*parserBytes+pending, last, s.proto.Load())
+		inputFree+pending, last, s.proto.Load())
 }
 
 func (c *client) clientListCommand(args [][]byte) reply.Value {

@@ -74,10 +74,10 @@ func TestAKilledClientsCommandIsGivenUp(t *testing.T) {
 	h := startServer(t, nil)
 	c := h.dial(t)
 	c.send("WAIT 1 0\r\n")
-	waitFor(t, "it runs", func() bool { return busyClients(h) == 1 })
+	waitFor(t, "it runs", func() bool { return h.inState(blocked) == 1 })
 	h.dial(t).exchange("CLIENT KILL ID 1\r\n", ":1\r\n")
 	c.expectEnd()
-	waitFor(t, "it is given up", func() bool { return busyClients(h) == 0 })
+	waitFor(t, "it is given up", func() bool { return h.inState(blocked) == 0 })
 }
 
 func TestALibrarysNameIsTaken(t *testing.T) {

@@ -35,6 +35,7 @@ var connectionCommands = map[string]connectionCommand{
 	"command|list":            (*client).commandCommand,
 	"echo":                    (*client).echoCommand,
 	"hello":                   (*client).helloCommand,
+	"monitor":                 (*client).monitorCommand,
 	"ping":                    (*client).pingCommand,
 	"quit":                    (*client).quitCommand,
 	"readonly":                (*client).readonlyCommand,
@@ -89,6 +90,7 @@ func (c *client) setReadonly(readonly bool) reply.Value {
 
 func (c *client) resetCommand([][]byte) reply.Value {
 	c.setReadonly(false)
+	c.setState(plain)
 	c.resetSession()
 	c.setName(nil)
 	return reply.Status("RESET")

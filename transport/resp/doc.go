@@ -1,23 +1,16 @@
-// Package resp serves Redis clients. redcon accepts them and runs a goroutine
-// for each; a guard stands between it and their bytes; the commands that
-// belong to a connection (HELLO, AUTH, CLIENT, SELECT, COMMAND, …) are answered
-// here; replies go out as RESP2 or RESP3.
+// Package resp serves Redis clients: a goroutine for each reads commands, has
+// them run and sends the replies, as RESP2 or RESP3. The commands that belong to
+// a connection (HELLO, AUTH, CLIENT, SELECT, MONITOR, …) are answered here.
 //
 // It knows no cluster: what needs the replicated machine goes to an Executor,
 // what needs the node's administration to an Admin.
 //
-// In reading order: Server (server.go) takes connections in through its door
-// (door.go). A guard (guard.go, framing.go, inline.go) splits a client's bytes
-// into commands, within Redis's limits, and wakes redcon when a batch has
-// arrived. The client (client.go) makes a plan of the batch (plan.go) so that a
-// pipeline costs few calls of the Executor, and its output (output.go) renders
-// the replies in order. The sweep (sweep.go) finds clients that are idle, that
-// do not read, or that have hung up.
-//
-// redcon's own parser is never given a client's bytes. It sets no limits (a
-// length near 2^63 crashes it, a large count keeps it busy for good, an endless
-// pipeline grows its buffer for ever), hands over 4 KB at a time, parses a
-// large command again at each doubling of its buffer, and copies each command.
-// Bytes that are checked on their way to it are as good as parsed, so the guard
-// keeps the commands, and redcon is told that there are some.
+// In reading order: Server (server.go) lets connections in (door.go). A client
+// (client.go) takes from its input (input.go, framing.go, inline.go) the commands
+// that have arrived together, makes a plan of them (plan.go) so that a pipeline
+// costs few calls of the Executor, and has its outbox (outbox.go) send the replies
+// in order, and between them what others push. Its state (state.go) says what it
+// takes at present. A lookout (lookout.go) notices a client's end while it waits
+// for a command of the node's. The sweep (sweep.go) finds clients that are idle,
+// that hold memory they do not need, or that do not read.
 package resp

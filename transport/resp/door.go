@@ -8,42 +8,32 @@ import (
 	"time"
 )
 
-// door is the listener that redcon accepts from: it lets in as many clients as
-// the settings allow, each behind a guard. It never returns an error before
-// the server has closed: redcon would try again at once, for ever, and at the
-// end it closes every connection, also those that are finishing.
-type door struct {
-	net.Listener
-	server *Server
-}
-
-// Accept returns a guard.
-func (d *door) Accept() (net.Conn, error) {
+// acceptUntilClosed lets in as many clients as the settings allow, until Close.
+func (s *Server) acceptUntilClosed() {
 	wait := acceptWaitMin
 	for {
-		conn, err := d.Listener.Accept()
-		if err == nil {
+		conn, err := s.options.Listener.Accept()
+		switch {
+		case err == nil:
 			wait = acceptWaitMin
-			if g := d.server.admitClient(conn); g != nil {
-				return g, nil
+			if c := s.admitClient(conn); c != nil {
+				go c.run()
 			}
 			continue
+		case s.finishing.Load():
+			return
 		}
-		if d.server.finishing.Load() {
-			<-d.server.emptied
-			return nil, net.ErrClosed
-		}
-		d.server.logger.Error("accept a client", "error", err)
+		s.logger.Error("accept a client", "error", err)
 		select {
 		case <-time.After(wait):
 			wait = min(2*wait, acceptWaitMax)
-		case <-d.server.stop:
+		case <-s.stop:
 		}
 	}
 }
 
 // admitClient registers a connection; nil if it was refused.
-func (s *Server) admitClient(conn net.Conn) *guard {
+func (s *Server) admitClient(conn net.Conn) *client {
 	s.mu.Lock()
 	refused, full := s.finishing.Load(), len(s.clients) >= int(s.settings.maxClients.Load())
 	var c *client
@@ -57,7 +47,7 @@ func (s *Server) admitClient(conn net.Conn) *guard {
 	s.stats.connections.Add(1)
 	if c != nil {
 		s.keepAlive(conn)
-		return c.guard
+		return c
 	}
 	if full {
 		s.stats.refusedConnections.Add(1)

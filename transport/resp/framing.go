@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// phase is where in its client's bytes a guard is.
+// phase is where an input is in its client's bytes.
 type phase uint8
 
 const (
@@ -40,22 +40,22 @@ const (
 // parse splits the bytes that have arrived, from where it stopped before. It
 // stops when it needs more, when a batch is full, and after each command of a
 // client that must authenticate: the next may find it authenticated.
-func (g *guard) parse() error {
+func (in *input) parse() error {
 	for more := true; more; {
 		var err error
-		switch g.phase {
+		switch in.phase {
 		case atStart:
-			more = g.start()
+			more = in.start()
 		case inInline:
-			more, err = g.inline()
+			more, err = in.inline()
 		case inCount:
-			more, err = g.count()
+			more, err = in.count()
 		case inHeader:
-			more, err = g.header()
+			more, err = in.header()
 		case inBody:
-			more = g.bulk()
+			more = in.bulk()
 		case inEnd:
-			more = g.endBulk()
+			more = in.endBulk()
 		}
 		if err != nil {
 			return err
@@ -66,16 +66,16 @@ func (g *guard) parse() error {
 
 // start looks at a command's first byte; like all that parse calls, it returns
 // false if it needs more bytes.
-func (g *guard) start() bool {
+func (in *input) start() bool {
 	switch {
-	case g.scan == g.tail, len(g.ends) >= planCommandsMax, len(g.ends) > 0 && g.policy.mustAuthenticate():
+	case in.scan == in.tail, len(in.ends) >= planCommandsMax, len(in.ends) > 0 && in.policy.mustAuthenticate():
 		return false
-	case g.in[g.scan] == '*':
-		g.phase = inCount
+	case in.buf[in.scan] == '*':
+		in.phase = inCount
 	default:
-		g.phase = inInline
+		in.phase = inInline
 	}
-	g.look, g.size = g.scan, 0
+	in.look, in.size = in.scan, 0
 	return true
 }
 
@@ -83,130 +83,130 @@ func (g *guard) start() bool {
 // it stopped before, and returns its index; -1 if it has not arrived. A zero
 // byte hides all that follows from Redis, which then waits until the line is
 // too long.
-func (g *guard) line(end byte, tooLong error) (int, error) {
-	limit := min(g.tail, g.scan+lineBytesMax+1)
-	for g.look < limit && g.in[g.look] != 0 {
-		if g.in[g.look] == end {
-			return g.look, nil
+func (in *input) line(end byte, tooLong error) (int, error) {
+	limit := min(in.tail, in.scan+lineBytesMax+1)
+	for in.look < limit && in.buf[in.look] != 0 {
+		if in.buf[in.look] == end {
+			return in.look, nil
 		}
-		g.look++
+		in.look++
 	}
-	if g.tail-g.scan > lineBytesMax {
+	if in.tail-in.scan > lineBytesMax {
 		return -1, tooLong
 	}
 	return -1, nil
 }
 
 // crossLine passes a line that ends at index end with '\r' and any other byte.
-func (g *guard) crossLine(end int) {
-	g.size += int64(end + 2 - g.scan)
-	g.scan = end + 2
-	g.look = g.scan
+func (in *input) crossLine(end int) {
+	in.size += int64(end + 2 - in.scan)
+	in.scan = end + 2
+	in.look = in.scan
 }
 
 // count reads "*<arguments>\r\n".
-func (g *guard) count() (more bool, err error) {
-	end, err := g.line('\r', errCountSize)
-	if end < 0 || end+1 >= g.tail {
+func (in *input) count() (more bool, err error) {
+	end, err := in.line('\r', errCountSize)
+	if end < 0 || end+1 >= in.tail {
 		return false, err
 	}
-	n, ok := decimal(g.in[g.scan+1 : end])
+	n, ok := decimal(in.buf[in.scan+1 : end])
 	switch {
 	case !ok || n > argumentsMax:
 		return false, errCount
-	case n > strangerArgumentsMax && g.policy.mustAuthenticate():
+	case n > strangerArgumentsMax && in.policy.mustAuthenticate():
 		return false, errStrangerCount
 	}
-	g.crossLine(end)
-	g.arguments, g.phase = int(n), inHeader
+	in.crossLine(end)
+	in.arguments, in.phase = int(n), inHeader
 	if n <= 0 { // Redis ignores it
-		g.phase = atStart
+		in.phase = atStart
 	}
 	return true, nil
 }
 
 // header reads "$<bytes>\r\n".
-func (g *guard) header() (more bool, err error) {
-	end, err := g.line('\r', errHeaderSize)
-	if end < 0 || end+1 >= g.tail {
+func (in *input) header() (more bool, err error) {
+	end, err := in.line('\r', errHeaderSize)
+	if end < 0 || end+1 >= in.tail {
 		return false, err
 	}
-	if first := g.in[g.scan]; first != '$' {
+	if first := in.buf[in.scan]; first != '$' {
 		return false, protocolError("expected '$', got '" + string([]byte{first}) + "'")
 	}
-	n, ok := decimal(g.in[g.scan+1 : end])
-	bulkBytes, commandBytes := g.policy.inputLimits()
+	n, ok := decimal(in.buf[in.scan+1 : end])
+	bulkBytes, commandBytes := in.policy.inputLimits()
 	switch {
 	case !ok || n < 0 || n > bulkBytes:
 		return false, errBulk
-	case n > strangerBulkBytesMax && g.policy.mustAuthenticate():
+	case n > strangerBulkBytesMax && in.policy.mustAuthenticate():
 		return false, errStrangerBulk
-	case g.size+n > commandBytes:
+	case in.size+n > commandBytes:
 		return false, errTooLarge
 	}
-	g.crossLine(end)
-	g.size += n
-	g.body, g.phase = n, inBody
+	in.crossLine(end)
+	in.size += n
+	in.body, in.phase = n, inBody
 	if n >= largeBytesMin {
-		g.settle() // what stands before it
-		g.large = make([]byte, 0, min(n, max(int64(g.tail-g.scan), inputBytesMin)))
+		in.settle() // what stands before it
+		in.large = make([]byte, 0, min(n, max(int64(in.tail-in.scan), inputBytesMin)))
 	}
 	return true, nil
 }
 
 // bulk reads a bulk string: a large one into memory of its own as it arrives,
 // another when it is whole.
-func (g *guard) bulk() (more bool) {
-	arrived := int64(g.tail - g.scan)
-	if g.large == nil {
-		if arrived < g.body {
+func (in *input) bulk() (more bool) {
+	arrived := int64(in.tail - in.scan)
+	if in.large == nil {
+		if arrived < in.body {
 			return false
 		}
-		g.marks = append(g.marks, mark{g.scan, g.scan + int(g.body)})
-		g.scan += int(g.body)
-		g.phase = inEnd
+		in.marks = append(in.marks, mark{in.scan, in.scan + int(in.body)})
+		in.scan += int(in.body)
+		in.phase = inEnd
 		return true
 	}
-	n := int(min(arrived, g.body))
-	g.large = append(g.large, g.in[g.scan:g.scan+n]...)
-	g.scan += n
-	g.body -= int64(n)
-	if g.body > 0 {
+	n := int(min(arrived, in.body))
+	in.large = append(in.large, in.buf[in.scan:in.scan+n]...)
+	in.scan += n
+	in.body -= int64(n)
+	if in.body > 0 {
 		return false
 	}
-	g.args = append(g.args, g.large)
-	g.large, g.phase = nil, inEnd
+	in.args = append(in.args, in.large)
+	in.large, in.phase = nil, inEnd
 	return true
 }
 
 // endBulk passes the two bytes behind a bulk string, which Redis does not look at.
-func (g *guard) endBulk() (more bool) {
-	if g.tail-g.scan < 2 {
+func (in *input) endBulk() (more bool) {
+	if in.tail-in.scan < 2 {
 		return false
 	}
-	g.scan += 2
-	g.size += 2
-	g.look = g.scan
-	g.arguments--
-	g.phase = inHeader
-	if g.arguments == 0 {
-		g.endCommand()
+	in.scan += 2
+	in.size += 2
+	in.look = in.scan
+	in.arguments--
+	in.phase = inHeader
+	if in.arguments == 0 {
+		in.endCommand()
 	}
 	return true
 }
 
-func (g *guard) endCommand() {
-	g.ends = append(g.ends, len(g.args)+len(g.marks))
-	g.phase = atStart
+func (in *input) endCommand() {
+	in.ends = append(in.ends, len(in.args)+len(in.marks))
+	in.phase = atStart
 }
 
 // inline reads an inline command; an empty one is none.
-func (g *guard) inline() (more bool, err error) {
-	end, err := g.line('\n', errInlineSize)
+func (in *input) inline() (more bool, err error) {
+	end, err := in.line('\n', errInlineSize)
 	if end < 0 {
 		return false, err
 	}
-	text := g.in[g.scan:end]
+	text := in.buf[in.scan:end]
 	if n := len(text); n > 0 && text[n-1] == '\r' {
 		text = text[:n-1]
 	}
@@ -214,11 +214,11 @@ func (g *guard) inline() (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	g.scan, g.phase = end+1, atStart
+	in.scan, in.phase = end+1, atStart
 	if len(args) > 0 {
-		g.settle()
-		g.args = append(g.args, args...)
-		g.endCommand()
+		in.settle()
+		in.args = append(in.args, args...)
+		in.endCommand()
 	}
 	return true, nil
 }

@@ -39,7 +39,7 @@ func (s *Server) clientFields() [][2]string {
 		field("maxclients", s.settings.maxClients.Load()),
 		field("client_recent_max_input_buffer", input),
 		field("client_recent_max_output_buffer", output),
-		field("blocked_clients", 0),
+		field("blocked_clients", s.inState(blocked)),
 		field("tracking_clients", 0),
 		field("clients_in_timeout_table", 0),
 	}

@@ -26,7 +26,7 @@ const (
 
 // What a connection may hold in memory.
 const (
-	// inputBytesMin is a guard's input buffer while its client sends little.
+	// inputBytesMin is an input's buffer while its client sends little.
 	inputBytesMin = 4 << 10
 	// inputBytesMax is how large that buffer grows. It holds a line of
 	// lineBytesMax, and what arrives together, which runs together.
@@ -43,16 +43,15 @@ const (
 	// quietReads is after how many small reads in a row a large input buffer is
 	// given back.
 	quietReads = 64
-	// parserBytes is the read buffer of redcon's parser.
-	parserBytes = 4 << 10
-
 	// planCommandsMax is how many commands of one pipeline run together.
 	planCommandsMax = 4096
 	// planSlowMax is how many of them may be reads without the flag "fast", whose
 	// replies may be large and wait for each other, once some were seen to be small.
 	planSlowMax = 16
-	// planCommandsKeep is how many commands' memory a connection keeps between plans.
+	// planCommandsKeep is how many commands' memory a busy connection keeps between
+	// plans, and planCommandsIdle how many an idle one.
 	planCommandsKeep = 256
+	planCommandsIdle = 4
 
 	// outputBytesMax is at how many rendered bytes the replies are sent
 	// without waiting for the rest of the plan's.
@@ -60,8 +59,13 @@ const (
 	// outputWriteBytesMax bounds one write to a socket: a client that takes
 	// that much within outputStallMax is reading.
 	outputWriteBytesMax = 256 << 10
-	// outputBytesKeep is how large an output buffer a connection keeps between plans.
+	// outputBytesKeep is how large an output buffer a busy connection keeps between
+	// plans, and outputBytesIdle how large a one an idle connection keeps.
 	outputBytesKeep = 16 << 10
+	outputBytesIdle = 512
+	// pushBytesMax bounds what waits for a client that others push to, where
+	// client-output-buffer-limit sets no bound.
+	pushBytesMax = 32 << 20
 	// directBytesMin is from which size on a bulk string is sent without a copy.
 	directBytesMin = 16 << 10
 )
@@ -79,9 +83,18 @@ const (
 	// sweepInterval is how often connections are looked through for those that
 	// are idle, stalled or gone.
 	sweepInterval = time.Second
-	// hangUpAfter is how long a command of the node's must have run before a
-	// sweep asks whether its client is still there.
-	hangUpAfter = 2 * sweepInterval
+	// restAfter is how long a client has sent nothing when the memory that it needed
+	// while it was busy is given back.
+	restAfter = 2 * sweepInterval
+	// lookoutAfter is how long a command of the node's has run when the end of its
+	// client's bytes begins to count as the client's end.
+	lookoutAfter = time.Second
+	// finishWithin is how long a server that stops waits for the node's commands, and
+	// for a client to take some of its replies.
+	finishWithin = time.Second
+	// turnAwayLogged is the least time between two log lines about clients that
+	// speak another protocol (Redis: a minute).
+	turnAwayLogged = time.Minute
 	// refusalWait is how long a refused client may take to read why.
 	refusalWait = 100 * time.Millisecond
 	// acceptWaitMin and acceptWaitMax bound the pause after a failed accept.
@@ -97,9 +110,8 @@ const (
 )
 
 // The limits must fit each other: a line fits the input buffer with what ends
-// it, a bulk string that is not large too, and redcon's buffer ends with a wake.
+// it, and a bulk string that is not large too.
 var (
 	_ [inputBytesMax - lineBytesMax - 2]byte
 	_ [inputBytesMax - largeBytesMin - 2]byte
-	_ [0]byte = [parserBytes % len(wake)]byte{}
 )

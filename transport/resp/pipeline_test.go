@@ -54,6 +54,27 @@ func TestTheNodesCommandsWaitForWhatStandsBeforeThem(t *testing.T) {
 	}
 }
 
+// Replies that are ready do not wait for a command behind them.
+func TestAReplyThatIsReadyWaitsForNoCommandBehindIt(t *testing.T) {
+	for _, c := range []struct{ name, holdsUp, send, ready, rest string }{
+		{"a command of the node's", "role", "PING|SET a 1|GET a|ROLE|PING", "+PONG|+OK|$1|1|", "$4|role|+PONG|"},
+		{"a write behind the connection's own", "set", "PING|SET a 1|PING", "+PONG|", "+OK|+PONG|"},
+		{"a write behind reads", "set", "GET a|GET a|SET a 1|GET a", "$-1|$-1|", "+OK|$1|1|"},
+		{"a read behind writes", "get", "SET a 1|SET a 2|GET a", "+OK|+OK|", "$1|2|"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := startServer(t, nil)
+			arrived, release := h.holdUp(c.holdsUp)
+			client := h.dial(t)
+			client.send(strings.ReplaceAll(c.send, "|", "\r\n") + "\r\n")
+			<-arrived
+			client.expect(strings.ReplaceAll(c.ready, "|", "\r\n"))
+			release()
+			client.expect(strings.ReplaceAll(c.rest, "|", "\r\n"))
+		})
+	}
+}
+
 func TestALongPipelineIsAnsweredInOrder(t *testing.T) {
 	h := startServer(t, nil)
 	c := h.dial(t)

@@ -1,6 +1,8 @@
 package resp
 
 import (
+	"bytes"
+
 	"github.com/kvorum/kvorum/fsm/command"
 	"github.com/kvorum/kvorum/fsm/reply"
 )
@@ -10,11 +12,12 @@ import (
 // the Executor, which gets them in as few calls as their order allows.
 type plan struct {
 	jobs    []job
+	sent    int             // jobs[:sent] are in the outbox
 	waiting []int           // jobs for the Executor that have not run, in order
 	calls   []*command.Call // the waiting ones, while they run
 	slow    int             // how many of the jobs are reads that are not marked fast
 	slowMax int             // how many such may wait for each other: few after large replies
-	held    int64           // bytes of the replies that wait to be sent, but those of fast reads and writes
+	held    int64           // bytes that the client is charged for the replies that are not in the outbox
 
 	writesWait, slowWait bool // among the waiting are writes, or reads that are not marked fast
 }
@@ -28,55 +31,86 @@ type job struct {
 	call  command.Call
 	proto int
 	mute  bool
+	size  int64  // that its client is charged for the reply
+	typed []byte // the name as the client wrote it, if monitors are to see the command
 }
 
 // take looks a command up and answers it, or lets it wait for the Executor.
 func (c *client) take(args [][]byte) {
-	if c.closing {
+	if c.over() {
 		return
 	}
 	c.plan.jobs = append(c.plan.jobs, job{})
 	j := &c.plan.jobs[len(c.plan.jobs)-1]
 	j.call.DB, j.call.Args = c.session.db, args
-	c.admit(j)
+	if len(c.server.monitors.list()) > 0 {
+		j.typed = bytes.Clone(args[0])
+	}
+	if !c.admit(j) {
+		j.typed = nil
+	}
 	c.finish(j)
-	c.plan.held += wireBytes(&j.call.Reply)
+	if c.plan.answered() {
+		j.call.DB = c.session.db
+		c.chargeJob(len(c.plan.jobs) - 1)
+	}
 	if c.plan.full() {
-		c.run()
+		c.flush()
 	}
 }
 
-// admit passes a command through the gates.
-func (c *client) admit(j *job) {
+// answered reports whether the newest job does not wait for the Executor.
+func (p *plan) answered() bool {
+	return len(p.waiting) == 0 || p.waiting[len(p.waiting)-1] != len(p.jobs)-1
+}
+
+// admit passes a command through the gates. It reports whether the command is one that
+// runs, now or when the Executor has it.
+func (c *client) admit(j *job) (runs bool) {
 	row, refusal := command.Lookup(j.call.Args)
 	if row == nil {
+		if speaksHTTP(j.call.Args[0]) {
+			c.turnAway()
+			j.mute = true
+			return false
+		}
 		j.call.Reply = refusal
 		c.server.stats.failed(nil, errorCode(refusal))
-		return
+		return false
 	}
 	j.call.Command = row
-	if row.Debugs() && !c.server.options.DebugCommands {
-		j.call.Reply = command.DebugDisabled
-		c.server.stats.rejected(row, errorCode(j.call.Reply))
-		return
-	}
-	if row.Flags&command.NoAuth == 0 && c.mustAuthenticate() {
-		j.call.Reply = errNoAuth
-		c.server.stats.rejected(row, "NOAUTH")
-		return
+	if refusal := c.refuses(row); refusal.IsError() {
+		j.call.Reply = refusal
+		c.server.stats.rejected(row, errorCode(refusal))
+		return false
 	}
 	c.shown.last.Store(row)
 	if row.Route() != command.Local {
 		c.await(row)
-		return
+		return true
 	}
 	if answer, ok := connectionCommands[row.Name]; ok {
 		j.call.Reply = answer(c, j.call.Args)
 		c.server.stats.ran(row, 1, 0)
 		c.countError(&j.call)
-		return
+		return true
 	}
 	c.administer(j)
+	return true
+}
+
+// refuses says why the connection does not take a command now.
+func (c *client) refuses(row *command.Command) (refusal reply.Value) {
+	now := &states[c.state()]
+	switch {
+	case row.Debugs() && !c.server.options.DebugCommands:
+		return command.DebugDisabled
+	case row.Flags&command.NoAuth == 0 && c.mustAuthenticate():
+		return errNoAuth
+	case now.localOnly && row.Route() != command.Local:
+		return now.refusal
+	}
+	return reply.Value{}
 }
 
 // await has the newest job wait for the Executor. A read whose reply may be large
@@ -109,15 +143,17 @@ func (c *client) finish(j *job) {
 	c.session.skip, c.session.skipNext = c.session.skipNext, false
 }
 
-// administer runs a command of the node's, after all that came before it.
+// administer runs a command of the node's, after all that came before it has been
+// answered and sent: it may take long.
 func (c *client) administer(j *job) {
 	c.execute()
+	c.sendBefore(len(c.plan.jobs) - 1)
 	begin := c.begin()
-	c.shown.mayHangUp.Store(true)
-	if !c.server.options.Admin.Run(c.ctx, &j.call) {
+	ctx, done := c.runsFor(j.call.Command)
+	if !c.server.options.Admin.Run(ctx, &j.call) {
 		j.call.Reply = reply.Err("ERR command '" + j.call.Command.Name + "' is not yet supported by Kvorum")
 	}
-	c.shown.mayHangUp.Store(false)
+	done()
 	c.server.stats.ran(j.call.Command, 1, c.end(begin))
 	c.countError(&j.call)
 	if j.call.Command.Name == "shutdown" && !j.call.Reply.IsError() {
@@ -125,10 +161,10 @@ func (c *client) administer(j *job) {
 	}
 }
 
-// run executes what waits and sends all replies.
-func (c *client) run() {
+// flush executes what waits and sends all replies.
+func (c *client) flush() {
 	c.execute()
-	c.sendReplies()
+	c.sendBefore(len(c.plan.jobs))
 	c.plan.clear()
 }
 
@@ -140,41 +176,91 @@ func (c *client) execute() {
 	if len(p.waiting) == 0 {
 		return
 	}
-	first, last := -1, -1
-	p.calls = p.calls[:0]
+	first, last := len(p.waiting), len(p.waiting)
 	for i, n := range p.waiting {
-		call := &p.jobs[n].call
-		p.calls = append(p.calls, call)
-		if call.Command.Route() == command.Log {
-			if first < 0 {
-				first = i
-			}
-			last = i
+		if p.jobs[n].call.Command.Route() == command.Log {
+			first, last = min(first, i), i+1
 		}
 	}
+	c.runWaiting(0, first, c.read)
+	if first == len(p.waiting) {
+		p.weigh()
+	}
+	c.runWaiting(first, last, c.write)
+	c.runWaiting(last, len(p.waiting), c.read)
 	p.waiting = p.waiting[:0]
-	if first < 0 {
-		c.read(p.calls)
-		if p.slowWait {
-			p.weigh()
-		}
-		p.writesWait, p.slowWait = false, false
+	p.writesWait, p.slowWait = false, false
+}
+
+// runWaiting runs waiting[from:to] together, once the replies before them have been sent.
+func (c *client) runWaiting(from, to int, run func([]*command.Call)) {
+	p := &c.plan
+	if from == to {
 		return
 	}
-	p.writesWait = false
-	c.read(p.calls[:first])
-	c.write(p.calls[first : last+1])
-	c.read(p.calls[last+1:])
+	c.sendBefore(p.waiting[from])
+	p.calls = p.calls[:0]
+	for _, n := range p.waiting[from:to] {
+		p.calls = append(p.calls, &p.jobs[n].call)
+	}
+	run(p.calls)
+	for _, n := range p.waiting[from:to] {
+		c.chargeJob(n)
+	}
+}
+
+// chargeJob charges the client for the reply to the nth job. One that may not have it
+// is disconnected.
+func (c *client) chargeJob(n int) {
+	j := &c.plan.jobs[n]
+	if j.mute || c.outbox.broken.Load() {
+		return
+	}
+	j.size = wireBytes(&j.call.Reply)
+	c.plan.held += j.size
+	if !c.charge(j.size, 0) {
+		c.outbox.abandon("output limit reached")
+	}
+}
+
+// sendBefore sends the replies to the jobs before the nth, which all have one.
+func (c *client) sendBefore(n int) {
+	p := &c.plan
+	if p.sent >= n {
+		return
+	}
+	o := &c.outbox
+	o.begin()
+	for ; p.sent < n; p.sent++ {
+		o.between()
+		if j := &p.jobs[p.sent]; !j.mute {
+			o.owed += j.size
+			p.held -= j.size
+			o.add(&j.call.Reply, j.proto)
+		}
+		if own := c.show(&p.jobs[p.sent]); own != nil {
+			o.buf = append(o.buf, own...)
+		}
+	}
+	o.end()
+}
+
+// wireBytes is about how many bytes v takes on the wire.
+func wireBytes(v *reply.Value) int64 {
+	size := int64(len(v.Bytes)) + 8
+	for i := range v.Elems {
+		size += wireBytes(&v.Elems[i])
+	}
+	return size
 }
 
 // weigh looks at what reads that may be large were answered. As long as that is
 // little, more and more of them are confirmed together; else one at a time.
 func (p *plan) weigh() {
-	before := p.held
-	for _, call := range p.calls {
-		p.held += wireBytes(&call.Reply)
+	if !p.slowWait {
+		return
 	}
-	if p.held-before >= outputBytesMax {
+	if p.held >= outputBytesMax {
 		p.slowMax = 1
 	} else {
 		p.slowMax = min(max(2*p.slowMax, 2), planSlowMax)
@@ -241,7 +327,7 @@ func (p *plan) clear() {
 	clear(p.jobs)
 	clear(p.calls)
 	p.jobs, p.calls, p.waiting = p.jobs[:0], p.calls[:0], p.waiting[:0]
-	p.slow, p.held = 0, 0
+	p.slow, p.sent = 0, 0
 	if cap(p.jobs) > planCommandsKeep {
 		*p = plan{slowMax: p.slowMax}
 	}

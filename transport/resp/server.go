@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tidwall/redcon"
-
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
@@ -63,6 +61,7 @@ type Server struct {
 	logger   *slog.Logger
 	settings liveSettings
 	stats    stats
+	monitors monitors
 	started  time.Time
 
 	ctx       context.Context // ends all that clients wait for
@@ -74,6 +73,7 @@ type Server struct {
 	mu      sync.Mutex
 	clients map[uint64]*client
 	numbers uint64         // of connections so far
+	turned  int64          // when the log was last told of a client that speaks another protocol
 	running sync.WaitGroup // connections
 	sweeper sync.WaitGroup
 	closing sync.Once
@@ -103,13 +103,15 @@ func New(o Options) *Server {
 func (s *Server) Serve() error {
 	s.sweeper.Add(1)
 	go s.sweepUntilStopped()
-	err := redcon.Serve(&door{Listener: s.options.Listener, server: s}, s.handle, nil, s.closed)
+	s.acceptUntilClosed()
 	s.sweeper.Wait()
-	return err
+	return nil
 }
 
 // Close stops accepting, lets each client's commands that have arrived finish
-// and be answered, and disconnects it. When ctx ends, the rest are cut off.
+// and be answered, and disconnects it. Who waits for what need not come is answered at
+// once, and the node's other commands have finishWithin. When ctx ends, the rest are
+// cut off.
 func (s *Server) Close(ctx context.Context) error {
 	var err error
 	s.closing.Do(func() { err = s.shutDown(ctx) })
@@ -121,8 +123,18 @@ func (s *Server) shutDown(ctx context.Context) error {
 	close(s.stop)
 	err := s.options.Listener.Close()
 	for _, c := range s.everyone() {
-		c.guard.Conn.SetReadDeadline(time.Unix(1, 0)) // wakes those that wait for commands
+		c.conn.SetReadDeadline(past) // wakes those that wait for commands
+		c.conn.SetWriteDeadline(time.Now().Add(finishWithin))
+		if c.state() == blocked {
+			c.stopWaiting()
+		}
 	}
+	patience := time.AfterFunc(finishWithin, func() {
+		for _, c := range s.everyone() {
+			c.stopWaiting()
+		}
+	})
+	defer patience.Stop()
 	gone := make(chan struct{})
 	go func() { s.running.Wait(); close(gone) }()
 	select {
@@ -138,15 +150,8 @@ func (s *Server) shutDown(ctx context.Context) error {
 	return err
 }
 
-// handle is called by redcon when a guard has woken it.
-func (s *Server) handle(conn redcon.Conn, _ redcon.Command) {
-	conn.NetConn().(*guard).client.serve(conn)
-}
-
-// closed is called by redcon, under its server's lock, when a connection ended.
-func (s *Server) closed(conn redcon.Conn, _ error) {
-	c := conn.NetConn().(*guard).client
-	c.cancel()
+// forget takes a client that has left off the list.
+func (s *Server) forget(c *client) {
 	s.mu.Lock()
 	delete(s.clients, c.number)
 	s.mu.Unlock()

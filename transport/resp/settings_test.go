@@ -62,7 +62,7 @@ func TestKeepAliveIsTheSettings(t *testing.T) {
 		w := h.dial(t)
 		w.exchange("PING\r\n", "+PONG\r\n")
 		clients := h.everyone()
-		return clients[len(clients)-1].guard.Conn
+		return clients[len(clients)-1].conn
 	}
 	if on := option(t, socketOf(), unix.SOL_SOCKET, unix.SO_KEEPALIVE); on == 0 {
 		t.Error("the first connection is not kept alive")

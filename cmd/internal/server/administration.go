@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"log/slog"
 	"net"
 	"strconv"
@@ -183,12 +184,20 @@ func (t tuner) Tune(name, value string) error {
 	case "client-output-buffer-limit":
 		limit, _ := setting.BufferLimitOf(value, "normal")
 		t.clients.SetOutputLimit(resp.OutputLimit{
-			Hard: limit.HardBytes, Soft: limit.SoftBytes, SoftTime: time.Duration(limit.SoftSeconds) * time.Second,
+			Hard: limit.HardBytes, Soft: limit.SoftBytes, SoftTime: span(limit.SoftSeconds, time.Second),
 		})
 	default:
 		return t.tuneNumber(name, value)
 	}
 	return nil
+}
+
+// span is n units of time, or the longest time that there is.
+func span(n int64, unit time.Duration) time.Duration {
+	if n > int64(math.MaxInt64/unit) {
+		return math.MaxInt64
+	}
+	return time.Duration(n) * unit
 }
 
 func (t tuner) tuneNumber(name, value string) error {
@@ -203,11 +212,11 @@ func (t tuner) tuneNumber(name, value string) error {
 		}
 		t.clients.SetMaxClients(int(n))
 	case "timeout":
-		t.clients.SetTimeout(time.Duration(n) * time.Second)
+		t.clients.SetTimeout(span(n, time.Second))
 	case "tcp-keepalive":
-		t.clients.SetKeepAlive(time.Duration(n) * time.Second)
+		t.clients.SetKeepAlive(span(n, time.Second))
 	case "stale-read-max":
-		t.node.SetStaleReadMax(time.Duration(n) * time.Millisecond)
+		t.node.SetStaleReadMax(span(n, time.Millisecond))
 	case "client-query-buffer-limit":
 		t.clients.SetCommandBytes(n)
 	default:

@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/tidwall/redcon"
 )
 
 // scriptConn is a connection whose bytes arrive in pieces.
@@ -32,37 +30,31 @@ func (c *scriptConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fixedPolicy is a guard's policy that a test sets.
+// fixedPolicy is an input's policy that a test sets.
 type fixedPolicy struct {
 	unknown bool
 	bulkMax int64
-	refusal protocolError
 }
 
 func (p *fixedPolicy) mustAuthenticate() bool      { return p.unknown }
 func (p *fixedPolicy) inputLimits() (int64, int64) { return p.bulkMax, commandBytesMax }
 func (p *fixedPolicy) received(int)                {}
-func (p *fixedPolicy) refuse(err protocolError)    { p.refusal = err }
 func (p *fixedPolicy) finishing() bool             { return false }
+func (p *fixedPolicy) rest()                       {}
 
-// throughGuard returns the commands that redcon finds behind a guard, and what
-// the client is told at the end.
-func throughGuard(t testing.TB, input []byte, p *fixedPolicy, piece func() int) (cmds [][]string, refusal protocolError) {
+// throughInput returns the commands that an input finds, and what the client is
+// told at the end.
+func throughInput(t testing.TB, bytes []byte, p *fixedPolicy, piece func() int) (cmds [][]string, refusal protocolError) {
 	t.Helper()
-	g := newGuard(&scriptConn{input: input, piece: piece}, p)
-	r := redcon.NewReader(g)
+	in := &input{conn: &scriptConn{input: bytes, piece: piece}, policy: p}
 	for {
-		woken, err := r.ReadCommands()
+		args, ends, err := in.next()
 		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				t.Fatalf("the guard ends with %v", err)
+			if !errors.As(err, &refusal) && !errors.Is(err, io.EOF) {
+				t.Fatalf("the input ends with %v", err)
 			}
-			return cmds, p.refusal
+			return cmds, refusal
 		}
-		if len(woken) != 1 || string(woken[0].Raw) != wake {
-			t.Fatalf("redcon got %q", woken)
-		}
-		args, ends := g.batch()
 		if len(ends) > planCommandsMax || p.unknown && len(ends) > 1 {
 			t.Fatalf("a batch of %d commands", len(ends))
 		}
@@ -244,11 +236,11 @@ func expected(input []byte, p fixedPolicy) expectation {
 	return e
 }
 
-// check runs the input through a guard, in pieces.
+// check runs the input through an input, in pieces.
 func (e *expectation) check(t testing.TB, piece func() int) {
 	t.Helper()
 	p := e.policy
-	got, refusal := throughGuard(t, e.input, &p, piece)
+	got, refusal := throughInput(t, e.input, &p, piece)
 	for i := range max(len(got), len(e.cmds)) {
 		if i >= len(got) || i >= len(e.cmds) || !slices.Equal(got[i], e.cmds[i]) {
 			t.Fatalf("%.300q: command %d of %d (want %d) differs", e.input, i, len(got), len(e.cmds))
@@ -283,7 +275,7 @@ func framingCases() []string {
 	}
 }
 
-func TestTheGuardSplitsLikeRedisInAnyPieces(t *testing.T) {
+func TestTheInputSplitsLikeRedisInAnyPieces(t *testing.T) {
 	draw := rand.New(rand.NewPCG(1, 2))
 	pieces := map[string]func() int{
 		"whole":       func() int { return 1 << 30 },
@@ -291,7 +283,7 @@ func TestTheGuardSplitsLikeRedisInAnyPieces(t *testing.T) {
 		"a few":       func() int { return 1 + draw.IntN(7) },
 		"packets":     func() int { return 1448 },
 		"any":         func() int { return 1 << draw.IntN(18) },
-		"buffer less": func() int { return parserBytes - 1 },
+		"buffer less": func() int { return inputBytesMin - 1 },
 	}
 	for i, input := range framingCases() {
 		for _, p := range []fixedPolicy{{bulkMax: bulkBytesMax}, {unknown: true, bulkMax: bulkBytesMax}, {bulkMax: 10}} {
@@ -330,7 +322,7 @@ func TestARandomPipelineReachesTheParserUnchanged(t *testing.T) {
 	}
 }
 
-func FuzzGuard(f *testing.F) {
+func FuzzInput(f *testing.F) {
 	for i, input := range framingCases() {
 		if len(input) < 10000 {
 			f.Add([]byte(input), uint64(i), i%3 == 0)
@@ -347,16 +339,17 @@ func FuzzGuard(f *testing.F) {
 // is hardly more than it.
 func TestALargeBulkStringIsCopiedLittle(t *testing.T) {
 	const size = 64 << 20
-	input := append([]byte(fmt.Sprintf("*2\r\n$4\r\nping\r\n$%d\r\n", size)), make([]byte, size+2)...)
-	input[len(input)-2], input[len(input)-1] = '\r', '\n'
-	g := newGuard(&scriptConn{input: input, piece: func() int { return 100_000 }}, &fixedPolicy{bulkMax: size})
+	sent := append([]byte(fmt.Sprintf("*2\r\n$4\r\nping\r\n$%d\r\n", size)), make([]byte, size+2)...)
+	sent[len(sent)-2], sent[len(sent)-1] = '\r', '\n'
+	in := &input{conn: &scriptConn{input: sent, piece: func() int { return 100_000 }}, policy: &fixedPolicy{bulkMax: size}}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if _, err := g.Read(make([]byte, parserBytes)); err != nil {
+	args, _, err := in.next()
+	if err != nil {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
-	if args, _ := g.batch(); len(args) != 2 || len(args[1]) != size {
+	if len(args) != 2 || len(args[1]) != size {
 		t.Fatalf("%d arguments have arrived", len(args))
 	}
 	if took := after.TotalAlloc - before.TotalAlloc; took > size+2*size/largeShare+1<<20 {

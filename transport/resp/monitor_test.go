@@ -1,0 +1,177 @@
+package resp
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// monitor is a client that has sent MONITOR.
+func monitor(t testing.TB, addr string) *wire {
+	t.Helper()
+	m := dialWire(t, addr)
+	m.exchange("MONITOR\r\n", "+OK\r\n")
+	return m
+}
+
+// ran reads n lines of a monitor, without what differs from run to run.
+func (w *wire) ran(n int) (lines []string) {
+	w.t.Helper()
+	in := bufio.NewReader(w)
+	for range n {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			w.t.Fatalf("after %q: %v", lines, err)
+		}
+		lines = append(lines, regexp.MustCompile(`^\+\d+\.\d{6} \[(\d+) 127\.0\.0\.1:\d+\]`).ReplaceAllString(strings.TrimSpace(line), "$1"))
+	}
+	return lines
+}
+
+func TestAMonitorSeesWhatOthersRunAsInRedis(t *testing.T) {
+	conversation := "SET a \"x\\\"\\n\\xff\"\r\nNOPE\r\nGET\r\nSELECT 3\r\nGET a\r\nAUTH default pw\r\nHELLO 2 AUTH default pw SETNAME me\r\n" +
+		"CONFIG GET maxclients\r\nCLIENT LIST\r\nPING\r\nECHO \"\\a\\b\\t\\r\"\r\nINFO nosuch\r\n"
+	seen := func(addr string) string {
+		m := monitor(t, addr)
+		c := dialWire(t, addr)
+		c.send(conversation)
+		return strings.Join(m.ran(8), "\n")
+	}
+	h := startServer(t, nil)
+	if got, want := seen(h.addr), seen(redisAt(t)); got != want {
+		t.Errorf("a monitor was sent\n%s\nwant, as from Redis,\n%s", got, want)
+	}
+}
+
+func TestAMonitorTakesNoCommandsOnKeysAndSeesItsOwnBehindTheReply(t *testing.T) {
+	h := startServer(t, nil)
+	m := monitor(t, h.addr)
+	m.send("GET a\r\nSET a 1\r\nPING\r\n")
+	m.expect("-ERR Replica can't interact with the keyspace\r\n-ERR Replica can't interact with the keyspace\r\n+PONG\r\n")
+	if got := m.ran(1); got[0] != `0 "PING"` {
+		t.Errorf("its own command is shown as %q", got)
+	}
+	if list := h.everyone()[0].line(1); !strings.Contains(list, " flags=O ") {
+		t.Errorf("it is listed as %s", list)
+	}
+	m.exchange("RESET\r\nGET a\r\n", "+RESET\r\n$-1\r\n")
+	h.dial(t).exchange("PING\r\n", "+PONG\r\n")
+	m.exchange("PING\r\n", "+PONG\r\n")
+}
+
+// What is pushed stands between two replies, also where a reply is longer than what
+// the socket takes at once.
+func TestAPushNeverStandsInsideAReply(t *testing.T) {
+	h := startServer(t, nil)
+	m := monitor(t, h.addr)
+	other := h.dial(t)
+	const asked = 60
+	go func() {
+		for range asked {
+			m.Write([]byte("COMMAND DOCS\r\n"))
+		}
+	}()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 3000 {
+			other.exchange("ECHO between\r\n", "$7\r\nbetween\r\n")
+		}
+	}()
+	in := bufio.NewReader(m)
+	lines, replies := 0, 0
+	for lines < 3000 || replies < asked {
+		mark, err := in.ReadByte()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.UnreadByte()
+		switch mark {
+		case '+':
+			line, _ := in.ReadString('\n')
+			if strings.Contains(line, "ECHO") {
+				lines++
+			}
+		case '*':
+			if err := skipReply(in); err != nil {
+				t.Fatalf("reply %d, behind %d lines: %v", replies, lines, err)
+			}
+			replies++
+		default:
+			t.Fatalf("%q stands where a reply begins", mark)
+		}
+	}
+	<-done
+}
+
+// skipReply reads one reply, in RESP2, in which no monitor's line may stand.
+func skipReply(in *bufio.Reader) error {
+	line, err := in.ReadString('\n')
+	if err != nil {
+		return err
+	}
+	n, _ := strconv.Atoi(strings.TrimSpace(line[1:]))
+	switch {
+	case line[0] == '*':
+		for range n {
+			if err := skipReply(in); err != nil {
+				return err
+			}
+		}
+	case line[0] == '$' && n >= 0:
+		_, err = in.Discard(n + 2)
+	case line[0] == '+' && strings.Contains(line, "[0 127"):
+		return fmt.Errorf("%q stands inside it", line)
+	}
+	return err
+}
+
+// Who pushes to a client that does not read never waits for it; the client is
+// disconnected at its limit.
+func TestAMonitorThatDoesNotReadSlowsNobody(t *testing.T) {
+	h := startServer(t, nil)
+	m := monitor(t, h.addr)
+	m.Conn.(*net.TCPConn).SetReadBuffer(4096)
+	c := h.dial(t)
+	long := multibulk("ECHO", strings.Repeat("x", 15_000))
+	stop := heapPeak()
+	sent := 0
+	for ; len(h.monitors.list()) > 0 && sent < 8*pushBytesMax; sent += len(long) {
+		c.SetDeadline(time.Now().Add(5 * time.Second))
+		c.send(long)
+		c.skip(len("$15000\r\n\r\n") + 15_000)
+	}
+	grown := stop()
+	if sent < pushBytesMax || sent > 2*pushBytesMax {
+		t.Errorf("it was disconnected after %d bytes, its limit being %d", sent, pushBytesMax)
+	}
+	if grown > 4*pushBytesMax {
+		t.Errorf("the heap grew by %d MB", grown>>20)
+	}
+	waitFor(t, "it is counted", func() bool { return h.stats.outputLimited.Load() == 1 })
+}
+
+func TestManyMonitorsThatDoNotReadShareWhatWaits(t *testing.T) {
+	h := startServer(t, nil)
+	const count = 50
+	for range count {
+		monitor(t, h.addr).Conn.(*net.TCPConn).SetReadBuffer(4096)
+	}
+	c := h.dial(t)
+	stop := heapPeak()
+	for range 300 {
+		c.send(multibulk("ECHO", strings.Repeat("x", 15_000)))
+		c.skip(len("$15000\r\n\r\n") + 15_000)
+	}
+	if got := len(h.monitors.list()); got != count {
+		t.Errorf("%d monitors are left, want %d", got, count)
+	}
+	if grown := stop(); grown > 100<<20 {
+		t.Errorf("%d monitors that wait for 4 MB each took %d MB", count, grown>>20)
+	}
+}
