@@ -18,6 +18,31 @@ const (
 	Log                // a write: every machine, from the log
 )
 
+// Answerer says who answers a command whose route is Local.
+type Answerer uint8
+
+// The answerers.
+const (
+	ByMachine    Answerer = iota // the machine: the route is Gate or Log
+	ByConnection                 // the connection, from what it knows by itself
+	ByNode                       // the node's administration
+)
+
+// Inside says what a command answers inside a transaction or a script, where the
+// machine runs what stands in one entry.
+type Inside uint8
+
+// What a command answers inside. A reply that is made in the log must not depend on the
+// node that makes it, so in a script what a node or a connection alone knows is refused.
+const (
+	Runs       Inside = iota // it runs in the machine, as outside
+	FromEntry                // the machine answers in the connection's place, from the entry and the state
+	InPlace                  // its answerer answers, at its place among the replies, once the entry has been applied
+	AtOnce                   // it is not queued, and answered when it is sent
+	NoTimeLeft               // as outside when its time is over: it never waits
+	Refused                  // it is refused by name
+)
+
 // Call is one command of one client on its way through a node: made by the
 // connection, answered by whoever its route names.
 type Call struct {
@@ -92,7 +117,10 @@ type Command struct {
 	Sub        []*Command
 	Run        func(*Context) reply.Value // nil: answered by the connection or the node
 	Version    uint8                      // the machine version that the row begins with; 0: the first
-	Waits      bool                       // the node's: it may wait for what need not come
+	By         Answerer                   // who answers it
+	Waits      bool                       // ByNode: it may wait for what need not come
+	Script     Inside                     // what it answers in a script
+	Exec       Inside                     // what it answers in a transaction
 
 	unlisted []*Command // sub-commands that run here and that Redis's table does not know as such
 	sub      table      // Sub and unlisted by name

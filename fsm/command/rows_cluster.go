@@ -4,6 +4,7 @@ package command
 var clusterRows = []*Command{
 	{
 		Name: "asking", Arity: 1, Flags: Fast,
+		By: ByConnection, Script: Refused, Exec: InPlace,
 		Categories: []string{"fast", "connection"},
 		Doc: Doc{
 			Summary: "Answers OK: no slot ever moves.",
@@ -32,6 +33,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|failover", Arity: -2, Flags: Admin | Stale | NoAsyncLoading,
+				By: ByNode, Script: Refused, Exec: Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Moves leadership to the node that it is sent to.",
@@ -46,6 +48,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|forget", Arity: 3, Flags: Admin | Stale | NoAsyncLoading,
+				By: ByNode, Script: Refused, Exec: Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Removes a node from the cluster.",
@@ -71,6 +74,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|help", Arity: 2, Flags: Loading | Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow"},
 				Doc: Doc{
 					Summary: "Lists the sub-commands of CLUSTER.",
@@ -79,6 +83,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|info", Arity: 2, Flags: Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow"},
 				Tips:       []string{"nondeterministic_output"},
 				Doc: Doc{
@@ -88,6 +93,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|keyslot", Arity: 3, Flags: Stale,
+				By: ByNode, Script: FromEntry, Exec: InPlace,
 				Categories: []string{"slow"},
 				Doc: Doc{
 					Summary: "Computes the hash slot of a key.",
@@ -99,6 +105,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|links", Arity: 2, Flags: Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow"},
 				Tips:       []string{"nondeterministic_output"},
 				Doc: Doc{
@@ -108,6 +115,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|meet", Arity: -4, Flags: Admin | Stale | NoAsyncLoading,
+				By: ByNode, Script: Refused, Exec: Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Invites the server that waits at an address.",
@@ -121,6 +129,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|myid", Arity: 2, Flags: Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow"},
 				Doc: Doc{
 					Summary: "Tells this node's id.",
@@ -129,6 +138,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|nodes", Arity: 2, Flags: Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow"},
 				Tips:       []string{"nondeterministic_output"},
 				Doc: Doc{
@@ -138,6 +148,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|replicas", Arity: 3, Flags: Admin | Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Tips:       []string{"nondeterministic_output"},
 				Doc: Doc{
@@ -150,6 +161,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|reset", Arity: -2, Flags: Admin | NoScript | Stale,
+				By: ByNode, Script: Refused, Exec: Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Is refused, and says how a member leaves.",
@@ -164,6 +176,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|shards", Arity: 2, Flags: Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow"},
 				Tips:       []string{"nondeterministic_output"},
 				Doc: Doc{
@@ -173,6 +186,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|slaves", Arity: 3, Flags: Admin | Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Tips:       []string{"nondeterministic_output"},
 				Doc: Doc{
@@ -187,6 +201,7 @@ var clusterRows = []*Command{
 			},
 			{
 				Name: "cluster|slots", Arity: 2, Flags: Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow"},
 				Tips:       []string{"nondeterministic_output"},
 				Doc: Doc{
@@ -200,6 +215,7 @@ var clusterRows = []*Command{
 	},
 	{
 		Name: "readonly", Arity: 1, Flags: Loading | Stale | Fast,
+		By: ByConnection, Script: Refused, Exec: InPlace,
 		Categories: []string{"fast", "connection"},
 		Doc: Doc{
 			Summary: "Lets this node answer the connection's reads by itself.",
@@ -208,6 +224,7 @@ var clusterRows = []*Command{
 	},
 	{
 		Name: "readwrite", Arity: 1, Flags: Loading | Stale | Fast,
+		By: ByConnection, Script: Refused, Exec: InPlace,
 		Categories: []string{"fast", "connection"},
 		Doc: Doc{
 			Summary: "Ends what READONLY began.",

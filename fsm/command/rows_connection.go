@@ -4,6 +4,7 @@ package command
 var connectionRows = []*Command{
 	{
 		Name: "auth", Arity: -2, Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy,
+		By: ByConnection, Script: Refused, Exec: InPlace,
 		Categories: []string{"fast", "connection"},
 		Doc: Doc{
 			Summary: "Shows the server a password.",
@@ -24,6 +25,7 @@ var connectionRows = []*Command{
 		Sub: []*Command{
 			{
 				Name: "client|getname", Arity: 2, Flags: NoScript | Loading | Stale,
+				By: ByConnection, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow", "connection"},
 				Doc: Doc{
 					Summary: "Tells this connection's name.",
@@ -32,6 +34,7 @@ var connectionRows = []*Command{
 			},
 			{
 				Name: "client|help", Arity: 2, Flags: Loading | Stale,
+				By: ByConnection, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow", "connection"},
 				Doc: Doc{
 					Summary: "Lists the sub-commands of CLIENT.",
@@ -40,6 +43,7 @@ var connectionRows = []*Command{
 			},
 			{
 				Name: "client|id", Arity: 2, Flags: NoScript | Loading | Stale,
+				By: ByConnection, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow", "connection"},
 				Doc: Doc{
 					Summary: "Tells this connection's number, unique in the cluster.",
@@ -48,6 +52,7 @@ var connectionRows = []*Command{
 			},
 			{
 				Name: "client|info", Arity: 2, Flags: NoScript | Loading | Stale,
+				By: ByConnection, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow", "connection"},
 				Tips:       []string{"nondeterministic_output"},
 				Doc: Doc{
@@ -57,6 +62,7 @@ var connectionRows = []*Command{
 			},
 			{
 				Name: "client|kill", Arity: -3, Flags: Admin | NoScript | Loading | Stale,
+				By: ByConnection, Script: Refused, Exec: InPlace,
 				Categories: []string{"admin", "slow", "dangerous", "connection"},
 				Doc: Doc{
 					Summary: "Closes connections.",
@@ -84,6 +90,7 @@ var connectionRows = []*Command{
 			},
 			{
 				Name: "client|list", Arity: -2, Flags: Admin | NoScript | Loading | Stale,
+				By: ByConnection, Script: Refused, Exec: InPlace,
 				Categories: []string{"admin", "slow", "dangerous", "connection"},
 				Tips:       []string{"nondeterministic_output"},
 				Doc: Doc{
@@ -104,6 +111,7 @@ var connectionRows = []*Command{
 			},
 			{
 				Name: "client|no-evict", Arity: 3, Flags: Admin | NoScript | Loading | Stale,
+				By: ByConnection, Script: Refused, Exec: InPlace,
 				Categories: []string{"admin", "slow", "dangerous", "connection"},
 				Doc: Doc{
 					Summary: "Keeps this connection from being closed to save memory.",
@@ -118,6 +126,7 @@ var connectionRows = []*Command{
 			},
 			{
 				Name: "client|reply", Arity: 3, Flags: NoScript | Loading | Stale,
+				By: ByConnection, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow", "connection"},
 				Doc: Doc{
 					Summary: "Turns the replies to this connection on and off.",
@@ -133,6 +142,7 @@ var connectionRows = []*Command{
 			},
 			{
 				Name: "client|setinfo", Arity: 4, Flags: NoScript | Loading | Stale, // Redis 7.2
+				By: ByConnection, Script: Refused, Exec: InPlace,
 				Categories: []string{"connection", "slow"},
 				Tips:       []string{"request_policy:all_nodes", "response_policy:all_succeeded"},
 				Doc: Doc{
@@ -148,6 +158,7 @@ var connectionRows = []*Command{
 			},
 			{
 				Name: "client|setname", Arity: 3, Flags: NoScript | Loading | Stale,
+				By: ByConnection, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow", "connection"},
 				Doc: Doc{
 					Summary: "Names this connection.",
@@ -161,6 +172,7 @@ var connectionRows = []*Command{
 	},
 	{
 		Name: "echo", Arity: 2, Flags: Loading | Stale | Fast,
+		By: ByConnection, Script: FromEntry, Exec: InPlace,
 		Categories: []string{"fast", "connection"},
 		Doc: Doc{
 			Summary: "Answers its argument.",
@@ -172,6 +184,7 @@ var connectionRows = []*Command{
 	},
 	{
 		Name: "hello", Arity: -1, Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy,
+		By: ByConnection, Script: Refused, Exec: InPlace,
 		Categories: []string{"fast", "connection"},
 		Doc: Doc{
 			Summary: "Chooses the protocol version, with credentials and a name if given.",
@@ -190,6 +203,7 @@ var connectionRows = []*Command{
 	},
 	{
 		Name: "ping", Arity: -1, Flags: Fast,
+		By: ByConnection, Script: FromEntry, Exec: InPlace,
 		Categories: []string{"fast", "connection"},
 		Tips:       []string{"request_policy:all_shards", "response_policy:all_succeeded"},
 		Doc: Doc{
@@ -202,6 +216,7 @@ var connectionRows = []*Command{
 	},
 	{
 		Name: "quit", Arity: -1, Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy,
+		By: ByConnection, Script: Refused, Exec: AtOnce,
 		Categories: []string{"fast", "connection"},
 		Doc: Doc{
 			Summary: "Closes the connection.",
@@ -210,6 +225,7 @@ var connectionRows = []*Command{
 	},
 	{
 		Name: "reset", Arity: 1, Flags: NoScript | Loading | Stale | Fast | NoAuth | AllowBusy,
+		By: ByConnection, Script: Refused, Exec: AtOnce,
 		Categories: []string{"fast", "connection"},
 		Doc: Doc{
 			Summary: "Puts the connection back to how it began.",
@@ -218,6 +234,7 @@ var connectionRows = []*Command{
 	},
 	{
 		Name: "select", Arity: 2, Flags: Loading | Stale | Fast,
+		By: ByConnection, Script: FromEntry, Exec: InPlace,
 		Categories: []string{"fast", "connection"},
 		Doc: Doc{
 			Summary: "Chooses the database that the connection works in.",

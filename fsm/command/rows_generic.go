@@ -458,6 +458,7 @@ var genericRows = []*Command{
 	},
 	{
 		Name: "wait", Arity: 3, Flags: NoScript, Waits: true,
+		By: ByNode, Script: Refused, Exec: NoTimeLeft,
 		Categories: []string{"slow", "connection"},
 		Tips:       []string{"request_policy:all_shards", "response_policy:agg_min"},
 		Doc: Doc{

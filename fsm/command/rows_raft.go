@@ -12,6 +12,7 @@ var raftRows = []*Command{
 		Sub: []*Command{
 			{
 				Name: "raft|add", Arity: -3, Flags: Admin | NoScript | Stale,
+				By: ByNode, Script: Refused, Exec: Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Invites the server that waits at an address.",
@@ -24,6 +25,7 @@ var raftRows = []*Command{
 			},
 			{
 				Name: "raft|demote", Arity: -3, Flags: Admin | NoScript | Stale,
+				By: ByNode, Script: Refused, Exec: Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Takes a server's vote.",
@@ -36,6 +38,7 @@ var raftRows = []*Command{
 			},
 			{
 				Name: "raft|digest", Arity: -2, Flags: Admin | NoScript | Stale,
+				By: ByNode, Script: Refused, Exec: Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Tips:       []string{"nondeterministic_output"},
 				Doc: Doc{
@@ -48,6 +51,7 @@ var raftRows = []*Command{
 			},
 			{
 				Name: "raft|help", Arity: 2, Flags: Loading | Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow"},
 				Doc: Doc{
 					Summary: "Lists the sub-commands of RAFT.",
@@ -56,6 +60,7 @@ var raftRows = []*Command{
 			},
 			{
 				Name: "raft|promote", Arity: 3, Flags: Admin | NoScript | Stale,
+				By: ByNode, Script: Refused, Exec: Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Gives a server a vote once it has caught up.",
@@ -67,6 +72,7 @@ var raftRows = []*Command{
 			},
 			{
 				Name: "raft|remove", Arity: -3, Flags: Admin | NoScript | Stale,
+				By: ByNode, Script: Refused, Exec: Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Removes a server from the cluster.",
@@ -79,6 +85,7 @@ var raftRows = []*Command{
 			},
 			{
 				Name: "raft|set", Arity: -4, Flags: Write | Admin | NoScript,
+				Script:     Refused,
 				Categories: []string{"write", "admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Changes settings that are replicated, as CONFIG SET does through it.",
@@ -94,6 +101,7 @@ var raftRows = []*Command{
 			},
 			{
 				Name: "raft|snapshot", Arity: 2, Flags: Admin | NoScript | Stale,
+				By: ByNode, Script: Refused, Exec: Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Takes a snapshot on this node and waits for it.",
@@ -102,6 +110,7 @@ var raftRows = []*Command{
 			},
 			{
 				Name: "raft|status", Arity: 2, Flags: Admin | Loading | Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Tips:       []string{"nondeterministic_output"},
 				Doc: Doc{
@@ -111,6 +120,7 @@ var raftRows = []*Command{
 			},
 			{
 				Name: "raft|transfer", Arity: -2, Flags: Admin | NoScript | Stale,
+				By: ByNode, Script: Refused, Exec: Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Moves leadership to a server, or to the best one.",
@@ -122,6 +132,7 @@ var raftRows = []*Command{
 			},
 			{
 				Name: "raft|upgrade", Arity: 3, Flags: Admin | NoScript | Stale,
+				By: ByNode, Script: Refused, Exec: Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Finishes an upgrade: raises the version of the machine now.",

@@ -4,6 +4,7 @@ package command
 var serverRows = []*Command{
 	{
 		Name: "bgsave", Arity: -1, Flags: Admin | NoScript | NoAsyncLoading,
+		By: ByNode, Script: Refused, Exec: InPlace,
 		Categories: []string{"admin", "slow", "dangerous"},
 		Doc: Doc{
 			Summary: "Takes a snapshot beside running traffic.",
@@ -15,6 +16,7 @@ var serverRows = []*Command{
 	},
 	{
 		Name: "command", Arity: -1, Flags: Loading | Stale,
+		By: ByConnection, Script: FromEntry, Exec: InPlace,
 		Categories: []string{"slow", "connection"},
 		Tips:       []string{"nondeterministic_output_order"},
 		Doc: Doc{
@@ -24,6 +26,7 @@ var serverRows = []*Command{
 		Sub: []*Command{
 			{
 				Name: "command|count", Arity: 2, Flags: Loading | Stale,
+				By: ByConnection, Script: FromEntry, Exec: InPlace,
 				Categories: []string{"slow", "connection"},
 				Doc: Doc{
 					Summary: "Counts the commands.",
@@ -32,6 +35,7 @@ var serverRows = []*Command{
 			},
 			{
 				Name: "command|docs", Arity: -2, Flags: Loading | Stale,
+				By: ByConnection, Script: FromEntry, Exec: InPlace,
 				Categories: []string{"slow", "connection"},
 				Tips:       []string{"nondeterministic_output_order"},
 				Doc: Doc{
@@ -44,6 +48,7 @@ var serverRows = []*Command{
 			},
 			{
 				Name: "command|getkeys", Arity: -4, Flags: Loading | Stale,
+				By: ByConnection, Script: FromEntry, Exec: InPlace,
 				Categories: []string{"slow", "connection"},
 				Doc: Doc{
 					Summary: "Finds the keys in a whole command.",
@@ -52,6 +57,7 @@ var serverRows = []*Command{
 			},
 			{
 				Name: "command|getkeysandflags", Arity: -4, Flags: Loading | Stale,
+				By: ByConnection, Script: FromEntry, Exec: InPlace,
 				Categories: []string{"slow", "connection"},
 				Doc: Doc{
 					Summary: "Finds the keys in a whole command and what it does to them.",
@@ -60,6 +66,7 @@ var serverRows = []*Command{
 			},
 			{
 				Name: "command|help", Arity: 2, Flags: Loading | Stale,
+				By: ByConnection, Script: FromEntry, Exec: InPlace,
 				Categories: []string{"slow", "connection"},
 				Doc: Doc{
 					Summary: "Lists the sub-commands of COMMAND.",
@@ -68,6 +75,7 @@ var serverRows = []*Command{
 			},
 			{
 				Name: "command|info", Arity: -2, Flags: Loading | Stale,
+				By: ByConnection, Script: FromEntry, Exec: InPlace,
 				Categories: []string{"slow", "connection"},
 				Tips:       []string{"nondeterministic_output_order"},
 				Doc: Doc{
@@ -80,6 +88,7 @@ var serverRows = []*Command{
 			},
 			{
 				Name: "command|list", Arity: -2, Flags: Loading | Stale,
+				By: ByConnection, Script: FromEntry, Exec: InPlace,
 				Categories: []string{"slow", "connection"},
 				Tips:       []string{"nondeterministic_output_order"},
 				Doc: Doc{
@@ -106,6 +115,7 @@ var serverRows = []*Command{
 		Sub: []*Command{
 			{
 				Name: "config|get", Arity: -3, Flags: Admin | NoScript | Loading | Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Reads the settings whose names match patterns.",
@@ -119,6 +129,7 @@ var serverRows = []*Command{
 			},
 			{
 				Name: "config|help", Arity: 2, Flags: Loading | Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow"},
 				Doc: Doc{
 					Summary: "Lists the sub-commands of CONFIG.",
@@ -127,6 +138,7 @@ var serverRows = []*Command{
 			},
 			{
 				Name: "config|resetstat", Arity: 2, Flags: Admin | NoScript | Loading | Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Doc: Doc{
 					Summary: "Sets the counters of INFO to zero.",
@@ -135,6 +147,7 @@ var serverRows = []*Command{
 			},
 			{
 				Name: "config|set", Arity: -4, Flags: Admin | NoScript | Loading | Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Tips:       []string{"request_policy:all_nodes", "response_policy:all_succeeded"},
 				Doc: Doc{
@@ -162,6 +175,7 @@ var serverRows = []*Command{
 	},
 	{
 		Name: "debug", Arity: -2, Flags: Admin | NoScript | Loading | Stale,
+		By: ByNode, Script: Refused, Exec: InPlace,
 		Categories: []string{"admin", "slow", "dangerous"},
 		Doc: Doc{
 			Summary: "Groups what tests need.",
@@ -171,11 +185,13 @@ var serverRows = []*Command{
 		unlisted: []*Command{
 			{
 				Name: "debug|digest", Arity: 2, Flags: Admin | NoScript,
+				Script:     Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Run:        debugDigestCommand,
 			},
 			{
 				Name: "debug|digest-value", Arity: -2, Flags: Admin | NoScript,
+				Script:     Refused,
 				Categories: []string{"admin", "slow", "dangerous"},
 				Run:        debugDigestValueCommand,
 			},
@@ -183,6 +199,7 @@ var serverRows = []*Command{
 	},
 	{
 		Name: "failover", Arity: -1, Flags: Admin | NoScript | Stale,
+		By: ByNode, Script: Refused, Exec: Refused,
 		Categories: []string{"admin", "slow", "dangerous"},
 		Doc: Doc{
 			Summary: "Moves leadership from this node to another.",
@@ -232,6 +249,7 @@ var serverRows = []*Command{
 	},
 	{
 		Name: "info", Arity: -1, Flags: Loading | Stale,
+		By: ByNode, Script: Refused, Exec: InPlace,
 		Categories: []string{"slow", "dangerous"},
 		Tips:       []string{"nondeterministic_output", "request_policy:all_shards", "response_policy:special"},
 		Doc: Doc{
@@ -244,6 +262,7 @@ var serverRows = []*Command{
 	},
 	{
 		Name: "lastsave", Arity: 1, Flags: Loading | Stale | Fast,
+		By: ByNode, Script: Refused, Exec: InPlace,
 		Categories: []string{"admin", "fast", "dangerous"},
 		Tips:       []string{"nondeterministic_output"},
 		Doc: Doc{
@@ -261,6 +280,7 @@ var serverRows = []*Command{
 		Sub: []*Command{
 			{
 				Name: "memory|help", Arity: 2, Flags: Loading | Stale,
+				By: ByNode, Script: Refused, Exec: InPlace,
 				Categories: []string{"slow"},
 				Doc: Doc{
 					Summary: "Lists the sub-commands of MEMORY.",
@@ -286,6 +306,7 @@ var serverRows = []*Command{
 	},
 	{
 		Name: "monitor", Arity: 1, Flags: Admin | NoScript | Loading | Stale,
+		By: ByConnection, Script: Refused, Exec: Refused,
 		Categories: []string{"admin", "slow", "dangerous"},
 		Doc: Doc{
 			Summary: "Sends this connection every command that clients of this node run.",
@@ -294,6 +315,7 @@ var serverRows = []*Command{
 	},
 	{
 		Name: "replicaof", Arity: 3, Flags: Admin | NoScript | Stale | NoAsyncLoading,
+		By: ByNode, Script: Refused, Exec: Refused,
 		Categories: []string{"admin", "slow", "dangerous"},
 		Doc: Doc{
 			Summary: "Is refused: every node follows the leader by itself.",
@@ -314,6 +336,7 @@ var serverRows = []*Command{
 	},
 	{
 		Name: "role", Arity: 1, Flags: NoScript | Loading | Stale | Fast,
+		By: ByNode, Script: Refused, Exec: InPlace,
 		Categories: []string{"admin", "fast", "dangerous"},
 		Doc: Doc{
 			Summary: "Tells whether this node leads or follows.",
@@ -322,6 +345,7 @@ var serverRows = []*Command{
 	},
 	{
 		Name: "save", Arity: 1, Flags: Admin | NoScript | NoAsyncLoading | NoMulti,
+		By: ByNode, Script: Refused, Exec: Refused,
 		Categories: []string{"admin", "slow", "dangerous"},
 		Doc: Doc{
 			Summary: "Takes a snapshot and waits for it.",
@@ -330,6 +354,7 @@ var serverRows = []*Command{
 	},
 	{
 		Name: "shutdown", Arity: -1, Flags: Admin | NoScript | Loading | Stale | NoMulti | AllowBusy,
+		By: ByNode, Script: Refused, Exec: Refused,
 		Categories: []string{"admin", "slow", "dangerous"},
 		Doc: Doc{
 			Summary: "Hands leadership over and stops this node.",
@@ -347,6 +372,7 @@ var serverRows = []*Command{
 	},
 	{
 		Name: "slaveof", Arity: 3, Flags: Admin | NoScript | Stale | NoAsyncLoading,
+		By: ByNode, Script: Refused, Exec: Refused,
 		Categories: []string{"admin", "slow", "dangerous"},
 		Doc: Doc{
 			Summary: "Is refused: every node follows the leader by itself.",

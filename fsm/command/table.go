@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kvorum/kvorum/fsm/reply"
@@ -68,6 +69,20 @@ func Lookup(args [][]byte) (*Command, reply.Value) {
 		return nil, reply.Err("ERR wrong number of arguments for '" + row.Name + "' command")
 	}
 	return row, reply.Value{}
+}
+
+// Every goes through all rows, each container before its sub-commands.
+func Every(yield func(*Command) bool) {
+	for _, row := range rows {
+		if !yield(row) {
+			return
+		}
+		for _, sub := range append(slices.Clone(row.Sub), row.unlisted...) {
+			if !yield(sub) {
+				return
+			}
+		}
+	}
 }
 
 // find looks up a name of any case.

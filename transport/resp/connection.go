@@ -10,8 +10,7 @@ import (
 // connectionCommand answers a command that concerns nothing but its connection.
 type connectionCommand func(c *client, args [][]byte) reply.Value
 
-// connectionCommands are the Local commands that this package answers; the
-// others are the Admin's.
+// connectionCommands answer the rows that name the connection (command.ByConnection).
 var connectionCommands = map[string]connectionCommand{
 	"asking":                  (*client).askingCommand,
 	"auth":                    (*client).authCommand,

@@ -85,17 +85,16 @@ func (c *client) admit(j *job) (runs bool) {
 		return false
 	}
 	c.shown.last.Store(row)
-	if row.Route() != command.Local {
+	switch row.By {
+	case command.ByMachine:
 		c.await(row)
-		return true
-	}
-	if answer, ok := connectionCommands[row.Name]; ok {
-		j.call.Reply = answer(c, j.call.Args)
+	case command.ByConnection:
+		j.call.Reply = connectionCommands[row.Name](c, j.call.Args)
 		c.server.stats.ran(row, 1, 0)
 		c.countError(&j.call)
-		return true
+	case command.ByNode:
+		c.administer(j)
 	}
-	c.administer(j)
 	return true
 }
 
@@ -107,7 +106,7 @@ func (c *client) refuses(row *command.Command) (refusal reply.Value) {
 		return command.DebugDisabled
 	case row.Flags&command.NoAuth == 0 && c.mustAuthenticate():
 		return errNoAuth
-	case now.localOnly && row.Route() != command.Local:
+	case now.localOnly && row.By == command.ByMachine:
 		return now.refusal
 	}
 	return reply.Value{}
