@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/kvorum/kvorum/scripts/child"
 	"github.com/kvorum/kvorum/scripts/client"
 )
 
@@ -20,6 +22,7 @@ import (
 type cluster struct {
 	dir   string
 	local *exec.Cmd
+	ended sync.Once
 	nodes []*node
 }
 
@@ -32,15 +35,18 @@ type node struct {
 	struck atomic.Bool // a fault was done to it and it is not well again yet
 }
 
-func startCluster(kvorum, dir string, port int, verbose bool) (*cluster, error) {
+// startCluster starts the binary kvorum in a folder on a new cluster, in the same folder.
+func startCluster(ctx context.Context, folder string, port int, verbose bool) (*cluster, error) {
+	dir := filepath.Join(folder, "data")
 	c := &cluster{dir: dir}
 	for i := range nodeCount {
 		id := "n" + strconv.Itoa(i+1)
 		addr := "127.0.0.1:" + strconv.Itoa(port+i)
 		c.nodes = append(c.nodes, &node{id: id, addr: addr, pid: filepath.Join(dir, id, "pid"), admin: client.Conn{Addr: addr}})
 	}
-	c.local = exec.Command(kvorum, "local", "--nodes", strconv.Itoa(nodeCount), "--port", strconv.Itoa(port), "--dir", dir, "--restart")
+	c.local = exec.Command(filepath.Join(folder, "kvorum"), "local", "--nodes", strconv.Itoa(nodeCount), "--port", strconv.Itoa(port), "--dir", dir, "--restart")
 	c.local.Stderr = os.Stderr
+	c.local.SysProcAttr = child.Attributes()
 	out, err := c.local.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start the cluster: %w", err)
@@ -62,19 +68,29 @@ func startCluster(kvorum, dir string, port int, verbose bool) (*cluster, error) 
 	select {
 	case <-ready:
 		return c, nil
+	case <-ctx.Done():
+		c.stop()
+		return nil, ctx.Err()
 	case <-time.After(startWithin):
 		c.stop()
 		return nil, fmt.Errorf("the cluster was not ready within %v", startWithin)
 	}
 }
 
-// stop ends the cluster as Ctrl-C does.
+// stop ends the cluster, and what this program has open to it.
 func (c *cluster) stop() {
 	for _, n := range c.nodes {
 		n.admin.Close()
 	}
-	_ = c.local.Process.Signal(os.Interrupt)
-	_ = c.local.Wait()
+	c.end()
+}
+
+// end ends the nodes as Ctrl-C does, and returns when they are gone.
+func (c *cluster) end() {
+	c.ended.Do(func() {
+		_ = c.local.Process.Signal(os.Interrupt)
+		_ = c.local.Wait()
+	})
 }
 
 // leader waits for a node that leads in the highest term that any node has seen.

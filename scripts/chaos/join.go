@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kvorum/kvorum/scripts/child"
 	"github.com/kvorum/kvorum/scripts/client"
 )
 
@@ -140,6 +141,7 @@ func (c *cluster) startJoiner(polite bool) (*joiner, error) {
 	j.process = exec.Command(c.local.Path, "serve", "--id", "n4", "--listen", j.admin.Addr,
 		"--data", filepath.Join(c.dir, "n4", "data"), "--join", strings.Join(seeds, ","), "--log-level", "warn")
 	j.process.Stderr = os.Stderr
+	j.process.SysProcAttr = child.Attributes()
 	if err := j.process.Start(); err != nil {
 		return nil, fmt.Errorf("start the fourth node: %w", err)
 	}

@@ -9,11 +9,15 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"syscall"
 )
 
 func main() {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
+	runtime.LockOSThread() // the children die with the thread that has started them
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
+	context.AfterFunc(ctx, cancel) // a second Ctrl-C ends it at once
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 		os.Exit(1)
@@ -52,11 +56,12 @@ func run(ctx context.Context) error {
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build kvorum (run this from the repository's root): %w", err)
 	}
-	c, err := startCluster(kvorum, filepath.Join(dir, "data"), *port, *verbose)
+	c, err := startCluster(ctx, dir, *port, *verbose)
 	if err != nil {
 		return err
 	}
 	defer c.stop()
+	defer context.AfterFunc(ctx, c.end)() // what still asks it hears so
 
 	if err := measure(ctx, c, figures{*measureIdle, *keys, *larges, *joinKeys, *polite}); err != nil {
 		return err

@@ -11,13 +11,15 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/kvorum/kvorum/scripts/child"
 )
 
 // Stage holds the processes of a demo and the folder that they work in.
 type Stage struct {
 	dir string
 	// Kvorum's nodes end at the end of file of this pipe, whose writing end is
-	// only here; Linux kills every child besides (childAttributes).
+	// only here; Linux kills every child besides (child.Attributes).
 	childEnd, parentEnd *os.File
 	spawn               chan func()
 
@@ -99,7 +101,7 @@ func (p *Process) Start() error {
 	cmd := exec.Command(p.args[0], p.args[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{p.stage.childEnd}
-	cmd.SysProcAttr = childAttributes()
+	cmd.SysProcAttr = child.Attributes()
 	started := make(chan error)
 	p.stage.spawn <- func() { started <- cmd.Start() }
 	if err := <-started; err != nil {

@@ -1,9 +1,0 @@
-//go:build !linux
-
-package stage
-
-import "syscall"
-
-// childAttributes keep Ctrl-C in the terminal from the children: the demo still
-// wants to ask them what they have.
-func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
