@@ -127,9 +127,11 @@ func (m *Machine) applyBatch(b *entry.Batch, out *Outcome) error {
 		m.chain.outcome(out)
 		return nil
 	}
+	m.context.Lookups = command.Lookups{}
 	if err := m.runNext(s, b, out); err != nil {
 		return err
 	}
+	out.Lookups = m.context.Lookups
 	m.chain.outcome(out)
 	s.keep(b.Number, m.chain.replies(out.Replies))
 	return nil
@@ -225,7 +227,7 @@ func (m *Machine) Read(call *command.Call, nowMS int64, seed uint64) (dueMS int6
 		Keys: m.keys, DB: call.DB, NowMS: max(nowMS, m.keys.ClockMS()), Args: call.Args,
 		Seed: seed, Settings: m.settings, Command: call.Command,
 	}
-	call.Reply = m.guard(c)
+	call.Reply, call.Lookups = m.guard(c), c.Lookups
 	dueMS = c.DueMS
 	*c = command.Context{}
 	m.contexts.Put(c)

@@ -36,6 +36,7 @@ type Outcome struct {
 	Status  Status
 	Next    uint64 // Gap: the number that the session must send next
 	Replies []reply.Value
+	Lookups command.Lookups // Applied: those of its commands
 }
 
 // Machine is the replicated state: keyspace, sessions, settings, clock. It is
@@ -128,6 +129,10 @@ func (m *Machine) Settings() *setting.Values { return m.settings.Clone() }
 
 // BulkMax is the replicated setting proto-max-bulk-len.
 func (m *Machine) BulkMax() int64 { return m.settings.BulkMax() }
+
+// Expired is how many keys this machine has removed because their deadline had
+// passed, since it was made: no part of its state.
+func (m *Machine) Expired() uint64 { return m.keys.Expired() }
 
 // DatabaseInfo is what INFO keyspace shows of a database.
 type DatabaseInfo struct {

@@ -279,6 +279,9 @@ const (
 	persistBuffer = 1 << 20
 )
 
+// cacheLineBytes is how many bytes processors fetch together, at most.
+const cacheLineBytes = 128
+
 // noDeadline stands for "nothing falls due".
 const noDeadline = math.MaxInt64
 

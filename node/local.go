@@ -67,7 +67,9 @@ func (n *Node) ReadLocal(ctx context.Context, calls []*command.Call) {
 		return
 	}
 	for len(calls) > 0 {
-		calls = n.reads.runLocal(calls)
+		all := calls
+		calls = n.reads.runLocal(all)
+		n.worker.counts.read(all[:len(all)-len(calls)])
 	}
 }
 

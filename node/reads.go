@@ -109,7 +109,9 @@ func (r *reads) serve(ctx context.Context, calls []*command.Call, answer ReadAns
 // a write does not wait for all: a later call never sees an older state.
 func (r *reads) run1(calls []*command.Call, stampMS int64) (rest []*command.Call, dueMS int64) {
 	for len(calls) > 0 && dueMS == 0 {
-		calls, dueMS = r.runSome(calls, stampMS)
+		all := calls
+		calls, dueMS = r.runSome(all, stampMS)
+		r.node.worker.counts.read(all[:len(all)-len(calls)])
 	}
 	return calls, dueMS
 }

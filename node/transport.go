@@ -29,7 +29,7 @@ import (
 // And a server that is told never to lead asks nobody for a vote (abstention).
 //
 // The network transport is embedded since Raft asks it for optional interfaces
-// (pre-vote, closing).
+// (pre-vote, closing). Wide because every call that servers make of each other passes here.
 type transport struct {
 	*raft.NetworkTransport
 	layer    *streamLayer
@@ -41,6 +41,7 @@ type transport struct {
 	serves   atomic.Value      // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
 	abstains *atomic.Bool      // no vote is asked for
 	early    *earlySends
+	counts   *counts
 
 	// Of pass, which runs when Raft does.
 	logs      *raftLogs
@@ -98,7 +99,7 @@ func (d delivery) after(req *raft.AppendEntriesRequest, resp *raft.AppendEntries
 func newTransport(n *Node, logger raftLogger) *transport {
 	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
 	t := &transport{
-		layer: layer, logger: logger, leave: n.Leave, room: n.snapshots.room, paces: &n.logs.paces, calls: make(chan raft.RPC), abstains: &n.lead.abstention.withholds,
+		layer: layer, logger: logger, leave: n.Leave, room: n.snapshots.room, paces: &n.logs.paces, counts: &n.worker.counts, calls: make(chan raft.RPC), abstains: &n.lead.abstention.withholds,
 		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{}, confirmed: make(chan struct{}, 1),
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream:          layer,
@@ -362,12 +363,16 @@ func (t *transport) TimeoutNow(id raft.ServerID, addr raft.ServerAddress, req *r
 	return t.overFresh(func() error { return t.NetworkTransport.TimeoutNow(id, target(id, addr), req, resp) })
 }
 
-// InstallSnapshot implements raft.Transport.
+// InstallSnapshot implements raft.Transport, and counts those that are taken.
 func (t *transport) InstallSnapshot(id raft.ServerID, addr raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
 	slot := t.early.begin(id)
 	defer t.early.end(slot, addr, nil, nil)
 	t.early.drop(slot)
-	return t.NetworkTransport.InstallSnapshot(id, target(id, addr), req, resp, data)
+	err := t.NetworkTransport.InstallSnapshot(id, target(id, addr), req, resp, data)
+	if err == nil && resp.Success {
+		t.counts.snapshotsSent.Add(1)
+	}
+	return err
 }
 
 // EncodePeer is how a server names itself in Raft's messages.

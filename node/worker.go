@@ -24,6 +24,9 @@ type worker struct {
 	machine    *fsm.Machine
 	configured uint64 // index of the configuration that the machine has; 0: it came with a snapshot
 	bulkMax    int64  // as the port was last told it
+	expired    uint64 // of the machine's, how many are counted
+
+	counts counts
 
 	applying     atomic.Uint64 // index of the entry that is being applied, 0 for none
 	applied      atomic.Uint64 // entries, for INFO and the snapshot policy
@@ -113,6 +116,7 @@ func (w *worker) apply(l *raft.Log) error {
 	w.progress.moved()
 	for i := range outcomes {
 		if outcomes[i].Session == w.node.cfg.Session {
+			w.counts.lookedUp(outcomes[i].Lookups)
 			w.node.session.resolve(&outcomes[i])
 		}
 	}
@@ -123,7 +127,8 @@ func (w *worker) apply(l *raft.Log) error {
 	return nil
 }
 
-// publish stores how far the machine is, and tells the port its settings; the caller holds the lock.
+// publish stores how far the machine is, counts what has expired, and tells the port
+// its settings; the caller holds the lock.
 func (w *worker) publish() (clockMS int64) {
 	clockMS = w.machine.ClockMS()
 	deadline, ok := w.machine.NextDeadlineMS()
@@ -134,6 +139,9 @@ func (w *worker) publish() (clockMS int64) {
 	w.progress.deadlineMS.Store(deadline)
 	w.progress.clockMS.Store(clockMS)
 	w.progress.index.Store(w.machine.Index())
+	expired := w.machine.Expired()
+	w.counts.expired.Add(expired - w.expired)
+	w.expired = expired
 	if now := w.machine.BulkMax(); now != w.bulkMax && w.node.cfg.Port != nil {
 		w.node.cfg.Port.SetBulkBytes(now)
 		w.bulkMax = now
@@ -166,7 +174,7 @@ func (w *worker) restore(it *item) {
 	}
 	defer func() { it.swapped <- nil }()
 	w.mu.Lock()
-	w.machine, w.configured = it.restore, 0
+	w.machine, w.configured, w.expired = it.restore, 0, 0
 	clock := w.publish()
 	w.mu.Unlock()
 	w.restores.Add(1)

@@ -50,6 +50,19 @@ type Call struct {
 	DB      int
 	Args    [][]byte // Args[0] is the name in lower case; valid until the call is answered
 	Reply   reply.Value
+	Lookups Lookups // of a read: those of the run that Reply is of
+}
+
+// Lookups counts the keys that were looked up to be read, as INFO shows them.
+// They are no part of the machine's state.
+type Lookups struct {
+	Hits, Misses uint32
+}
+
+// Add adds others to l.
+func (l *Lookups) Add(others Lookups) {
+	l.Hits += others.Hits
+	l.Misses += others.Misses
 }
 
 // Context is what a command's function may see and change.
@@ -70,6 +83,8 @@ type Context struct {
 	// has passed and the machine's clock has not: the read must be run again
 	// once the machine's clock has reached DueMS (design, invariant 2).
 	DueMS int64
+
+	Lookups Lookups // counted since the context was made
 }
 
 // Rand is the command's randomness: the same draws on every node.

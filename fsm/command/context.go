@@ -30,6 +30,23 @@ func (c *Context) object(key []byte) *keyspace.Object {
 	return o
 }
 
+// lookup is object for a command that reads the value, or asks about it, and
+// counts whether it was there. Redis counts no look-up of a command that only
+// changes the key (7.0: db.c, lookupKeyRead and lookupKeyWrite).
+func (c *Context) lookup(key []byte) *keyspace.Object {
+	o := c.object(key)
+	c.count(o)
+	return o
+}
+
+func (c *Context) count(o *keyspace.Object) {
+	if o != nil {
+		c.Lookups.Hits++
+	} else {
+		c.Lookups.Misses++
+	}
+}
+
 // notice sets DueMS if o's deadline has passed by the leader's stamp; of a
 // write such objects are absent already.
 func (c *Context) notice(o *keyspace.Object) {

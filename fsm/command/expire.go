@@ -99,7 +99,7 @@ func deadlineMS(o *keyspace.Object) int64 { return o.DeadlineMS }
 // lifetimeLeft answers what of says of the object in units of unitMS, rounded
 // to the nearest; -1 without a deadline, -2 without the key.
 func (c *Context) lifetimeLeft(of func(*keyspace.Object) int64, unitMS int64) reply.Value {
-	o := c.object(c.Args[1])
+	o := c.lookup(c.Args[1])
 	switch {
 	case o == nil:
 		return reply.Int(-2)

@@ -23,7 +23,7 @@ func unlinkCommand(c *Context) reply.Value { return delCommand(c) }
 func existsCommand(c *Context) reply.Value {
 	var found int64
 	for _, key := range c.Args[1:] {
-		if c.object(key) != nil {
+		if c.lookup(key) != nil {
 			found++
 		}
 	}
@@ -35,7 +35,7 @@ func existsCommand(c *Context) reply.Value {
 func touchCommand(c *Context) reply.Value { return existsCommand(c) }
 
 func typeCommand(c *Context) reply.Value {
-	if c.object(c.Args[1]) == nil {
+	if c.lookup(c.Args[1]) == nil {
 		return reply.Status("none")
 	}
 	return reply.Status("string")
@@ -143,7 +143,7 @@ func copyCommand(c *Context) reply.Value {
 	if opts.db == c.DB && string(c.Args[1]) == string(c.Args[2]) {
 		return errSameObject
 	}
-	o := c.object(c.Args[1])
+	o := c.lookup(c.Args[1])
 	if o == nil || !opts.replace && c.Keys.Get(opts.db, c.Args[2]) != nil {
 		return reply.Int(0)
 	}

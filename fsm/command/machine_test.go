@@ -20,6 +20,7 @@ type bareMachine struct {
 	db       int
 	proto    int
 	count    uint64
+	lookups  command.Lookups
 	tickMS   int64 // what a command takes
 }
 
@@ -58,7 +59,9 @@ func (m *bareMachine) run(args [][]byte) (reply.Value, error) {
 	case command.Local:
 		return m.local(row, owned)
 	case command.Log:
-		v := row.Run(m.context(row, owned, m.keys.ClockMS()))
+		ctx := m.context(row, owned, m.keys.ClockMS())
+		v := row.Run(ctx)
+		m.lookups.Add(ctx.Lookups)
 		for i := range owned { // the caller's bytes must not be kept
 			for j := range owned[i] {
 				owned[i][j] = '!'
@@ -70,6 +73,7 @@ func (m *bareMachine) run(args [][]byte) (reply.Value, error) {
 		ctx := m.context(row, owned, m.keys.ClockMS()+bareAheadMS)
 		v := row.Run(ctx)
 		if ctx.DueMS == 0 {
+			m.lookups.Add(ctx.Lookups)
 			return v, nil
 		}
 		m.keys.Advance(ctx.DueMS)

@@ -8,9 +8,9 @@ import (
 var errNoFrequency = reply.Err("ERR An LFU maxmemory policy is not selected, access frequency not tracked. " +
 	"Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.")
 
-// onObject answers about the object that an OBJECT or MEMORY sub-command names; null without one.
+// onObject answers about the object that an OBJECT sub-command names; null without one.
 func (c *Context) onObject(answer func(*keyspace.Object) reply.Value) reply.Value {
-	o := c.object(c.Args[2])
+	o := c.lookup(c.Args[2])
 	if o == nil {
 		return reply.Nil()
 	}
@@ -70,9 +70,11 @@ func memoryUsageCommand(c *Context) reply.Value {
 			return errSyntax
 		}
 	}
-	return c.onObject(func(o *keyspace.Object) reply.Value {
-		return reply.Int(int64(objectBytes + len(o.Key) + len(o.Str)))
-	})
+	o := c.object(c.Args[2])
+	if o == nil {
+		return reply.Nil()
+	}
+	return reply.Int(int64(objectBytes + len(o.Key) + len(o.Str)))
 }
 
 // help is a container's answer to HELP: its sub-commands in pairs of usage and meaning.

@@ -41,7 +41,8 @@ type scanOptions struct {
 	count    int
 	matching bool // only keys that match pattern
 	pattern  []byte
-	foreign  bool // only keys of a type that is not there
+	typed    bool // only keys of a type: each is looked up for it
+	foreign  bool // it is a type that is not there
 }
 
 func parseScanOptions(args [][]byte) (o scanOptions, refused reply.Value) {
@@ -64,7 +65,7 @@ func parseScanOptions(args [][]byte) (o scanOptions, refused reply.Value) {
 		case is(args[i], "match"):
 			o.pattern, o.matching = value, !isAll(value)
 		case is(args[i], "type"):
-			o.foreign = !is(value, "string")
+			o.typed, o.foreign = true, !is(value, "string")
 		default:
 			return o, errSyntax
 		}
@@ -84,7 +85,13 @@ func scanCommand(c *Context) reply.Value {
 	var keys []reply.Value
 	next := c.Keys.Scan(c.DB, cursor, opts.count, func(o *keyspace.Object) {
 		c.notice(o)
-		if opts.foreign || opts.matching && !glob.Match(opts.pattern, []byte(o.Key)) {
+		if opts.matching && !glob.Match(opts.pattern, []byte(o.Key)) {
+			return
+		}
+		if opts.typed {
+			c.count(o)
+		}
+		if opts.foreign {
 			return
 		}
 		keys = append(keys, reply.Text(o.Key))

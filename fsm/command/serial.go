@@ -9,7 +9,7 @@ import (
 )
 
 func dumpCommand(c *Context) reply.Value {
-	o := c.object(c.Args[1])
+	o := c.lookup(c.Args[1])
 	if o == nil {
 		return reply.Nil()
 	}

@@ -125,6 +125,7 @@ func setCommand(c *Context) reply.Value {
 	if opts.nx || opts.xx || opts.get || opts.lifetime == lifetimeKeep {
 		old := c.object(c.Args[1])
 		if opts.get {
+			c.count(old)
 			answer = bulkOrNil(old)
 		}
 		if opts.nx && old != nil || opts.xx && old == nil {
@@ -174,7 +175,7 @@ func (c *Context) setExpiring(l lifetime) reply.Value {
 }
 
 func getsetCommand(c *Context) reply.Value {
-	old := bulkOrNil(c.object(c.Args[1]))
+	old := bulkOrNil(c.lookup(c.Args[1]))
 	c.putString(string(c.Args[1]), c.keep(c.Args[2]), 0)
 	return old
 }
@@ -211,7 +212,7 @@ func getexCommand(c *Context) reply.Value {
 	if !ok {
 		return errSyntax
 	}
-	o := c.object(c.Args[1])
+	o := c.lookup(c.Args[1])
 	if o == nil {
 		return reply.Nil()
 	}

@@ -8,10 +8,10 @@ import (
 
 var errOffset = reply.Err("ERR offset is out of range")
 
-func getCommand(c *Context) reply.Value { return bulkOrNil(c.object(c.Args[1])) }
+func getCommand(c *Context) reply.Value { return bulkOrNil(c.lookup(c.Args[1])) }
 
 func getdelCommand(c *Context) reply.Value {
-	o := c.object(c.Args[1])
+	o := c.lookup(c.Args[1])
 	if o != nil {
 		c.Keys.Delete(c.DB, c.Args[1])
 	}
@@ -21,13 +21,13 @@ func getdelCommand(c *Context) reply.Value {
 func mgetCommand(c *Context) reply.Value {
 	values := make([]reply.Value, 0, len(c.Args)-1)
 	for _, key := range c.Args[1:] {
-		values = append(values, bulkOrNil(c.object(key)))
+		values = append(values, bulkOrNil(c.lookup(key)))
 	}
 	return reply.List(values...)
 }
 
 func strlenCommand(c *Context) reply.Value {
-	o := c.object(c.Args[1])
+	o := c.lookup(c.Args[1])
 	if o == nil {
 		return reply.Int(0)
 	}
@@ -40,7 +40,7 @@ func getrangeCommand(c *Context) reply.Value {
 	if !ok1 || !ok2 {
 		return errNotInteger
 	}
-	o := c.object(c.Args[1])
+	o := c.lookup(c.Args[1])
 	if o == nil {
 		return reply.Bytes(nil)
 	}

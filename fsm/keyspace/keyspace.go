@@ -15,6 +15,7 @@ type Keyspace struct {
 	clockMS   int64
 	epoch     uint64 // raised by each capture; older buckets are copied before a write
 	databases [Databases]*database
+	expired   uint64 // objects removed or replaced past their deadline, since New: no part of the state
 }
 
 // New makes an empty keyspace whose order is keyed by hashKey.
@@ -65,6 +66,7 @@ func (k *Keyspace) Purge(limit int) int {
 		d := k.databases[db]
 		d.remove(k.epoch, first.hash, bytesOf(first.object.Key))
 		d.deadlines.drop(first.hash, first.object, k.clockMS)
+		k.expired++
 	}
 	return max(0, limit)
 }
@@ -101,6 +103,9 @@ func (k *Keyspace) Put(db int, o *Object) {
 	d := k.databases[db]
 	if replaced := d.put(k.epoch, hash, o); replaced != nil {
 		d.deadlines.drop(hash, replaced, k.clockMS)
+		if replaced.Due(k.clockMS) {
+			k.expired++
+		}
 	}
 	d.deadlines.add(hash, o, k.clockMS)
 }
@@ -114,9 +119,15 @@ func (k *Keyspace) Delete(db int, key []byte) bool {
 		return false
 	}
 	present := !o.Due(k.clockMS)
+	if !present {
+		k.expired++
+	}
 	d.deadlines.drop(hash, o, k.clockMS)
 	return present
 }
+
+// Expired is how many objects have left the keyspace, since New, past their deadline.
+func (k *Keyspace) Expired() uint64 { return k.expired }
 
 // Len returns how many objects a database holds.
 func (k *Keyspace) Len(db int) int {

@@ -298,3 +298,26 @@ func TestACaptureIsReadBesideAWriter(t *testing.T) {
 	}
 	readers.Wait()
 }
+
+// However an object that is past its deadline leaves, it has expired.
+func TestWhatLeavesPastItsDeadlineIsCounted(t *testing.T) {
+	k := New([16]byte{})
+	k.Advance(1000)
+	for _, key := range []string{"purged", "replaced", "deleted"} {
+		k.Put(0, &Object{Key: key, DeadlineMS: 1100})
+	}
+	k.Put(0, &Object{Key: "replaced early", DeadlineMS: 1100})
+	k.Put(0, &Object{Key: "deleted early", DeadlineMS: 1100})
+	k.Put(0, &Object{Key: "replaced early"})
+	k.Delete(0, []byte("deleted early"))
+	if k.Expired() != 0 {
+		t.Errorf("%d have expired before their time", k.Expired())
+	}
+	k.Advance(1100)
+	k.Put(0, &Object{Key: "replaced"})
+	k.Delete(0, []byte("deleted"))
+	k.Purge(10)
+	if k.Expired() != 3 {
+		t.Errorf("%d have expired, want 3", k.Expired())
+	}
+}
