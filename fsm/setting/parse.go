@@ -92,6 +92,8 @@ func (r *Row) Canonical(value, current string) (string, error) {
 			return "", refuse("argument must be a memory value")
 		}
 		return r.within(n)
+	case Percentiles:
+		return r.parsePercentiles(value)
 	case BufferLimits:
 		return parseBufferLimits(value, current)
 	}
@@ -127,6 +129,44 @@ func ParseMemory(s string) (int64, bool) {
 		return math.MaxInt64, true
 	}
 	return int64(lo), true
+}
+
+// percentilesMax bounds how many percentiles INFO shows of every command.
+const percentilesMax = 32
+
+func (r *Row) parsePercentiles(value string) (string, error) {
+	if value == "" {
+		return "", nil
+	}
+	words := strings.Split(value, " ")
+	if len(words) > percentilesMax {
+		return "", refuse("at most %d percentiles can be shown", percentilesMax)
+	}
+	for i, word := range words {
+		percent, err := strconv.ParseFloat(word, 64)
+		switch {
+		case err != nil && !math.IsInf(percent, 0) || math.IsNaN(percent):
+			return "", refuse("Invalid %s parameters", r.Name)
+		case percent < 0 || percent > 100:
+			return "", refuse("%s parameters should sit between [0.0,100.0]", r.Name)
+		}
+		words[i] = Decimal(percent)
+	}
+	return strings.Join(words, " "), nil
+}
+
+// PercentilesOf reads a canonical value.
+func PercentilesOf(canonical string) (percents []float64) {
+	for _, word := range strings.Fields(canonical) {
+		percent, _ := strconv.ParseFloat(word, 64)
+		percents = append(percents, percent)
+	}
+	return percents
+}
+
+// Decimal writes f with at most six digits after the point and no zeros at its end.
+func Decimal(f float64) string {
+	return strings.TrimRight(strings.TrimRight(strconv.FormatFloat(f, 'f', 6, 64), "0"), ".")
 }
 
 // bufferClasses are the classes of clients in the order that CONFIG GET names them.

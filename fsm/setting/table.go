@@ -22,6 +22,7 @@ const (
 	Integer                  // a decimal number from Min to Max
 	Memory                   // a number of bytes from Min to Max, with a unit if one likes
 	Word                     // one of Words
+	Percentiles              // numbers from 0 to 100
 	BufferLimits             // class, hard bytes, soft bytes, soft seconds; any number of times
 )
 
@@ -47,6 +48,9 @@ const ProtoMaxBulkLen = "proto-max-bulk-len"
 // before it removes it, 0 for ever.
 const RemoveDeadAfter = "remove-dead-after"
 
+// LatencyPercentiles are the percentiles that INFO latencystats shows.
+const LatencyPercentiles = "latency-tracking-info-percentiles"
+
 // UpgradeHold says that this node does not want the machine's version raised yet.
 const UpgradeHold = "upgrade-hold"
 
@@ -67,6 +71,8 @@ var Table = []Row{
 		Why: "the data directory is told at start: --data"},
 	{Name: "enable-debug-command", Scope: Node, Kind: Word, Default: "no", Words: []string{"no", "yes", "local"}, Immutable: true},
 	{Name: "enable-module-command", Scope: Fixed, Kind: Word, Default: "no", Words: []string{"no", "yes", "local"}},
+	{Name: "latency-tracking", Scope: Node, Kind: Bool, Default: "yes"},
+	{Name: LatencyPercentiles, Scope: Node, Kind: Percentiles, Default: "50 99 99.9"},
 	{Name: "logfile", Scope: Fixed, Kind: Text}, // logs go to standard error
 	{Name: "loglevel", Scope: Node, Kind: Word, Default: "notice", Words: []string{"debug", "verbose", "notice", "warning"}},
 	{Name: "maxclients", Scope: Node, Kind: Integer, Default: "10000", Min: 1, Max: 1<<32 - 1},

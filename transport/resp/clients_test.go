@@ -3,6 +3,7 @@ package resp
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -97,6 +98,36 @@ func TestAPasswordCanBeSetAndTakenAway(t *testing.T) {
 		"-WRONGPASS invalid username-password pair or user is disabled.\r\n+OK\r\n+PONG\r\n")
 	h.SetPassword("")
 	h.dial(t).exchange("PING\r\n", "+PONG\r\n")
+}
+
+func TestCommandsAreTimedAsLongAsTrackingIsOn(t *testing.T) {
+	h := startServer(t, nil)
+	c := h.dial(t)
+	get := func() { c.exchange("GET a\r\nGET a\r\n", "$-1\r\n$-1\r\n") }
+	shown := func() string { return fmt.Sprint(h.InfoFields("latencystats")) }
+	get()
+	if form := regexp.MustCompile(`^\[\[latency_percentiles_usec_get p50=\d+\.000,p99=\d+\.000,p99\.9=\d+\.000\]\]$`); !form.MatchString(shown()) {
+		t.Errorf("latencystats are %s", shown())
+	}
+	h.SetLatencyPercentiles([]float64{100})
+	if form := regexp.MustCompile(`^\[\[latency_percentiles_usec_get p100=\d+\.000\]\]$`); !form.MatchString(shown()) {
+		t.Errorf("latencystats are %s", shown())
+	}
+	h.SetLatencyTracking(false)
+	if shown() != "[]" {
+		t.Errorf("without tracking they are %s", shown())
+	}
+	h.ResetStats()
+	get()
+	h.SetLatencyTracking(true)
+	if shown() != "[]" {
+		t.Errorf("what ran without tracking is shown: %s", shown())
+	}
+	get()
+	h.ResetStats()
+	if shown() != "[]" {
+		t.Errorf("after a reset they are %s", shown())
+	}
 }
 
 func TestWhatClientsDoIsCounted(t *testing.T) {

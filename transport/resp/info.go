@@ -6,8 +6,10 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/kvorum/kvorum/fsm/command"
+	"github.com/kvorum/kvorum/fsm/setting"
 )
 
 // InfoFields returns the lines of a section of INFO that clients account for,
@@ -22,6 +24,8 @@ func (s *Server) InfoFields(section string) [][2]string {
 		return s.commandFields()
 	case "errorstats":
 		return s.errorFields()
+	case "latencystats":
+		return s.latencyFields()
 	}
 	return nil
 }
@@ -76,6 +80,28 @@ func (s *Server) commandFields() [][2]string {
 		fields = append(fields, [2]string{"cmdstat_" + row.Name,
 			fmt.Sprintf("calls=%d,usec=%d,usec_per_call=%.2f,rejected_calls=%d,failed_calls=%d",
 				calls, micros, each, c.rejected.Load(), c.failed.Load())})
+	}
+	return fields
+}
+
+// latencyFields has the percentiles of each command that was timed, by name, in
+// microseconds. What ran together shares its time, as in commandstats.
+func (s *Server) latencyFields() [][2]string {
+	if s.stats.untimed.Load() {
+		return nil
+	}
+	var fields [][2]string
+	counted := *s.stats.commands.Load()
+	for _, row := range slices.SortedFunc(maps.Keys(counted), byName) {
+		latency := &counted[row].latency
+		if latency.total() == 0 {
+			continue
+		}
+		var values []string
+		for _, percent := range *s.settings.percentiles.Load() {
+			values = append(values, fmt.Sprintf("p%s=%d.000", setting.Decimal(percent), latency.percentile(percent)))
+		}
+		fields = append(fields, [2]string{"latency_percentiles_usec_" + row.Name, strings.Join(values, ",")})
 	}
 	return fields
 }

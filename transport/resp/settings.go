@@ -5,6 +5,8 @@ import (
 	"crypto/subtle"
 	"sync/atomic"
 	"time"
+
+	"github.com/kvorum/kvorum/fsm/setting"
 )
 
 // liveSettings are the settings as connections read them.
@@ -17,6 +19,7 @@ type liveSettings struct {
 	keepAlive    atomic.Int64
 	output       atomic.Pointer[OutputLimit]
 	stallMax     atomic.Int64
+	percentiles  atomic.Pointer[[]float64] // of INFO latencystats
 }
 
 func (l *liveSettings) set(s Settings) {
@@ -43,6 +46,8 @@ func (l *liveSettings) set(s Settings) {
 	l.keepAlive.Store(int64(s.KeepAlive))
 	l.output.Store(&s.Output)
 	l.stallMax.Store(int64(s.StallMax))
+	percentiles := setting.PercentilesOf(setting.Find(setting.LatencyPercentiles).Default)
+	l.percentiles.Store(&percentiles)
 }
 
 func (l *liveSettings) setPassword(password string) {
@@ -91,3 +96,9 @@ func (s *Server) SetKeepAlive(d time.Duration) { s.settings.keepAlive.Store(int6
 
 // SetOutputLimit changes client-output-buffer-limit of normal clients.
 func (s *Server) SetOutputLimit(l OutputLimit) { s.settings.output.Store(&l) }
+
+// SetLatencyTracking changes latency-tracking: whether commands are timed for INFO latencystats.
+func (s *Server) SetLatencyTracking(on bool) { s.stats.untimed.Store(!on) }
+
+// SetLatencyPercentiles changes latency-tracking-info-percentiles.
+func (s *Server) SetLatencyPercentiles(percents []float64) { s.settings.percentiles.Store(&percents) }

@@ -22,6 +22,7 @@ type stats struct {
 	reads, writes      atomic.Uint64 // of sockets
 	commandCount       atomic.Uint64
 	errorCount         atomic.Uint64
+	untimed            atomic.Bool   // latency-tracking no
 	outputLimited      atomic.Uint64 // clients disconnected for not reading
 
 	readLatency  histogram
@@ -33,9 +34,10 @@ type stats struct {
 	errors   atomic.Pointer[map[string]*atomic.Uint64]
 }
 
-// commandStats are a line of INFO commandstats.
+// commandStats are a line of INFO commandstats, and one of latencystats.
 type commandStats struct {
 	calls, ns, rejected, failed atomic.Uint64
+	latency                     distribution
 }
 
 func (s *stats) init() {
@@ -66,6 +68,9 @@ func (s *stats) ran(row *command.Command, n int, ns int64) {
 	c.calls.Add(uint64(n))
 	c.ns.Add(uint64(max(ns, 0)))
 	s.commandCount.Add(uint64(n))
+	if ns > 0 && !s.untimed.Load() {
+		c.latency.add(ns/int64(n), uint64(n))
+	}
 }
 
 // rejected counts a command that was refused before it ran.

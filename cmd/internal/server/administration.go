@@ -179,6 +179,10 @@ func (t tuner) Tune(name, value string) error {
 			return hold.HoldUpgrade(value == "yes")
 		}
 		return errors.New("this node has no directory that could remember it")
+	case "latency-tracking":
+		t.clients.SetLatencyTracking(value == "yes")
+	case setting.LatencyPercentiles:
+		t.clients.SetLatencyPercentiles(setting.PercentilesOf(value))
 	case "never-lead":
 		t.node.SetNeverLead(value == "yes")
 	case "client-output-buffer-limit":
@@ -247,10 +251,23 @@ func redisLevel(level slog.Level) string {
 	return "notice"
 }
 
-// statistics are the clients' figures as INFO shows them.
-type statistics struct{ *resp.Server }
+// counted are the node's figures as INFO shows them.
+type counted struct{ *node.Node }
 
-func (s statistics) ResetStatistics() { s.ResetStats() }
+func (c counted) InfoFields(section string) [][2]string {
+	if section != "stats" {
+		return nil
+	}
+	n := c.Counts()
+	return [][2]string{
+		{"sync_full", strconv.FormatUint(n.SnapshotsSent, 10)},
+		{"expired_keys", strconv.FormatUint(n.Expired, 10)},
+		{"keyspace_hits", strconv.FormatUint(n.Hits, 10)},
+		{"keyspace_misses", strconv.FormatUint(n.Misses, 10)},
+	}
+}
+
+func (c counted) ResetStats() { c.ResetCounts() }
 
 // newAdmin makes the administration of a running member.
 func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
@@ -261,6 +278,7 @@ func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
 		Now: s.env.Clock.Now, Executor: n, Member: seen, Roster: roster{n, s.service}, Members: s.service, Upgrader: s.service, Auditor: s.service,
 		Settings: seen, Tuner: tuner{n, s.env.Disk, s.clients, s.cfg.LogLevel, s.cfg.clientsFitting()}, Process: process{s},
 	}
+	cfg.Statistics = []admin.Statistics{counted{n}}
 	own := map[string]string{
 		"requirepass": s.cfg.RequirePass, "dir": s.cfg.DataDir, "loglevel": redisLevel(s.cfg.LogLevel.Level()),
 	}
@@ -282,7 +300,7 @@ func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
 		own["bind"], own["port"] = host, port
 		own["maxclients"] = strconv.Itoa(s.clients.MaxClients())
 		cfg.ClientPort, _ = strconv.Atoi(port)
-		cfg.Statistics = []admin.Statistics{statistics{s.clients}}
+		cfg.Statistics = []admin.Statistics{s.clients, counted{n}}
 	}
 	return admin.New(cfg, own)
 }

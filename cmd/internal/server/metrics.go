@@ -81,7 +81,7 @@ func truth(b bool) float64 {
 }
 
 func (m *seatedNode) raftFigures() []figure {
-	s := m.node.Status()
+	s, n := m.node.Status(), m.node.Counts()
 	taken := 0.0
 	if !s.Snapshots.TakenAt.IsZero() {
 		taken = float64(s.Snapshots.TakenAt.Unix())
@@ -96,6 +96,10 @@ func (m *seatedNode) raftFigures() []figure {
 		{"kvorum_applied_entries_total", "Entries that this process has applied.", true, float64(s.Applied)},
 		{"kvorum_applied_bytes_total", "Bytes of the entries that this process has applied.", true, float64(s.AppliedBytes)},
 		{"kvorum_failed", "1 while a node ends that cannot go on: /readyz and its log say why.", false, truth(m.node.Err() != nil)},
+		{"kvorum_keyspace_hits_total", "Keys that this node's clients looked up and found.", true, float64(n.Hits)},
+		{"kvorum_keyspace_misses_total", "Keys that this node's clients looked up and did not find.", true, float64(n.Misses)},
+		{"kvorum_expired_keys_total", "Keys that this process has removed because they expired.", true, float64(n.Expired)},
+		{"kvorum_snapshots_sent_total", "Snapshots that this process has sent to followers as leader.", true, float64(n.SnapshotsSent)},
 		{"kvorum_diverged", "1 when a majority of the nodes has other data than this one, which serves no clients.", false, truth(s.Alarm.Diverged)},
 		{"kvorum_split", "1 when the nodes have different data and no majority agrees: nothing is read or written.", false, truth(s.Alarm.Split)},
 		{"kvorum_digest_captured_index", "The newest index at which the nodes' machines are compared.", false, float64(s.Alarm.Captured)},
