@@ -184,8 +184,11 @@ func (a *Admin) replicaFields(s Status) fields {
 	}...)
 }
 
+// clusterFields says that CLUSTER is answered, which it is in both modes: redis-cli
+// --cluster and cluster clients ask for that. Whether clients are redirected is
+// what redis_mode tells.
 func (a *Admin) clusterFields(context.Context) fields {
-	return fields{{"cluster_enabled", oneIf(a.Redirect)}}
+	return fields{{"cluster_enabled", oneIf(a.setting("cluster-enabled") == "yes")}}
 }
 
 func (a *Admin) raftFields(context.Context) fields {

@@ -79,3 +79,51 @@ func bench(t *testing.T, port int) {
 		}
 	}
 }
+
+// redis-cli's cluster functions work on every node, whether clients are redirected
+// or not; where they are not, a plain client goes on as with a single server.
+func TestRedisCLIManagesTheClusterInBothModes(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"forward", "redirect"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			r := startLocal(t, t.TempDir(), freePorts(t, 3), "KVORUM_FOLLOWER="+mode)
+			r.awaitAllReady()
+			for node := range 3 {
+				manage(t, r, node)
+			}
+			if mode == "redirect" {
+				return
+			}
+			for node := range 3 {
+				said := tool(t, r.port+node, "redis-cli", "select 3\nset plain 1\nget plain\nselect 0\nget plain\ninfo server\n")
+				if !strings.Contains(said, "OK\nOK\n1\nOK\n\n") || !strings.Contains(said, "redis_mode:standalone\r\n") {
+					t.Errorf("a plain client is answered\n%s", said)
+				}
+			}
+		})
+	}
+}
+
+func manage(t *testing.T, r *localRun, node int) {
+	t.Helper()
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"check", r.addr(node)}, []string{"All nodes agree about slots configuration.", "All 16384 slots covered.", "2 additional replica(s)"}},
+		{[]string{"info", r.addr(node)}, []string{"| 16384 slots | 2 slaves.", "keys in 1 masters."}},
+		{[]string{"call", r.addr(node), "ping"}, []string{r.addr(0) + ": PONG", r.addr(1) + ": PONG", r.addr(2) + ": PONG"}},
+	} {
+		said := tool(t, r.port+node, "redis-cli", "", append([]string{"--cluster"}, c.args...)...)
+		for _, want := range c.want {
+			if !strings.Contains(said, want) {
+				t.Errorf("redis-cli --cluster %v does not say %q:\n%s", c.args, want, said)
+			}
+		}
+	}
+	said := tool(t, r.port+node, "redis-cli", "info cluster\nconfig get cluster-enabled\n")
+	if !strings.Contains(said, "cluster_enabled:1\r\n") || !strings.Contains(said, "cluster-enabled\nyes\n") {
+		t.Errorf("the node says\n%s", said)
+	}
+}

@@ -65,6 +65,7 @@ var Table = []Row{
 	{Name: "client-output-buffer-limit", Scope: Node, Kind: BufferLimits,
 		Default: "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"},
 	{Name: "client-query-buffer-limit", Scope: Node, Kind: Memory, Default: "1073741824", Min: 1 << 20, Max: 1<<63 - 1},
+	{Name: "cluster-enabled", Scope: Fixed, Kind: Bool, Default: "yes"}, // CLUSTER is answered, whether clients are redirected or not
 	{Name: "daemonize", Scope: Fixed, Kind: Bool, Default: "no"},
 	{Name: "databases", Scope: Fixed, Kind: Integer, Default: "16", Min: 1, Max: 1<<31 - 1},
 	{Name: "dir", Scope: Node, Kind: Text, Immutable: true,
