@@ -20,6 +20,7 @@ type Config struct {
 	Dial      func(ctx context.Context, addr string) (net.Conn, error) // resolves the name at every call
 	Book      Book
 	Handler   Handler
+	Places    Places // zero: as many as the largest cluster needs
 	Logger    *slog.Logger
 }
 
@@ -31,6 +32,10 @@ type Endpoint struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	streams *Streams
+	lobby   lobby
+
+	untaken complaints // about connections that were not taken
+	failing complaints // about the listener
 
 	mu      sync.Mutex
 	cluster string
@@ -50,7 +55,12 @@ func Open(cfg Config) *Endpoint {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	e := &Endpoint{cfg: cfg, cluster: cfg.Cluster, conns: map[net.Conn]struct{}{}, links: map[linkKey]*link{}, served: map[*serving]struct{}{}}
+	e := &Endpoint{
+		cfg: cfg, cluster: cfg.Cluster, lobby: newLobby(cfg.Places),
+		untaken: complaints{log: cfg.Logger, level: slog.LevelWarn, what: "connections to the peer port were not taken"},
+		failing: complaints{log: cfg.Logger, level: slog.LevelError, what: "cannot accept peers"},
+		conns:   map[net.Conn]struct{}{}, links: map[linkKey]*link{}, served: map[*serving]struct{}{},
+	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.streams = newStreams(e)
 	e.running.Go(e.accept)
@@ -192,11 +202,11 @@ func (e *Endpoint) Gone(ctx context.Context, server string) bool {
 // background runs f on a goroutine that Close waits for.
 func (e *Endpoint) background(f func()) { e.running.Go(f) }
 
-// track counts a connection in, so that Close ends it; false means closed or too many.
+// track has Close end a connection; false means that it was called already.
 func (e *Endpoint) track(conn net.Conn) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed || len(e.conns) >= connectionsMax {
+	if e.closed {
 		return false
 	}
 	e.conns[conn] = struct{}{}
@@ -209,29 +219,19 @@ func (e *Endpoint) untrack(conn net.Conn) {
 	e.mu.Unlock()
 }
 
-// tracked is a connection that the endpoint ends when it closes.
-type tracked struct {
-	net.Conn
-	endpoint *Endpoint
-}
-
-func (t *tracked) Close() error {
-	t.endpoint.untrack(t.Conn)
-	return t.Conn.Close()
-}
-
 func (e *Endpoint) accept() {
 	for {
 		conn, err := e.cfg.Listener.Accept()
 		switch {
 		case err == nil && e.track(conn):
-			e.running.Go(func() { e.welcome(&tracked{Conn: conn, endpoint: e}) })
+			t := e.enter(conn)
+			e.running.Go(func() { e.welcome(t) })
 		case err == nil:
 			conn.Close()
 		case e.ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 			return
 		default: // out of descriptors, most likely: it may pass
-			e.cfg.Logger.Error("cannot accept peers", slog.Any("error", err))
+			e.failing.note(err)
 			select {
 			case <-time.After(backoffMax):
 			case <-e.ctx.Done():

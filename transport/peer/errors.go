@@ -5,6 +5,9 @@ import (
 	"fmt"
 )
 
+// errNoRoom ends a connection that says nothing while others come.
+var errNoRoom = errors.New("it said nothing while more came than there are places")
+
 var (
 	// ErrRefused is what every refused greeting is (see Refusal).
 	ErrRefused = errors.New("peer: connection refused")

@@ -31,9 +31,16 @@ const (
 	directRequestsMax = 2
 	directBytesMax    = 1 << 10
 
-	// connectionsMax bounds accepted connections, greeted or not. A peer needs
-	// two for requests and a handful for Raft.
-	connectionsMax = 1024
+	// newcomersDefault bounds accepted connections that have not greeted or have said
+	// nothing since: the oldest makes room, so this is how many may come between a
+	// server's dial and its first word.
+	newcomersDefault = 128
+	// placesPerServer bounds a server's connections that have carried something. It
+	// needs one for each class of requests and a handful for Raft; the rest are for
+	// those whose end has not been noticed yet.
+	placesPerServer = 16
+	// serversDefault bounds those of all servers: of twelve, or of more that use fewer.
+	serversDefault = 12 * placesPerServer
 	// streamsWaitingMax bounds Raft connections accepted before the node takes them.
 	streamsWaitingMax = 32
 
@@ -41,6 +48,15 @@ const (
 	dialTimeout = 3 * time.Second
 	// greetTimeout bounds a greeting and its answer, on both sides.
 	greetTimeout = 3 * time.Second
+	// firstWordWithin bounds the silence between a greeting and what it was for: a
+	// server dials when it has something to send.
+	firstWordWithin = 3 * time.Second
+	// idleMax ends a connection of requests on which nothing comes in, or that takes
+	// no answers; keepAliveEvery is how often a link that is idle says so before that.
+	idleMax        = time.Minute
+	keepAliveEvery = 15 * time.Second
+	// complainEvery bounds how often what strangers cause is logged.
+	complainEvery = 30 * time.Second
 	// helloTimeout bounds a connection of the lane Hello, which anybody may open.
 	helloTimeout = 30 * time.Second
 	// backoffMin is the pause after a first failed dial; it doubles up to backoffMax.

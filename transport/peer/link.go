@@ -50,6 +50,7 @@ type link struct {
 	lastID  uint64
 	heard   uint64      // frames received, to notice silence
 	probe   *time.Timer // armed while something waits on a connection
+	pulse   *time.Timer // runs while there is a connection
 	end     func(error) // ends the present connection; nil without one
 	since   time.Time   // of the present connection
 	direct  net.Conn    // the present connection, if a small write to it cannot block
@@ -289,6 +290,7 @@ func (l *link) serve(conn *tracked) error {
 		l.direct = conn
 	}
 	l.armProbe()
+	l.startPulse()
 	l.box.rouse()
 	l.box.mu.Unlock()
 	if l.failure != "" {
@@ -335,6 +337,10 @@ func (l *link) read(conn net.Conn) error {
 func (l *link) fail(err error) {
 	l.box.mu.Lock()
 	l.end, l.direct, l.unheard = nil, nil, 0
+	if l.pulse != nil {
+		l.pulse.Stop()
+		l.pulse = nil
+	}
 	if l.probe != nil {
 		l.probe.Stop()
 		l.probe = nil

@@ -55,3 +55,22 @@ func (s *silence) look() {
 	s.probes++
 	s.timer.Reset(silenceProbe)
 }
+
+// startPulse has the present connection say something now and then, since the other
+// server ends one on which nothing comes in (idleMax); the caller holds box.mu.
+func (l *link) startPulse() {
+	var pulse *time.Timer
+	pulse = time.AfterFunc(keepAliveEvery, func() {
+		l.box.mu.Lock()
+		defer l.box.mu.Unlock()
+		if l.pulse != pulse {
+			return // that connection has ended
+		}
+		if len(l.box.buf) == 0 {
+			l.box.add(frame{kind: probeKind})
+			l.box.rouse()
+		}
+		pulse.Reset(keepAliveEvery)
+	})
+	l.pulse = pulse
+}

@@ -13,14 +13,15 @@ import (
 // serving is one accepted connection of requests: this goroutine reads and
 // calls the handler, another writes the answers.
 type serving struct {
-	conn  net.Conn
-	from  Caller
-	since time.Time
-	box   outbox
+	conn    *tracked
+	from    Caller
+	since   time.Time
+	renewed time.Time // when its deadline was set; the reader's own
+	box     outbox
 }
 
 // serve runs until the connection ends and leaves no goroutine behind.
-func (e *Endpoint) serve(conn net.Conn, from Caller) error {
+func (e *Endpoint) serve(conn *tracked, from Caller) error {
 	s := &serving{conn: conn, from: from, since: time.Now(), box: newOutbox()}
 	e.noteServed(s, true)
 	defer e.noteServed(s, false)
@@ -50,6 +51,9 @@ func (s *serving) read(h Handler, ended <-chan struct{}) error {
 		if err != nil {
 			return err
 		}
+		if err := s.heard(); err != nil {
+			return err
+		}
 		if !s.box.awaitRoom(ended) {
 			return net.ErrClosed
 		}
@@ -57,6 +61,26 @@ func (s *serving) read(h Handler, ended <-chan struct{}) error {
 			return err
 		}
 	}
+}
+
+// heard notes that a request has come in, and sets when the connection ends unless
+// another does, or unless its answers are taken.
+func (s *serving) heard() error {
+	first := !s.conn.served.Load()
+	holder := s.from.Server
+	if s.from.Lane == Hello {
+		holder = "" // anybody may call himself anything there
+	}
+	s.conn.heard(holder)
+	now := time.Now()
+	switch {
+	case s.from.Lane == Hello && first:
+		return s.conn.SetDeadline(now.Add(helloTimeout))
+	case s.from.Lane == Hello || now.Before(s.renewed.Add(idleMax/16)):
+		return nil
+	}
+	s.renewed = now
+	return s.conn.SetDeadline(now.Add(idleMax))
 }
 
 // burst serves a request and those that have arrived behind it, and writes

@@ -12,18 +12,19 @@ import (
 // both sides, and leaves the other lanes.
 type Streams struct {
 	endpoint *Endpoint
-	waiting  chan *stream
+	arrived  chan struct{} // capacity 1: a stream waits
 	done     chan struct{}
 
-	mu     sync.Mutex
-	open   map[*stream]struct{}
-	closed bool
+	mu      sync.Mutex
+	waiting []*stream // accepted, in the order of arrival
+	open    map[*stream]struct{}
+	closed  bool
 }
 
 func newStreams(e *Endpoint) *Streams {
 	return &Streams{
 		endpoint: e,
-		waiting:  make(chan *stream, streamsWaitingMax),
+		arrived:  make(chan struct{}, 1),
 		done:     make(chan struct{}),
 		open:     map[*stream]struct{}{},
 	}
@@ -31,43 +32,80 @@ func newStreams(e *Endpoint) *Streams {
 
 // stream is a Raft connection that Close ends.
 type stream struct {
-	net.Conn
+	*tracked
 	streams *Streams
 	from    string // who has opened it, "" for this server
+	spoken  bool   // something has come in; of the reader alone
+}
+
+// Read implements net.Conn. Raft keeps connections for its next call and takes one that
+// was ended for a call that has failed: so only who says nothing from the start is ended
+// for that.
+func (s *stream) Read(b []byte) (int, error) {
+	n, err := s.tracked.Read(b)
+	if n == 0 || s.from == "" {
+		return n, err
+	}
+	if !s.spoken {
+		s.spoken = true
+		if err := s.SetReadDeadline(time.Time{}); err != nil {
+			return n, err
+		}
+	}
+	s.heard(s.from)
+	return n, err
 }
 
 func (s *stream) Close() error {
 	s.streams.mu.Lock()
 	delete(s.streams.open, s)
 	s.streams.mu.Unlock()
-	return s.Conn.Close()
+	return s.tracked.Close()
 }
 
 // admit counts a connection in; nil means that the lane is closed.
-func (s *Streams) admit(conn net.Conn, from string) *stream {
+func (s *Streams) admit(conn *tracked, from string) *stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil
 	}
-	st := &stream{Conn: conn, streams: s, from: from}
+	st := &stream{tracked: conn, streams: s, from: from}
 	s.open[st] = struct{}{}
 	return st
 }
 
-// offer queues a connection accepted from a server and reports whether it was taken.
-func (s *Streams) offer(conn net.Conn, from string) bool {
+// offer queues a connection accepted from a server and reports whether it was taken. If
+// nobody accepts, the oldest makes room: its server finds it closed and dials again.
+func (s *Streams) offer(conn *tracked, from string) bool {
 	st := s.admit(conn, from)
 	if st == nil {
 		return false
 	}
-	select {
-	case s.waiting <- st:
-		return true
-	default: // nobody accepts: the other side finds it closed and dials again
-		st.Close()
-		return false
+	var oldest *stream
+	s.mu.Lock()
+	s.waiting = append(s.waiting, st)
+	if len(s.waiting) > streamsWaitingMax {
+		oldest, s.waiting = s.waiting[0], s.waiting[1:]
 	}
+	s.mu.Unlock()
+	signal(s.arrived)
+	if oldest != nil {
+		oldest.Close()
+	}
+	return true
+}
+
+// next takes the stream that has waited for longest, nil if none waits.
+func (s *Streams) next() *stream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) == 0 {
+		return nil
+	}
+	st := s.waiting[0]
+	s.waiting = s.waiting[1:]
+	return st
 }
 
 func (s *Streams) isClosed() bool {
@@ -78,11 +116,17 @@ func (s *Streams) isClosed() bool {
 
 // Accept waits for the next connection that another server (id@incarnation) has opened.
 func (s *Streams) Accept() (conn net.Conn, from string, err error) {
-	select {
-	case st := <-s.waiting:
-		return st, st.from, nil
-	case <-s.done:
-		return nil, "", net.ErrClosed
+	for {
+		if st := s.next(); st != nil {
+			// From now on it is read: before, nobody could hear its first word.
+			_ = st.SetReadDeadline(time.Now().Add(firstWordWithin)) // its error shows at the reader
+			return st, st.from, nil
+		}
+		select {
+		case <-s.arrived:
+		case <-s.done:
+			return nil, "", net.ErrClosed
+		}
 	}
 }
 
@@ -115,10 +159,11 @@ func (s *Streams) Close() error {
 	s.closed = true
 	open := s.open
 	s.open = map[*stream]struct{}{}
+	s.waiting = nil
 	s.mu.Unlock()
 	close(s.done)
 	for st := range open {
-		st.Conn.Close()
+		st.tracked.Close()
 	}
 	return nil
 }

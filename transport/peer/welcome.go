@@ -3,8 +3,10 @@ package peer
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -13,8 +15,7 @@ import (
 func (e *Endpoint) welcome(conn *tracked) {
 	g, err := e.meet(conn)
 	if err != nil {
-		conn.Close()
-		e.cfg.Logger.Debug("a peer's connection was not taken", slog.String("from", g.From), slog.Any("error", err))
+		e.refuse(conn, g, err)
 		return
 	}
 	if g.Lane == Raft {
@@ -23,9 +24,33 @@ func (e *Endpoint) welcome(conn *tracked) {
 		}
 		return
 	}
-	if err := e.serve(conn, Caller{Lane: g.Lane, Cluster: g.Cluster, Server: g.From}); err != nil && e.ctx.Err() == nil {
+	err = e.serve(conn, Caller{Lane: g.Lane, Cluster: g.Cluster, Server: g.From})
+	switch {
+	case err == nil || e.ctx.Err() != nil:
+	case !conn.served.Load():
+		e.refuse(conn, g, err)
+	default:
 		e.cfg.Logger.Debug("a peer's connection ended", slog.String("from", g.From), slog.Any("error", err))
 	}
+}
+
+// refuse ends a connection on which nothing came to pass. A probe of the port, which
+// says nothing and goes, is no news, nor is a server that is early or late; all else is
+// an operator's mistake or an attack.
+func (e *Endpoint) refuse(conn net.Conn, g Greeting, err error) {
+	from := conn.RemoteAddr().String()
+	conn.Close()
+	var refusal *Refusal
+	expected := errors.As(err, &refusal) && refusal.Reason != WrongCluster && refusal.Reason != WrongProtocol
+	probe := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
+	if probe || expected || e.ctx.Err() != nil {
+		e.cfg.Logger.Debug("a peer's connection was not taken", slog.String("from", g.From), slog.Any("error", err))
+		return
+	}
+	if errors.Is(err, net.ErrClosed) {
+		err = errNoRoom
+	}
+	e.untaken.note(err, slog.String("last_from", from))
 }
 
 // meet reads the greeting and answers it; an error means that it was refused
@@ -59,10 +84,10 @@ func (e *Endpoint) meet(conn net.Conn) (g Greeting, err error) {
 	if refusal != nil {
 		return g, refusal
 	}
-	if g.Lane == Hello {
-		return g, conn.SetDeadline(time.Now().Add(helloTimeout))
+	if err := conn.SetDeadline(time.Time{}); err != nil || g.Lane == Raft {
+		return g, err
 	}
-	return g, conn.SetDeadline(time.Time{})
+	return g, conn.SetReadDeadline(time.Now().Add(firstWordWithin))
 }
 
 // judge is the list of gates that a greeting passes. It does not ask whether
