@@ -26,6 +26,7 @@ type Config struct {
 	Hold      UpgradeHold  // nil: nobody holds an upgrade
 	Boot      uint64       // of this process: higher than that of any before it
 	Listener  net.Listener // the peer port
+	Places    peer.Places  // how many connections it holds; zero: the most that are of use
 	Dial      func(ctx context.Context, addr string) (net.Conn, error)
 	Advertise string           // host:port that other servers dial
 	Chosen    bool             // by the operator: a configuration that has another address takes it over
@@ -114,7 +115,7 @@ func Open(cfg Config) (*Service, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.endpoint = peer.Open(peer.Config{
 		Server: identity.Server, Advertise: cfg.Advertise, Listener: cfg.Listener,
-		Dial: cfg.Dial, Book: addressBook{s}, Handler: handler{s}, Logger: cfg.Logger,
+		Dial: cfg.Dial, Book: addressBook{s}, Handler: handler{s}, Places: cfg.Places, Logger: cfg.Logger,
 	})
 	close(s.opened)
 	return s, nil

@@ -9,7 +9,7 @@ import (
 
 func TestClientsLeaveDescriptorsToTheRest(t *testing.T) {
 	c := newCluster(t, 1)
-	c.tune = func(cfg *server.Config) { cfg.Descriptors = 128 + 3 }
+	c.tune = func(cfg *server.Config) { cfg.Descriptors = 176 + 3 }
 	c.startAll()
 	client := c.dial("n1")
 	for _, step := range [][2]string{
@@ -35,7 +35,7 @@ func TestClientsLeaveDescriptorsToTheRest(t *testing.T) {
 
 func TestAServerWithoutDescriptorsForClientsDoesNotStart(t *testing.T) {
 	c := newCluster(t, 1)
-	c.tune = func(cfg *server.Config) { cfg.Descriptors = 128 }
+	c.tune = func(cfg *server.Config) { cfg.Descriptors = 176 }
 	s, err := c.open("n1", "n1")
 	if err == nil {
 		s.Crash()

@@ -12,17 +12,22 @@ const (
 
 	// httpIdleWithin ends a connection on which nothing more is asked.
 	httpIdleWithin = time.Minute
-	// httpConnectionsMax bounds the connections to the health port, so that they
-	// fit into descriptorsReserved.
+	// httpConnectionsMax bounds the connections to the health port, for which
+	// descriptors are reserved.
 	httpConnectionsMax = 32
 	// httpCloseWithin bounds how long a stop waits for answers under way there.
 	httpCloseWithin = 500 * time.Millisecond
 
-	// descriptorsReserved is how many open files clients leave to the rest: up
-	// to eight other members with several connections each way, the log's
-	// segments, snapshots that are written and sent, and the health port. Were
-	// there none left, the log could not go on, and the process would have to end.
-	descriptorsReserved = 128
+	// Clients leave descriptors to the rest: were there none left, the log could not go
+	// on, and the process would have to end. A descriptorsShare-th of them, within
+	// bounds, is for files, and as many for what others open to the peer port.
+	descriptorsShare = 8
+	filesReservedMin = 48
+	filesReservedMax = 320 // the segments of the largest log between two snapshots
+	peersReservedMin = 48
+	peersReservedMax = 320
+	// dialsReserved is for what this server dials: up to eight others, several each.
+	dialsReserved = 48
 
 	// handOverWithin bounds the search for a new leader at a stop: two elections.
 	handOverWithin = 3 * time.Second
