@@ -3,9 +3,10 @@
 #   docker build --build-arg VERSION=v1.2.3 -t kvorum .
 #
 # Where no image registry can be reached, scripts/docker-base.sh makes a local
-# stand-in for the image of the first stage.
+# stand-in for the image of the first stage, and prints its name.
 
-FROM golang:1.26 AS build
+ARG KVORUM_BUILD_IMAGE=golang:1.26
+FROM ${KVORUM_BUILD_IMAGE} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

@@ -255,9 +255,10 @@ choose_ports() {
 
 build() {
   chapter 'Building the image'
-  quietly scripts/docker-base.sh
+  KVORUM_BUILD_IMAGE="$(scripts/docker-base.sh 2>"$dir/output")" || { cat "$dir/output" >&2; fail scripts/docker-base.sh; }
+  export KVORUM_BUILD_IMAGE
   quietly compose build
-  say "Built from $(sed -n 's/^FROM \(.*\) AS build$/\1/p' Dockerfile). The clock starts."
+  say "Built from $KVORUM_BUILD_IMAGE. The clock starts."
   SECONDS=0
 }
 

@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
-# Sees to it that the Dockerfile's base image is there. Where no image registry
-# can be reached, it makes a local stand-in of the same name from this machine's
-# Go toolchain, shell and module cache, so that the very same Dockerfile builds.
+# Sees to it that there is an image to build with, and prints its name: the
+# Dockerfile's own, or, where no image registry can be reached, a local stand-in made
+# from this machine's Go toolchain, shell and module cache, so that the very same
+# Dockerfile builds. The stand-in has a name of its own: no other build takes it for the
+# image that it stands in for.
 #
-#   scripts/docker-base.sh
+#   export KVORUM_BUILD_IMAGE="$(scripts/docker-base.sh)"
 #
-# An image of that name that is not such a stand-in is left alone. Once a
-# registry can be reached again, this (or docker pull) replaces the stand-in.
+# What it does it says on stderr.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 label=kvorum.stand-in
-base="$(sed -n 's/^FROM \([^ ]*\) AS build$/\1/p' Dockerfile)"
-[[ "$base" == golang:* ]] || { echo "the Dockerfile's first stage is not FROM golang:… AS build" >&2; exit 1; }
+base="$(sed -n 's/^ARG KVORUM_BUILD_IMAGE=//p' Dockerfile)"
+[[ "$base" == golang:* ]] || { echo "the Dockerfile has no ARG KVORUM_BUILD_IMAGE=golang:…" >&2; exit 1; }
+stand_in="kvorum-stand-in/$base"
 
+say() { printf 'docker-base: %s\n' "$1" >&2; }
 fail() {
   printf 'docker-base: %s\n' "$1" >&2
   exit 1
@@ -24,10 +27,8 @@ ingredients() {
   { go version; cat go.mod go.sum scripts/docker-base.sh; } | sha256sum | cut -c 1-16
 }
 
-# The label of the image with that name: "" for one that is not a stand-in.
-labelled() {
-  docker image inspect -f "{{index .Config.Labels \"$label\"}}" "$base"
-}
+# labelled IMAGE: what a stand-in is made of; "" for another image, or none.
+labelled() { docker image inspect -f "{{index .Config.Labels \"$label\"}}" "$1" 2>/dev/null || true; }
 
 # tools DIR: puts the commands that RUN needs into DIR, with their libraries.
 tools() {
@@ -57,7 +58,7 @@ make_stand_in() {
   command -v go >/dev/null || fail "no registry has $base, and there is no Go on this machine to stand in for it"
   version="$(go env GOVERSION)"
   [[ "$version." == "go$tag."* ]] || fail "no registry has $base, and this machine's Go is $version"
-  echo "docker-base: no registry can be reached; making a stand-in for $base from this machine's $version"
+  say "no registry can be reached; making a stand-in for $base from this machine's $version"
 
   scratch="$(mktemp -d)"
   trap 'rm -rf "$scratch"' EXIT
@@ -69,18 +70,25 @@ make_stand_in() {
     --exclude=./test --exclude=./api --exclude=./doc --transform='s,^\.,./usr/local/go,' .
   docker import --change "LABEL $label=$(ingredients)" \
     --change 'ENV PATH=/usr/local/go/bin:/bin GOPATH=/go GOTOOLCHAIN=local GOPROXY=off GOFLAGS=' \
-    "$scratch/image.tar" "$base" >/dev/null
-  echo "docker-base: made; \"docker rmi $base\" removes it"
+    "$scratch/image.tar" "$stand_in" >/dev/null
+  say "made; \"docker rmi $stand_in\" removes it"
 }
 
 docker info >/dev/null 2>&1 || fail 'there is no Docker engine to ask (docker info fails)'
-if docker image inspect "$base" >/dev/null 2>&1 && [[ -z "$(labelled)" ]]; then
-  echo "docker-base: $base is here"
+# An earlier release of this gave its stand-in the real image's name.
+[[ -z "$(labelled "$base")" ]] || docker rmi "$base" >&2
+if docker image inspect "$base" >/dev/null 2>&1; then
+  say "$base is here"
+  echo "$base"
 elif refusal="$(timeout 600 docker pull -q "$base" 2>&1)"; then
-  echo "docker-base: $base has been pulled"
-elif docker image inspect "$base" >/dev/null 2>&1 && [[ "$(labelled)" == "$(ingredients)" ]]; then
-  echo "docker-base: the stand-in for $base is up to date"
+  say "$base has been pulled"
+  echo "$base"
 else
-  printf '%s\n' "$refusal" >&2
-  make_stand_in
+  if [[ "$(labelled "$stand_in")" == "$(ingredients)" ]]; then
+    say "the stand-in for $base is up to date"
+  else
+    printf '%s\n' "$refusal" >&2
+    make_stand_in
+  fi
+  echo "$stand_in"
 fi
