@@ -126,9 +126,14 @@ func TestAClientThatNeverReadsHoldsUpAStopForAMomentOnly(t *testing.T) {
 	c := h.dial(t)
 	c.exchange(multibulk("SET", "k", strings.Repeat("v", 8<<20)), "+OK\r\n")
 	c.send("GET k\r\nGET k\r\n")
-	waitFor(t, "its socket is full", func() bool { return h.everyone()[0].shown.blockedAt.Load() != 0 })
+	waitFor(t, "its socket is full", func() bool {
+		since := h.everyone()[0].shown.blockedAt.Load()
+		return since != 0 && h.now()-since > int64(200*time.Millisecond)
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
 	begin := time.Now()
-	if err := h.Close(context.Background()); err != nil {
+	if err := h.Close(ctx); err != nil {
 		t.Error(err)
 	}
 	if took := time.Since(begin); took > 3*finishWithin {

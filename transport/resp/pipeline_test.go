@@ -3,7 +3,9 @@ package resp
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // conversation sends lines as one pipeline and expects the replies' lines.
@@ -65,7 +67,10 @@ func TestAReplyThatIsReadyWaitsForNoCommandBehindIt(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h := startServer(t, nil)
 			arrived, release := h.holdUp(c.holdsUp)
+			release = sync.OnceFunc(release)
+			defer release()
 			client := h.dial(t)
+			client.SetDeadline(time.Now().Add(5 * time.Second))
 			client.send(strings.ReplaceAll(c.send, "|", "\r\n") + "\r\n")
 			<-arrived
 			client.expect(strings.ReplaceAll(c.ready, "|", "\r\n"))
