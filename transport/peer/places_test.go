@@ -285,3 +285,29 @@ func TestALackOfDescriptorsPassesAndFillsNoLog(t *testing.T) {
 		}
 	})
 }
+
+// Whoever stops does not wait for a server that is paused.
+func TestADialEndsWithItsLane(t *testing.T) {
+	bubble(t, func(t *testing.T, n *pipe.Network) {
+		a := open(t, n, "n1@a", "c", &recorder{})
+		l, err := n.Listen("two")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			if conn, err := l.Accept(); err == nil {
+				io.Copy(io.Discard, conn)
+				conn.Close()
+			}
+		}()
+		start := time.Now()
+		time.AfterFunc(time.Second, func() { a.Streams().Close() })
+		if _, err := a.Streams().Dial("n2@b", "two", time.Minute); err == nil {
+			t.Error("a dial to a server that does not answer has succeeded")
+		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}

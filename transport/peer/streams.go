@@ -12,8 +12,9 @@ import (
 // both sides, and leaves the other lanes.
 type Streams struct {
 	endpoint *Endpoint
-	arrived  chan struct{} // capacity 1: a stream waits
-	done     chan struct{}
+	arrived  chan struct{}   // capacity 1: a stream waits
+	ctx      context.Context // ends with the lane
+	cancel   context.CancelFunc
 
 	mu      sync.Mutex
 	waiting []*stream // accepted, in the order of arrival
@@ -22,11 +23,11 @@ type Streams struct {
 }
 
 func newStreams(e *Endpoint) *Streams {
+	ctx, cancel := context.WithCancel(e.ctx)
 	return &Streams{
-		endpoint: e,
-		arrived:  make(chan struct{}, 1),
-		done:     make(chan struct{}),
-		open:     map[*stream]struct{}{},
+		endpoint: e, ctx: ctx, cancel: cancel,
+		arrived: make(chan struct{}, 1),
+		open:    map[*stream]struct{}{},
 	}
 }
 
@@ -124,7 +125,7 @@ func (s *Streams) Accept() (conn net.Conn, from string, err error) {
 		}
 		select {
 		case <-s.arrived:
-		case <-s.done:
+		case <-s.ctx.Done():
 			return nil, "", net.ErrClosed
 		}
 	}
@@ -132,7 +133,7 @@ func (s *Streams) Accept() (conn net.Conn, from string, err error) {
 
 // Dial opens a connection to a server (id@incarnation) that is to be found at addr.
 func (s *Streams) Dial(server, addr string, timeout time.Duration) (net.Conn, error) {
-	ctx, cancel := s.endpoint.ctx, func() {}
+	ctx, cancel := s.ctx, func() {}
 	if timeout > 0 {
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 	}
@@ -161,7 +162,7 @@ func (s *Streams) Close() error {
 	s.open = map[*stream]struct{}{}
 	s.waiting = nil
 	s.mu.Unlock()
-	close(s.done)
+	s.cancel()
 	for st := range open {
 		st.tracked.Close()
 	}
