@@ -160,6 +160,9 @@ func (s *Service) Unready() string {
 // Streams is the lane of Raft's connections, for the member's transport.
 func (s *Service) Streams() *peer.Streams { return s.endpoint.Streams() }
 
+// PeersDisplaced counts the connections to the peer port that made room for others.
+func (s *Service) PeersDisplaced() uint64 { return s.endpoint.Displaced() }
+
 // Server is this server's name, id@incarnation.
 func (s *Service) Server() string { return s.server }
 

@@ -33,6 +33,9 @@ func newLobby(p Places) lobby {
 	}
 }
 
+// Displaced counts the accepted connections that made room for others.
+func (e *Endpoint) Displaced() uint64 { return e.lobby.newcomers.Ended() + e.lobby.servers.Ended() }
+
 // tracked is a connection that the endpoint ends when it closes.
 type tracked struct {
 	net.Conn

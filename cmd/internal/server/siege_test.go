@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"net"
+	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -108,6 +110,10 @@ func TestSilentPeerConnectionsDelayNoServer(t *testing.T) {
 			}
 			if now := c.servers[leader].Status(); !now.Ready || now.Term != status.Term {
 				t.Errorf("the leader was disturbed: %+v", now)
+			}
+			_, metrics := get(t, "http://"+c.health[leader]+"/metrics")
+			if !regexp.MustCompile(`(?m)^kvorum_peer_connections_displaced_total [1-9]`).MatchString(metrics) || !strings.Contains(metrics, "kvorum_log_lines_dropped_total 0") {
+				t.Error("the metrics do not tell of those that made room, or of log lines")
 			}
 			if got := c.dial(follower).do(t, "SET k v"); got != "+OK" {
 				t.Errorf("SET: %s", got)
