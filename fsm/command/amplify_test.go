@@ -92,6 +92,20 @@ func TestWhatIsSaidOfAllCommandsIsBuiltOnce(t *testing.T) {
 	}
 }
 
+// KEYS takes what the keys and their replies take, and no more to grow into.
+func TestKeysOfAllTakesTheRoomOfItsReply(t *testing.T) {
+	const count = 100_000
+	k := keyspace.New([16]byte{})
+	for i := range count {
+		k.Put(0, &keyspace.Object{Key: "key:" + strconv.Itoa(i)})
+	}
+	args := [][]byte{[]byte("keys"), []byte("*")}
+	took := allocated(func() { keysCommand(&Context{Keys: k, Args: args}) })
+	if took > 100*count {
+		t.Errorf("%d keys take %d bytes", count, took)
+	}
+}
+
 // The matrix is a bit for each pair; beside it are two rows of the shorter string.
 func TestLCSOfAShortAndALongStringTakesNoMoreThanItsMatrix(t *testing.T) {
 	const long = 4 << 20

@@ -13,6 +13,9 @@ func keysCommand(c *Context) reply.Value {
 	pattern := c.Args[1]
 	all := isAll(pattern)
 	var keys []reply.Value
+	if all {
+		keys = make([]reply.Value, 0, c.Keys.Len(c.DB))
+	}
 	c.Keys.Range(c.DB, func(o *keyspace.Object) bool {
 		if all || glob.Match(pattern, []byte(o.Key)) {
 			c.notice(o)
