@@ -35,22 +35,58 @@ type owed struct {
 	at   time.Time
 }
 
-// beat tells every other voter that this node leads. Each has one beat at a time to
-// answer: a link that is cut gathers none, and a leader that hears nobody is not heard.
-func (f *failover) beat(term uint64) {
+// beat tells every other voter that this node leads, and says when it is to do so again.
+// Each voter has one beat at a time to answer: a link that is cut gathers none, and a
+// leader that hears nobody is not heard.
+func (f *failover) beat(term uint64) (next time.Duration) {
 	n := f.node
 	now := time.Now()
 	f.mu.Lock()
 	f.known = n.cfg.Session.Server
 	b := Beat{Term: term, Owed: f.detector.Seen(n.owes(), now)}
 	f.detector.Rest(now)
+	if entries := n.committer.begun.Load(); entries != f.entries {
+		f.entries, f.busyAt = entries, now
+	}
+	next = detector.IdleEvery
+	if now.Sub(f.busyAt) < busyFor {
+		next = detector.BeatEvery
+	}
 	f.mu.Unlock()
 	if n.ends() {
-		return
+		return next
 	}
 	for _, s := range n.configuration().Servers {
 		if to := string(s.ID); s.Suffrage == raft.Voter && to != n.cfg.Session.Server && f.sends(to) {
 			n.cfg.Peers.Beat(to, b, func(a BeatAnswer, err error) { f.answered(to, a, err) })
+		}
+	}
+	return next
+}
+
+// tick lets those go who wait in join.
+func (f *failover) tick() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.ticks)
+	f.ticks = make(chan struct{})
+}
+
+// join has a heartbeat of Raft's wait for a beat of an idle leader: what is sent together
+// wakes each node once. Raft draws 100 to 200 ms between two of them, and waits for a second
+// without: joinBeats more leave it three at least.
+func (f *failover) join(over <-chan struct{}) {
+	for range joinBeats {
+		f.mu.Lock()
+		tick, idle := f.ticks, time.Since(f.busyAt) >= busyFor
+		f.mu.Unlock()
+		if _, leads := f.node.leads(); !idle || !leads {
+			return
+		}
+		select {
+		case <-tick:
+		case <-over:
+			return
 		}
 	}
 }
@@ -79,13 +115,29 @@ func (f *failover) answered(from string, a BeatAnswer, err error) {
 func (n *Node) HearBeat(from string, b Beat) BeatAnswer {
 	f := n.lead.failover
 	if b.Term >= n.raft.CurrentTerm() {
-		f.mu.Lock()
-		if b.Term >= f.beaten.term {
-			f.beaten = heardBeat{from, b.Term, time.Now(), b.Owed}
-		}
-		f.mu.Unlock()
+		f.hear(heardBeat{from, b.Term, time.Now(), b.Owed})
 	}
 	return BeatAnswer{Owed: n.owes()}
+}
+
+// hear takes note of a beat, which is a look: as long as the leader beats, this node
+// seldom wakes for another.
+func (f *failover) hear(b heardBeat) {
+	f.mu.Lock()
+	if b.term >= f.beaten.term {
+		f.beaten = b
+	}
+	f.mu.Unlock()
+	if _, leads := f.node.leads(); leads {
+		return
+	}
+	v := f.view()
+	f.mu.Lock()
+	why, _ := f.detector.Look(time.Now(), v)
+	f.mu.Unlock()
+	if why != detector.None { // its disk: the next look is due sooner than was planned
+		f.kick()
+	}
 }
 
 // owes is how long this server's disk has owed an answer to Raft.

@@ -29,7 +29,10 @@ type failover struct {
 	mu       sync.Mutex // never held while anything is waited for
 	detector detector.Detector
 	beaten   heardBeat
-	known    string // the last leader
+	known    string        // the last leader
+	entries  uint64        // that this leader had begun when it last beat
+	busyAt   time.Time     // when there were new ones
+	ticks    chan struct{} // closed and replaced at every look
 	refused  refusal
 	disks    map[string]owed // of the others, as they have told this leader
 	sent     map[string]bool // beats that are not answered yet
@@ -38,7 +41,7 @@ type failover struct {
 func newFailover(n *Node) *failover {
 	return &failover{
 		node: n, hurry: make(chan struct{}, 1), broken: make(chan string, 1), looks: make(chan struct{}, portLooksMax),
-		disks: map[string]owed{}, sent: map[string]bool{},
+		ticks: make(chan struct{}), disks: map[string]owed{}, sent: map[string]bool{},
 	}
 }
 
@@ -61,9 +64,9 @@ func (f *failover) run() {
 
 // look does what the present calls for, and says when the next is due.
 func (f *failover) look() (next time.Duration) {
+	defer f.tick()
 	if term, leads := f.node.leads(); leads {
-		f.beat(term)
-		return detector.BeatEvery
+		return f.beat(term)
 	}
 	v := f.view()
 	f.mu.Lock()
@@ -118,8 +121,11 @@ func (n *Node) ends() bool {
 // consider asks the other voters once, and stands if that was the last word needed.
 func (f *failover) consider(why detector.Reason, v detector.View) (next time.Duration) {
 	f.mu.Lock()
-	f.detector.Ask()
+	early := f.detector.Ask(time.Now())
 	f.mu.Unlock()
+	if early > 0 {
+		return early
+	}
 	round := f.ask(why, v)
 	after := f.view()
 	f.mu.Lock()

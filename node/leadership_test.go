@@ -105,7 +105,7 @@ func TestNoElectionForALeaderThatLives(t *testing.T) {
 		}
 		for range 10 {
 			l.isolate(id, true)
-			time.Sleep(150 * time.Millisecond)
+			time.Sleep(detector.IdleEvery)
 			l.isolate(id, false)
 			time.Sleep(500 * time.Millisecond)
 		}

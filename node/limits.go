@@ -14,7 +14,7 @@ const (
 	heartbeatDefault = time.Second
 	// commitDefault is how long an idle leader waits before it tells the commit
 	// index again, if a commit notice was lost; it is what an idle node costs.
-	commitDefault = 100 * time.Millisecond
+	commitDefault = 250 * time.Millisecond
 	// writeTimeoutDefault is how long a client waits while nothing of its node's writes
 	// is applied.
 	writeTimeoutDefault = 5 * time.Second
@@ -82,6 +82,10 @@ const (
 	// standWithin is how long Raft's main loop may take to take the message by which
 	// this node stands: later, another may lead.
 	standWithin = 100 * time.Millisecond
+	// joinBeats is how many beats of an idle leader a heartbeat of Raft's waits for.
+	joinBeats = 2
+	// busyFor is how long after an entry a leader counts as busy.
+	busyFor = time.Second
 	// toldFor is how long it counts what a voter has told of its disk.
 	toldFor = time.Second
 	// abstainLook is how often a server that must not lead looks at what this

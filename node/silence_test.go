@@ -92,7 +92,7 @@ func TestALeaderThatBeatsIsNotReplaced(t *testing.T) {
 			for _, f := range l.followers() {
 				l.severStreams(leader.cfg.Session.Server, f.cfg.Session.Server)
 			}
-			time.Sleep(800 * time.Millisecond) // longer than a silence, shorter than Raft's time-out
+			time.Sleep(500 * time.Millisecond) // longer than a silence, shorter than Raft's time-out
 			for _, s := range l.conf.Servers {
 				l.mendStreams(leader.cfg.Session.Server, s.ID)
 			}

@@ -32,16 +32,16 @@ import (
 // (pre-vote, closing). Wide because every call that servers make of each other passes here.
 type transport struct {
 	*raft.NetworkTransport
-	layer    *streamLayer
-	logger   raftLogger
-	leave    func(error)       // the node's
-	room     func(int64) error // says why a leader's snapshot of a size cannot be stored
-	paces    *paces            // told of every call with entries that is answered
-	calls    chan raft.RPC     // those of others, for Raft
-	serves   atomic.Value      // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
-	abstains *atomic.Bool      // no vote is asked for
-	early    *earlySends
-	counts   *counts
+	layer  *streamLayer
+	logger raftLogger
+	leave  func(error)       // the node's
+	room   func(int64) error // says why a leader's snapshot of a size cannot be stored
+	paces  *paces            // told of every call with entries that is answered
+	calls  chan raft.RPC     // those of others, for Raft
+	serves atomic.Value      // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
+	lead   *leadership       // who asks for no vote, and when heartbeats go
+	early  *earlySends
+	counts *counts
 
 	// Of pass, which runs when Raft does.
 	logs      *raftLogs
@@ -99,7 +99,7 @@ func (d delivery) after(req *raft.AppendEntriesRequest, resp *raft.AppendEntries
 func newTransport(n *Node, logger raftLogger) *transport {
 	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
 	t := &transport{
-		layer: layer, logger: logger, leave: n.Leave, room: n.snapshots.room, paces: &n.logs.paces, counts: &n.worker.counts, calls: make(chan raft.RPC), abstains: &n.lead.abstention.withholds,
+		layer: layer, logger: logger, leave: n.Leave, room: n.snapshots.room, paces: &n.logs.paces, counts: &n.worker.counts, calls: make(chan raft.RPC), lead: &n.lead,
 		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{}, confirmed: make(chan struct{}, 1),
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream:          layer,
@@ -198,6 +198,7 @@ func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req
 	to := target(id, addr)
 	t.sending(req)
 	if heartbeat := req.PrevLogEntry == 0 && len(req.Entries) == 0 && req.LeaderCommitIndex == 0; heartbeat {
+		t.lead.failover.join(t.layer.done)
 		err := t.overFresh(func() error { return t.NetworkTransport.AppendEntries(id, to, req, resp) })
 		if err == nil {
 			t.answered(to)
@@ -334,7 +335,7 @@ func (t *transport) AppendEntriesPipeline(id raft.ServerID, addr raft.ServerAddr
 }
 
 func (t *transport) RequestVote(id raft.ServerID, addr raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
-	if t.abstains.Load() {
+	if t.lead.abstention.withholds.Load() {
 		return errAbstains
 	}
 	ask := func(id raft.ServerID, addr raft.ServerAddress) error {
@@ -347,7 +348,7 @@ func (t *transport) RequestVote(id raft.ServerID, addr raft.ServerAddress, req *
 }
 
 func (t *transport) RequestPreVote(id raft.ServerID, addr raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
-	if t.abstains.Load() {
+	if t.lead.abstention.withholds.Load() {
 		return errAbstains
 	}
 	ask := func(id raft.ServerID, addr raft.ServerAddress) error {

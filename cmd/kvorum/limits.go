@@ -47,7 +47,7 @@ const (
 	localStopWithin = shutdownTogetherWithin + 8*time.Second
 	// localPoll is how often local asks its nodes for their leader, and
 	// localPollStarting how often until there is the first.
-	localPoll         = 250 * time.Millisecond
+	localPoll         = 500 * time.Millisecond
 	localPollStarting = 50 * time.Millisecond
 	// localPollWithin bounds one such question; a paused node answers none.
 	localPollWithin = time.Second

@@ -70,13 +70,14 @@ type rounds struct {
 	denied    int       // in a row
 	unsettled int       // in which a log had grown
 	eligible  time.Time // when a majority first agreed twice
+	due       time.Time // before which no other round begins
 	before    []Answer  // of the round before
 }
 
 // Rest is the look of a voter that leads.
 func (d *Detector) Rest(now time.Time) {
 	d.note(now)
-	d.planned, d.about, d.rounds, d.owing = BeatEvery, subject{}, rounds{}, time.Time{}
+	d.planned, d.about, d.rounds, d.owing = IdleEvery, subject{}, rounds{}, time.Time{}
 }
 
 // note takes note of a look, which may be late.
@@ -111,9 +112,9 @@ func (d *Detector) Look(now time.Time, v View) (why Reason, next time.Duration) 
 		d.owing = v.OwedAt
 	}
 	why = d.why(now, v)
-	d.planned = calmEvery
-	if why != None || d.silence(now, v) > uneasyAfter || !v.Follows {
-		d.planned = lookEvery
+	d.planned = lookEvery
+	if silence := d.silence(now, v); why == None && v.Follows && calmEvery-silence > lookEvery {
+		d.planned = calmEvery - silence
 	}
 	if why == None {
 		d.rounds = rounds{}
@@ -196,8 +197,15 @@ type Round struct {
 	Others []Answer // those that have come in time
 }
 
-// Ask says that a round begins, after which the next look is due.
-func (d *Detector) Ask() { d.planned = RoundMax }
+// Ask has a round begin now, after which the next look is due; if it is too early for
+// one, it returns how long it is.
+func (d *Detector) Ask(now time.Time) (early time.Duration) {
+	if early = d.due.Sub(now); early > 0 {
+		return early
+	}
+	d.planned = RoundMax
+	return 0
+}
 
 // Judge says, after a look that has found the same as before a round, what follows from
 // that: to stand now, or another round after a while.
@@ -219,8 +227,9 @@ func (d *Detector) Judge(r Round) (stand bool, again time.Duration) {
 		}
 	}
 	if len(yes) < r.Voters/2+1 {
+		pause := min(againAfter<<min(d.denied, 8), againMax)
 		d.rounds = rounds{denied: d.denied + 1}
-		return false, d.plan(min(againAfter<<min(d.denied, 8), againMax))
+		return false, d.plan(pause)
 	}
 	settled := d.settled(yes)
 	d.denied, d.before = 0, yes
@@ -239,8 +248,9 @@ func (d *Detector) Judge(r Round) (stand bool, again time.Duration) {
 	return true, d.plan(lookEvery)
 }
 
+// plan puts the next round off.
 func (d *Detector) plan(next time.Duration) time.Duration {
-	d.planned = next
+	d.planned, d.due = next, d.looked.Add(next)
 	return next
 }
 

@@ -42,7 +42,9 @@ func (v *voter) pass(d time.Duration) (why Reason) {
 // round asks the others, who answer within some milliseconds.
 func (v *voter) round(others ...Answer) (stand bool) {
 	v.t.Helper()
-	v.d.Ask()
+	if early := v.d.Ask(v.now); early > 0 {
+		v.t.Fatalf("a round %v too early", early)
+	}
 	v.now = v.now.Add(5 * time.Millisecond)
 	if why, _ := v.d.Look(v.now, v.view); why == None {
 		v.t.Fatal("it does not miss the leader any more")
@@ -97,7 +99,7 @@ func TestWhoStoodStillBeginsAnew(t *testing.T) {
 		t.Fatalf("%q after %v", why, silenceMax)
 	}
 	v.round(yes("c"))
-	v.d.Ask()
+	v.d.Ask(v.now)
 	v.now = v.now.Add(time.Second)
 	if why, _ := v.d.Look(v.now, v.view); why != None {
 		t.Fatalf("%q after a round in which it stood still", why)
@@ -111,11 +113,12 @@ func TestARoundThatWasLateDoesNotCount(t *testing.T) {
 	v.view.Refused = true
 	v.look(Refused)
 	v.want("one round", v.round(yes("c")), false)
-	v.d.Ask()
+	v.d.Ask(v.now)
 	v.now = v.now.Add(time.Second)
 	v.look(Refused)
-	stand, _ := v.d.Judge(Round{Voters: 3, Self: v.self, Others: []Answer{yes("c")}})
+	stand, again := v.d.Judge(Round{Voters: 3, Self: v.self, Others: []Answer{yes("c")}})
 	v.want("a late one", stand, false)
+	v.now = v.now.Add(again)
 	v.want("the first after it", v.round(yes("c")), false)
 	v.want("two on time", v.round(yes("c")), true)
 }
@@ -302,6 +305,24 @@ func TestTimeInWhichTheProcessStoodStillIsNotSeen(t *testing.T) {
 	}
 	if seen := v.d.Seen(time.Hour, v.now.Add(time.Second)); seen != 0 {
 		t.Fatalf("%v after it stood still", seen)
+	}
+}
+
+// Entries that are under way need some time: two rounds at the same moment are one.
+func TestRoundsKeepADistance(t *testing.T) {
+	v := newVoter(t)
+	v.view.Refused = true
+	v.look(Refused)
+	v.d.Ask(v.now)
+	v.now = v.now.Add(time.Millisecond)
+	v.look(Refused)
+	_, again := v.d.Judge(Round{Voters: 3, Self: v.self, Others: []Answer{yes("c")}})
+	if early := v.d.Ask(v.now); early != again || again != againAfter {
+		t.Fatalf("the next round may begin after %v of %v", early, again)
+	}
+	v.now = v.now.Add(again)
+	if early := v.d.Ask(v.now); early > 0 {
+		t.Fatalf("it may not begin for another %v", early)
 	}
 }
 

@@ -5,17 +5,19 @@ import "time"
 const (
 	// BeatEvery is how often a leader says that it leads.
 	BeatEvery = 50 * time.Millisecond
+	// IdleEvery is how often one does that has nothing to commit: each beat wakes every
+	// node, and an idle one is not kept waiting for a processor.
+	IdleEvery = 100 * time.Millisecond
 	// silenceMax is how long nothing may be heard of a leader: five beats. Two busy
 	// processors keep a process waiting for some tens of milliseconds.
 	silenceMax = 250 * time.Millisecond
-	// calmEvery passes between two looks while the leader is heard, and lookEvery once
-	// it has not been heard for uneasyAfter.
-	calmEvery   = 50 * time.Millisecond
-	lookEvery   = 25 * time.Millisecond
-	uneasyAfter = 2 * BeatEvery
+	// calmEvery passes without a beat, which is a look, before a voter looks by itself, and
+	// lookEvery between two looks from then on: the last three of a silence.
+	calmEvery = 2 * IdleEvery
+	lookEvery = 25 * time.Millisecond
 	// lateMax is how late a look may be: after a longer pause of this process nothing
 	// counts that was before.
-	lateMax = 75 * time.Millisecond
+	lateMax = 50 * time.Millisecond
 	// RoundMax bounds one round of questions to the voters.
 	RoundMax = 100 * time.Millisecond
 	// roundsYes is how many rounds in a row a majority must have agreed in.
