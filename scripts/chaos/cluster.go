@@ -35,16 +35,22 @@ type node struct {
 	struck atomic.Bool // a fault was done to it and it is not well again yet
 }
 
-// startCluster starts the binary kvorum in a folder on a new cluster, in the same folder.
-func startCluster(ctx context.Context, folder string, port int, verbose bool) (*cluster, error) {
-	dir := filepath.Join(folder, "data")
-	c := &cluster{dir: dir}
+// start says what cluster is to be started.
+type start struct {
+	kvorum  string // the binary
+	dir     string
+	port    int // the first node's client port
+	verbose bool
+}
+
+func startCluster(ctx context.Context, s start) (*cluster, error) {
+	c := &cluster{dir: s.dir}
 	for i := range nodeCount {
 		id := "n" + strconv.Itoa(i+1)
-		addr := "127.0.0.1:" + strconv.Itoa(port+i)
-		c.nodes = append(c.nodes, &node{id: id, addr: addr, pid: filepath.Join(dir, id, "pid"), admin: client.Conn{Addr: addr}})
+		addr := "127.0.0.1:" + strconv.Itoa(s.port+i)
+		c.nodes = append(c.nodes, &node{id: id, addr: addr, pid: filepath.Join(s.dir, id, "pid"), admin: client.Conn{Addr: addr}})
 	}
-	c.local = exec.Command(filepath.Join(folder, "kvorum"), "local", "--nodes", strconv.Itoa(nodeCount), "--port", strconv.Itoa(port), "--dir", dir, "--restart")
+	c.local = exec.Command(s.kvorum, "local", "--nodes", strconv.Itoa(nodeCount), "--port", strconv.Itoa(s.port), "--dir", s.dir, "--restart")
 	c.local.Stderr = os.Stderr
 	c.local.SysProcAttr = child.Attributes()
 	out, err := c.local.StdoutPipe()
@@ -57,7 +63,7 @@ func startCluster(ctx context.Context, folder string, port int, verbose bool) (*
 	ready := make(chan struct{})
 	go func() {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
-			if verbose {
+			if s.verbose {
 				fmt.Fprintln(os.Stderr, time.Now().Format("15:04:05.000"), lines.Text())
 			}
 			if strings.HasPrefix(lines.Text(), "ready: leader") {

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kvorum/kvorum/scripts/client"
 )
 
 // processes counts those whose command line has the text.
@@ -38,21 +40,30 @@ func TestNoClusterOutlivesIt(t *testing.T) {
 		t.Skip("starts processes")
 	}
 	t.Parallel()
-	chaos := filepath.Join(t.TempDir(), "chaos")
-	if said, err := exec.Command("go", "build", "-o", chaos, ".").CombinedOutput(); err != nil {
+	built := t.TempDir()
+	chaos, kvorum := filepath.Join(built, "chaos"), filepath.Join(built, "kvorum")
+	if said, err := exec.Command("go", "build", "-o", built, ".", "../../cmd/kvorum").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v: %s", err, said)
 	}
 	port := 23200 + 10*rand.IntN(70)
 	for i, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGKILL} {
 		t.Run(s.String(), func(t *testing.T) {
 			temporary := t.TempDir()
-			run := exec.Command(chaos, "-kills", "1000", "-port", strconv.Itoa(port+3*i))
-			run.Dir, run.Env = "../..", append(os.Environ(), "TMPDIR="+temporary)
+			run := exec.Command(chaos, "-kvorum", kvorum, "-kills", "1000", "-port", strconv.Itoa(port+3*i))
+			run.Env = append(os.Environ(), "TMPDIR="+temporary)
 			if err := run.Start(); err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = run.Process.Kill() })
 			eventually(t, "three nodes", func() bool { return processes(t, temporary) == nodeCount })
+			if i%2 == 1 { // under load, and not only at the start
+				admin := client.Conn{Addr: fmt.Sprint("127.0.0.1:", port+3*i)}
+				eventually(t, "clients that count", func() bool {
+					answer, err := admin.Do("DBSIZE")
+					return err == nil && !answer.IsError() && answer.Int() > 0
+				})
+				admin.Close()
+			}
 			if err := run.Process.Signal(s); err != nil {
 				t.Fatal(err)
 			}

@@ -36,6 +36,7 @@ func run(ctx context.Context) error {
 	polite := flag.Bool("polite", false, "with -join: the fourth node takes only the processor time that the others leave")
 	joinKeys := flag.Int("join", 0, "fill in this many keys, and let a fourth node join beside 5,000 writes a second")
 	clients := flag.Int("clients", 2, "writers for each node")
+	kvorum := flag.String("kvorum", "", "the binary to break (default: built from this source)")
 	port := flag.Int("port", 17379, "the first node's client port")
 	keep := flag.Bool("keep", false, "keep the nodes' data and logs, and say where")
 	verbose := flag.Bool("v", false, "show what kvorum local says")
@@ -50,13 +51,15 @@ func run(ctx context.Context) error {
 	} else {
 		defer os.RemoveAll(dir)
 	}
-	kvorum := filepath.Join(dir, "kvorum")
-	build := exec.CommandContext(ctx, "go", "build", "-o", kvorum, "./cmd/kvorum")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("build kvorum (run this from the repository's root): %w", err)
+	if *kvorum == "" {
+		*kvorum = filepath.Join(dir, "kvorum")
+		build := exec.CommandContext(ctx, "go", "build", "-o", *kvorum, "./cmd/kvorum")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return fmt.Errorf("build kvorum (run this from the repository's root): %w", err)
+		}
 	}
-	c, err := startCluster(ctx, dir, *port, *verbose)
+	c, err := startCluster(ctx, start{kvorum: *kvorum, dir: filepath.Join(dir, "data"), port: *port, verbose: *verbose})
 	if err != nil {
 		return err
 	}
