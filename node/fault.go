@@ -25,4 +25,6 @@ func (t *transport) strangersVote(func(id raft.ServerID, addr raft.ServerAddress
 
 func slowMachine() {}
 
+func stallDisk() {}
+
 func (g *guardedLogs) storeOthers([]*raft.Log) bool { return false }

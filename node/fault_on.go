@@ -3,7 +3,10 @@
 package node
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -61,6 +64,23 @@ func slowMachine() {
 		time.Sleep(machineDelay())
 	}
 }
+
+// stallDisk holds a write of Raft's for as long as there is a file that is named for this
+// process, in the folder that CHAOS_STALLS names: a disk that answers nothing.
+func stallDisk() {
+	folder := os.Getenv("CHAOS_STALLS")
+	if folder == "" {
+		return
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(folder, strconv.Itoa(os.Getpid()))); err != nil {
+			return
+		}
+		time.Sleep(stallPoll)
+	}
+}
+
+const stallPoll = 5 * time.Millisecond
 
 // Fault names one planted fault.
 type Fault string

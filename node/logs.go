@@ -152,6 +152,7 @@ type owing struct {
 func (o *owing) begin() (end func()) {
 	begun := time.Now()
 	o.writing.Store(&begun)
+	stallDisk()
 	return func() { o.writing.Store(nil) }
 }
 

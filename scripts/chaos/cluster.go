@@ -20,17 +20,20 @@ import (
 
 // cluster is a `kvorum local --restart` and the nodes that it runs.
 type cluster struct {
-	dir   string
-	local *exec.Cmd
-	ended sync.Once
-	nodes []*node
+	dir    string
+	local  *exec.Cmd
+	apart  *apart // its machines, if these can be cut off; there is no local then
+	stalls string // where a file that is named for a process stalls its disk; "" if nothing does
+	halt   func()
+	ended  sync.Once
+	nodes  []*node
 }
 
 // node is one process, which may be down or stopped.
 type node struct {
 	id     string
 	addr   string
-	pid    string // the file that holds its process id
+	pid    string // the file that holds its process id; "" on a machine of its own
 	admin  client.Conn
 	struck atomic.Bool // a fault was done to it and it is not well again yet
 }
@@ -38,19 +41,28 @@ type node struct {
 // start says what cluster is to be started.
 type start struct {
 	kvorum  string // the binary
-	dir     string
-	port    int // the first node's client port
+	folder  string // where its data goes, and what stalls its disks
+	port    int    // the first node's client port
 	verbose bool
 }
 
 func startCluster(ctx context.Context, s start) (*cluster, error) {
-	c := &cluster{dir: s.dir}
+	dir := filepath.Join(s.folder, "data")
+	c := &cluster{dir: dir, stalls: filepath.Join(s.folder, "stalls")}
+	c.halt = func() {
+		_ = c.local.Process.Signal(os.Interrupt)
+		_ = c.local.Wait()
+	}
+	if err := os.Mkdir(c.stalls, 0o755); err != nil {
+		return nil, err
+	}
 	for i := range nodeCount {
 		id := "n" + strconv.Itoa(i+1)
 		addr := "127.0.0.1:" + strconv.Itoa(s.port+i)
-		c.nodes = append(c.nodes, &node{id: id, addr: addr, pid: filepath.Join(s.dir, id, "pid"), admin: client.Conn{Addr: addr}})
+		c.nodes = append(c.nodes, &node{id: id, addr: addr, pid: filepath.Join(dir, id, "pid"), admin: client.Conn{Addr: addr}})
 	}
-	c.local = exec.Command(s.kvorum, "local", "--nodes", strconv.Itoa(nodeCount), "--port", strconv.Itoa(s.port), "--dir", s.dir, "--restart")
+	c.local = exec.Command(s.kvorum, "local", "--nodes", strconv.Itoa(nodeCount), "--port", strconv.Itoa(s.port), "--dir", dir, "--restart")
+	c.local.Env = append(os.Environ(), "CHAOS_STALLS="+c.stalls) // node/fault_on.go
 	c.local.Stderr = os.Stderr
 	c.local.SysProcAttr = child.Attributes()
 	out, err := c.local.StdoutPipe()
@@ -93,10 +105,7 @@ func (c *cluster) stop() {
 
 // end ends the nodes as Ctrl-C does, and returns when they are gone.
 func (c *cluster) end() {
-	c.ended.Do(func() {
-		_ = c.local.Process.Signal(os.Interrupt)
-		_ = c.local.Wait()
-	})
+	c.ended.Do(c.halt)
 }
 
 // leader waits for a node that leads in the highest term that any node has seen.

@@ -25,6 +25,28 @@ const (
 	pauseMin = 200 * time.Millisecond
 	pauseMax = 3 * time.Second
 
+	// goneFor is how long a leader stands still, or its machine is gone, that is to be
+	// replaced meanwhile. stallFor is how long its disk stalls, and cutFor how long it is cut off:
+	// longer than the write time-out, after which its clients have been told, within
+	// answerSlack.
+	goneFor     = 3 * time.Second
+	stallFor    = 5 * time.Second
+	cutFor      = 6 * time.Second
+	answerMax   = 5*time.Second + answerSlack
+	answerSlack = 500 * time.Millisecond
+
+	// What the gaps may be, at the median and at most: if a leader's process ends, if it
+	// falls silent, and if its disk stalls.
+	killedP50   = 60 * time.Millisecond
+	killedMax   = 300 * time.Millisecond
+	silentP50   = 500 * time.Millisecond
+	silentMax   = 1500 * time.Millisecond
+	stalledDisk = 2500 * time.Millisecond
+
+	// busyLoops run beside busyClients writers for each node.
+	busyLoops   = 2
+	busyClients = 50
+
 	// calmMax is how long at most the cluster is left alone between two faults.
 	calmMax = 300 * time.Millisecond
 

@@ -66,12 +66,15 @@ func (l *load) stop() {
 func (l *load) write(w *writer) {
 	defer w.client.Close()
 	for !l.stopped.Load() {
-		began := time.Now()
+		began, struck := time.Now(), w.node.struck.Load()
 		answer, err := w.client.Do("INCR", w.key)
 		if l.rolling && ended(err) {
 			l.turn(&w.client)
 			w.away = time.Now()
 			continue
+		}
+		if err == nil {
+			l.tally.answered(w.node, time.Since(began))
 		}
 		if err != nil || answer.IsError() {
 			w.unknown += l.failed(w.node, answer, err)
@@ -88,7 +91,9 @@ func (l *load) write(w *writer) {
 		w.acked.Store(got)
 		w.unknown = 0
 		w.goHome()
-		l.tally.wrote(w.node, time.Since(began))
+		if !struck { // else it has waited for that node
+			l.tally.wrote(w.node, time.Since(began))
+		}
 	}
 }
 

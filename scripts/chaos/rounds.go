@@ -18,6 +18,13 @@ type rounds struct {
 	fault         fault
 	errorsAllowed bool // no majority is left: every client may hear errors
 	rolling       bool // nodes stop cleanly: clients reconnect, and hear no error
+	bounds
+}
+
+// bounds are what a run promises; 0 is none.
+type bounds struct {
+	p50, max  time.Duration // of the gaps
+	answerMax time.Duration // until a client of the struck node has its answer
 }
 
 // run returns whether every promise was kept.
@@ -44,7 +51,7 @@ func (r rounds) run(ctx context.Context, c *cluster, clients int) (kept bool, er
 	if !equal {
 		t.violation("DIVERGED: the nodes have applied the same index with different hashes")
 	}
-	return t.print(fmt.Sprintf("%d x %s", r.count, r.title), r.errorsAllowed), nil
+	return t.print(fmt.Sprintf("%d x %s", r.count, r.title), r), nil
 }
 
 func (r rounds) round(ctx context.Context, c *cluster, t *tally) error {

@@ -21,6 +21,7 @@ type tally struct {
 	lastWrite  time.Time // when one of them was last answered
 	gap        time.Duration
 	gaps       []time.Duration // the longest time without an answered write, one for each round
+	struck     time.Duration   // the longest time until a client of a struck node had an answer
 }
 
 func (t *tally) violation(format string, args ...any) {
@@ -69,6 +70,15 @@ func (t *tally) wrote(n *node, took time.Duration) {
 	t.lastWrite = now
 }
 
+// answered notes an answer of any kind.
+func (t *tally) answered(n *node, took time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n.struck.Load() {
+		t.struck = max(t.struck, took)
+	}
+}
+
 // beginRound forgets the gap so far, endRound keeps it.
 func (t *tally) beginRound() {
 	t.mu.Lock()
@@ -83,7 +93,7 @@ func (t *tally) endRound() {
 }
 
 // print reports a run and returns whether it kept every promise.
-func (t *tally) print(title string, errorsAllowed bool) bool {
+func (t *tally) print(title string, r rounds) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	fmt.Printf("%s: %d writes, %d reads; %d violations; %d errors for clients of nodes without a fault; their slowest write %v\n",
@@ -93,7 +103,27 @@ func (t *tally) print(title string, errorsAllowed bool) bool {
 		fmt.Printf("%s: gap without writes: p50 %v, p99 %v, max %v\n", title,
 			quantile(t.gaps, 0.5).Round(time.Millisecond), quantile(t.gaps, 0.99).Round(time.Millisecond), t.gaps[len(t.gaps)-1].Round(time.Millisecond))
 	}
-	return t.violations == 0 && (errorsAllowed || t.errors == 0)
+	if r.answerMax > 0 {
+		fmt.Printf("%s: the clients of the node had an answer within %v\n", title, t.struck.Round(time.Millisecond))
+	}
+	return t.violations == 0 && (r.errorsAllowed || t.errors == 0) && t.within(title, r.bounds)
+}
+
+// within reports whether the bounds were kept, and says which were not. The gaps are sorted.
+func (t *tally) within(title string, b bounds) bool {
+	kept := true
+	check := func(what string, got, most time.Duration) {
+		if most > 0 && got > most {
+			kept = false
+			fmt.Printf("%s: TOO LONG: %s %v, %v promised\n", title, what, got.Round(time.Millisecond), most)
+		}
+	}
+	if len(t.gaps) > 0 {
+		check("p50", quantile(t.gaps, 0.5), b.p50)
+		check("max", t.gaps[len(t.gaps)-1], b.max)
+	}
+	check("an answer", t.struck, b.answerMax)
+	return kept
 }
 
 // quantile of sorted durations.
