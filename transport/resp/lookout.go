@@ -19,7 +19,7 @@ import (
 //
 // A client may close its sending side alone and still read, which looks the same.
 // So the first moments of a command do not count, as most are over by then. In those
-// that wait for longer, Redis takes the end of a client's bytes for its end, too.
+// that wait for longer, Redis, too, treats a half-closed connection as closed.
 type lookout struct {
 	client *client
 	timer  *time.Timer
@@ -75,10 +75,13 @@ func (l *lookout) watch() {
 			l.client.kill()
 			return
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) || l.over.Load() || l.client.finishing() {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
-		l.client.conn.SetReadDeadline(time.Time{}) // a sweep had set it for somebody who was idle
+		l.client.conn.SetReadDeadline(time.Time{}) // a sweep may have set it for a client that was idle
+		if l.over.Load() || l.client.finishing() { // looked at last: whoever sets these sets the deadline afterwards
+			return
+		}
 	}
 }
 

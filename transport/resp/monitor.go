@@ -89,13 +89,24 @@ func secretArguments(call *command.Call) func(i int) bool {
 	case "auth":
 		return func(int) bool { return true }
 	case "hello":
-		for i, arg := range call.Args[1:] {
-			if is(arg, "AUTH") {
-				return func(j int) bool { return i < j && j <= i+2 }
-			}
-		}
+		at := helloAuth(call.Args[1:])
+		return func(i int) bool { return at > 0 && at <= i && i < at+2 }
 	}
 	return func(int) bool { return false }
+}
+
+// helloAuth finds the user that HELLO's option AUTH names, the password behind it, among
+// the arguments; 0: there is none.
+func helloAuth(args [][]byte) int {
+	for i := 1; i < len(args); i++ {
+		switch {
+		case is(args[i], "AUTH"):
+			return i + 1
+		case is(args[i], "SETNAME"):
+			i++
+		}
+	}
+	return 0
 }
 
 // appendQuoted appends text in quotes, with Redis's escapes (sdscatrepr).

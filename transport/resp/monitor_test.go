@@ -35,12 +35,13 @@ func (w *wire) ran(n int) (lines []string) {
 
 func TestAMonitorSeesWhatOthersRunAsInRedis(t *testing.T) {
 	conversation := "SET a \"x\\\"\\n\\xff\"\r\nNOPE\r\nGET\r\nSELECT 3\r\nGET a\r\nAUTH default pw\r\nHELLO 2 AUTH default pw SETNAME me\r\n" +
+		"HELLO 2 SETNAME AUTH AUTH default pw\r\n" +
 		"CONFIG GET maxclients\r\nCLIENT LIST\r\nPING\r\nECHO \"\\a\\b\\t\\r\"\r\nINFO nosuch\r\n"
 	seen := func(addr string) string {
 		m := monitor(t, addr)
 		c := dialWire(t, addr)
 		c.send(conversation)
-		return strings.Join(m.ran(8), "\n")
+		return strings.Join(m.ran(9), "\n")
 	}
 	h := startServer(t, nil)
 	if got, want := seen(h.addr), seen(redisAt(t)); got != want {
@@ -174,4 +175,50 @@ func TestManyMonitorsThatDoNotReadShareWhatWaits(t *testing.T) {
 	if grown := stop(); grown > 100<<20 {
 		t.Errorf("%d monitors that wait for 4 MB each took %d MB", count, grown>>20)
 	}
+}
+
+// The setting timeout ends idle clients, and a monitor of a quiet node is none.
+func TestAMonitorIsNeverIdle(t *testing.T) {
+	h := startServer(t, nil)
+	m := monitor(t, h.addr)
+	h.dial(t).exchange("PING\r\n", "+PONG\r\n")
+	h.SetTimeout(time.Nanosecond)
+	waitFor(t, "the other client is disconnected", func() bool { h.sweepClients(); return len(h.everyone()) == 1 })
+	h.SetTimeout(0)
+	m.ran(1)
+	m.exchange("PING\r\n", "+PONG\r\n")
+}
+
+// The goroutine of a connection gets its turn although others push without a pause.
+func TestAReplyDoesNotWaitForTheLastPush(t *testing.T) {
+	h := startServer(t, nil)
+	m := monitor(t, h.addr)
+	o := &h.everyone()[0].outbox
+	line := []byte("+" + strings.Repeat("x", 1000) + "\r\n")
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if o.client.shown.pending.Load() < pushBytesMax/2 { // never empty, and never too much
+					o.push(line)
+				}
+			}
+		}
+	}()
+	in := bufio.NewReader(m)
+	for range 20 {
+		m.send("PING\r\n")
+		for line := ""; line != "+PONG\r\n"; {
+			var err error
+			if line, err = in.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	close(stop)
+	<-stopped
 }

@@ -26,45 +26,76 @@ type outbox struct {
 
 	mu      sync.Mutex
 	turn    *sync.Cond // of the connection's goroutine, while it waits to be the writer
+	wanted  bool       // it waits
 	writing bool
 	pushed  [][]byte // what others have for the client; the bytes may be shared with other outboxes
 
-	waits  atomic.Bool // something was pushed
+	waits  atomic.Bool // pushed is not empty; read without mu
 	broken atomic.Bool // the client is gone or was disconnected
 }
 
 // begin makes the connection's goroutine the writer.
 func (o *outbox) begin() {
 	o.mu.Lock()
-	for o.writing {
-		if o.turn == nil {
-			o.turn = sync.NewCond(&o.mu)
-		}
+	defer o.mu.Unlock()
+	if !o.writing {
+		o.writing = true
+		return
+	}
+	if o.turn == nil {
+		o.turn = sync.NewCond(&o.mu)
+	}
+	for o.wanted = true; o.wanted; { // who writes hands its turn over
 		o.turn.Wait()
 	}
-	o.writing = true
-	o.mu.Unlock()
 }
 
-// end sends what is left and lets others write.
+// end sends the replies and lets others write.
 func (o *outbox) end() {
+	o.finish()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.pushed) > 0 { // there may always be one more: the connection does not wait for the last
+		go o.drain()
+		return
+	}
+	o.writing = false
+}
+
+// drain sends what was pushed until nothing is left, or the connection's goroutine wants
+// to send replies.
+func (o *outbox) drain() {
 	for {
-		o.flush()
-		o.client.discharge(o.owed) // what was estimated, and was not sent
-		o.owed = 0
-		o.mu.Lock()
-		if len(o.pushed) == 0 {
-			o.keepLittle()
-			o.writing = false
-			if o.turn != nil {
-				o.turn.Signal()
-			}
-			o.mu.Unlock()
+		o.addPushed()
+		o.finish()
+		if o.handOver() {
 			return
 		}
-		o.mu.Unlock()
-		o.addPushed()
 	}
+}
+
+// handOver ends the turn of drain; false means that something is left to be sent.
+func (o *outbox) handOver() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.wanted:
+		o.wanted = false
+		o.turn.Signal()
+	case len(o.pushed) > 0:
+		return false
+	default:
+		o.writing = false
+	}
+	return true
+}
+
+// finish sends what is rendered, and discharges what was estimated and was not sent.
+func (o *outbox) finish() {
+	o.flush()
+	o.client.discharge(o.owed)
+	o.owed = 0
+	o.keepLittle()
 }
 
 // push has bytes sent as soon as no reply is under way. They are never changed
@@ -87,7 +118,7 @@ func (o *outbox) push(line []byte) {
 	o.writing = true
 	o.mu.Unlock()
 	if idle {
-		go o.end()
+		go o.drain()
 	}
 }
 
@@ -195,7 +226,7 @@ func (o *outbox) rest() {
 	o.end()
 }
 
-// abandon disconnects a client whose replies it is not worth to keep.
+// abandon disconnects a client for whom too much waits.
 func (o *outbox) abandon(why string) {
 	c := o.client
 	c.server.stats.outputLimited.Add(1)

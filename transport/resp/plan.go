@@ -17,7 +17,7 @@ type plan struct {
 	calls   []*command.Call // the waiting ones, while they run
 	slow    int             // how many of the jobs are reads that are not marked fast
 	slowMax int             // how many such may wait for each other: few after large replies
-	held    int64           // bytes that the client is charged for the replies that are not in the outbox
+	held    int64           // bytes charged for replies that are not in the outbox yet
 
 	writesWait, slowWait bool // among the waiting are writes, or reads that are not marked fast
 }

@@ -19,11 +19,12 @@ const (
 var states = [...]struct {
 	flag      byte // in CLIENT LIST
 	localOnly bool // takes only what the connection or its node answers
+	quiet     bool // may be silent for ever, whatever the setting timeout says
 	refusal   reply.Value
 }{
 	plain:      {flag: 'N'},
-	blocked:    {flag: 'b'},
-	monitoring: {flag: 'O', localOnly: true, refusal: errMonitoring},
+	blocked:    {flag: 'b', quiet: true},
+	monitoring: {flag: 'O', localOnly: true, quiet: true, refusal: errMonitoring},
 }
 
 // errMonitoring is Redis's: it counts clients that monitor as replicas.

@@ -49,7 +49,7 @@ func (c *client) misbehaves(now int64) string {
 		c.server.stats.outputLimited.Add(1)
 		return "output limit reached"
 	}
-	if busy != 0 {
+	if busy != 0 || states[c.state()].quiet {
 		return ""
 	}
 	idle := settings.idleTimeout.Load()

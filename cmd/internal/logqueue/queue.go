@@ -111,7 +111,7 @@ func (q *Queue) took(rest []byte, dropped uint64, err error) {
 	lost := countLines(rest)
 	if dropped > 0 { // the last line is the notice, which is nobody's
 		q.untold += dropped
-		lost--
+		lost = max(lost, 1) - 1
 	}
 	q.drop(lost)
 }
