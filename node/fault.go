@@ -15,6 +15,7 @@ const (
 	faultStrangersVote     = false
 	faultNoSealCheck       = false
 	faultSecondEntry       = false
+	faultStandsAlone       = false
 )
 
 func (t *transport) belongsTo(*Node) {}

@@ -27,6 +27,7 @@ var (
 	faultStrangersVote     bool // a vote of a server that has been removed counts as a voter's
 	faultNoSealCheck       bool // what a disk returns is believed
 	faultSecondEntry       bool // a leader that could not store an entry goes on in its term with another
+	faultStandsAlone       bool // a voter that misses the leader stands, whatever the others say
 )
 
 // everybody is every transport of this process, and its node.
@@ -95,6 +96,7 @@ const (
 	StrangersVote     Fault = "count a removed server's vote"
 	NoSealCheck       Fault = "believe what a disk returns"
 	SecondEntry       Fault = "another entry of the same term in the place of one that could not be stored"
+	StandsAlone       Fault = "stand without a majority that misses the leader"
 )
 
 // Plant switches on exactly the named faults.
@@ -108,6 +110,7 @@ func Plant(faults ...Fault) {
 		StrangersVote:     &faultStrangersVote,
 		NoSealCheck:       &faultNoSealCheck,
 		SecondEntry:       &faultSecondEntry,
+		StandsAlone:       &faultStandsAlone,
 	}
 	for _, on := range at {
 		*on = false

@@ -76,6 +76,8 @@ var (
 	damagedOnes = where{Scenario: Scenario{Size: 3, Script: []string{"damage an entry", "damage an entry", "damage an entry"}}}
 	// One server's disk fails, again and again.
 	failedSyncs = where{Scenario: Scenario{Size: 3, Script: []string{"fail a sync", "fail a sync", "fail a sync"}}}
+	// One voter does not hear the leader, and the others do.
+	lonelyVoters = where{Scenario: Scenario{Size: 3, Script: []string{"one voter misses the leader"}}}
 	// Entries wait for their machines.
 	slowMachines = where{slow: 20 * time.Millisecond}
 )
@@ -97,6 +99,7 @@ var plantedFaults = []planted{
 	{"go on after a failed store", inNode(node.SecondEntry), 40, failedSyncs, ""},
 	{"a founder that waits for no promises", func() { cluster.PlantHastyFounder(true) }, 10, wipedFounders, ""},
 	{"found a cluster alone", func() { cluster.PlantFoundsAlone(true) }, 10, wipedAlone, ""},
+	{"stand without a majority that misses the leader", inNode(node.StandsAlone), 10, lonelyVoters, ""},
 	{"serve an unfinished directory", func() { faultServeUnfinished = true }, 20, survivors, ""},
 	{"believe what a server said of its version before", func() { cluster.PlantKeptClaims(true) }, 10, putBackTooLate, ""},
 }

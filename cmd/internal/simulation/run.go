@@ -163,7 +163,7 @@ func (s Scenario) script(rng *rand.Rand) (names []string) {
 }
 
 func kindOf(name string) Fault {
-	kinds := slices.Concat(Faults, Changes, DiskFaults, Upgrades, Scripted)
+	kinds := slices.Concat(Faults, Changes, DiskFaults, Upgrades, Scripted, Silences)
 	return kinds[slices.IndexFunc(kinds, func(f Fault) bool { return f.Name == name })]
 }
 
