@@ -73,9 +73,12 @@ func (f *failover) tick() {
 }
 
 // join has a heartbeat of Raft's wait for a beat of an idle leader: what is sent together
-// wakes each node once. Raft draws 100 to 200 ms between two of them, and waits for a second
-// without: joinBeats more leave it three at least.
+// wakes each node once. Raft draws a tenth to a fifth of its time-out between two of them;
+// where joinBeats more would leave the others less than two in theirs, it does not wait.
 func (f *failover) join(over <-chan struct{}) {
+	if f.node.cfg.Timing.Heartbeat/5+joinBeats*detector.IdleEvery > heartbeatDefault/2 {
+		return
+	}
 	for range joinBeats {
 		f.mu.Lock()
 		tick, idle := f.ticks, time.Since(f.busyAt) >= busyFor
@@ -113,14 +116,11 @@ func (f *failover) answered(from string, a BeatAnswer, err error) {
 
 // HearBeat takes note of another's beat and answers it.
 func (n *Node) HearBeat(from string, b Beat) BeatAnswer {
-	f := n.lead.failover
-	if b.Term >= n.raft.CurrentTerm() {
-		f.hear(heardBeat{from, b.Term, time.Now(), b.Owed})
-	}
+	n.lead.failover.hear(heardBeat{from, b.Term, time.Now(), b.Owed})
 	return BeatAnswer{Owed: n.owes()}
 }
 
-// hear takes note of a beat, which is a look: as long as the leader beats, this node
+// hear takes note of a beat, which counts if its term is not over, and is a look: as long as the leader beats, this node
 // seldom wakes for another.
 func (f *failover) hear(b heardBeat) {
 	f.mu.Lock()

@@ -67,7 +67,7 @@ func TestAnswersOfALeaderAreNoSignThatItLeads(t *testing.T) {
 				case <-stop:
 					return
 				case <-time.After(5 * time.Millisecond):
-					survivors[0].cfg.Peers.Term(leader.cfg.Session.Server, func(uint64, error) {})
+					read(survivors[0], "get", "k")
 				}
 			}
 		})
