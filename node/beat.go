@@ -42,7 +42,7 @@ func (f *failover) beat(term uint64) (next time.Duration) {
 	n := f.node
 	now := time.Now()
 	f.mu.Lock()
-	f.known = n.cfg.Session.Server
+	f.known, f.led = n.cfg.Session.Server, term
 	b := Beat{Term: term, Owed: f.detector.Seen(n.owes(), now)}
 	f.detector.Rest(now)
 	if entries := n.committer.begun.Load(); entries != f.entries {
@@ -108,8 +108,9 @@ func (f *failover) sends(to string) bool {
 func (f *failover) answered(from string, a BeatAnswer, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	awaited := f.sent[from] // else the server has left
 	delete(f.sent, from)
-	if err == nil {
+	if err == nil && awaited {
 		f.disks[from] = owed{a.Owed, time.Now()}
 	}
 }
@@ -120,8 +121,8 @@ func (n *Node) HearBeat(from string, b Beat) BeatAnswer {
 	return BeatAnswer{Owed: n.owes()}
 }
 
-// hear takes note of a beat, which counts if its term is not over, and is a look: as long as the leader beats, this node
-// seldom wakes for another.
+// hear takes note of a beat, which counts if its term is not over. It is a look, too: as
+// long as the leader beats, this node seldom wakes for another.
 func (f *failover) hear(b heardBeat) {
 	f.mu.Lock()
 	if b.term >= f.beaten.term {

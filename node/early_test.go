@@ -204,7 +204,7 @@ func TestALeaderDeposedWhileItStoresAgreesAgain(t *testing.T) {
 			l.wg.Go(func() { answered <- write(followers[0], "incr", "n") })
 			synctest.Wait()
 			heir := followers[1-round%2]
-			if err := heir.lead.failover.stand(); err != nil {
+			if err := heir.lead.failover.stand(heir.CurrentTerm()); err != nil {
 				t.Fatal(err)
 			}
 			l.eventually("the heir leads", func() bool { return heir.IsLeader() })

@@ -30,6 +30,7 @@ type failover struct {
 	detector detector.Detector
 	beaten   heardBeat
 	known    string        // the last leader
+	led      uint64        // the last term in which this node led
 	entries  uint64        // that this leader had begun when it last beat
 	busyAt   time.Time     // when there were new ones
 	ticks    chan struct{} // closed and replaced at every look
@@ -81,7 +82,10 @@ func (f *failover) look() (next time.Duration) {
 // view is what this node sees now, which does not lead.
 func (f *failover) view() detector.View {
 	r := f.node.raft
-	v := detector.View{Term: r.CurrentTerm(), Stands: r.State() == raft.Candidate, Heard: r.LastContact()}
+	// Raft stops leading before it stores the vote that it gives another, and raises its
+	// term in memory after that.
+	stands := r.State() == raft.Candidate || f.node.stable.stalled() > 0
+	v := detector.View{Term: r.CurrentTerm(), Stands: stands, Heard: r.LastContact()}
 	_, id := r.LeaderWithID()
 	self := f.node.cfg.Session.Server
 	f.mu.Lock()
@@ -89,9 +93,9 @@ func (f *failover) view() detector.View {
 	if id != "" {
 		f.known = string(id)
 	}
-	v.Leader, v.Own = f.known, f.known == self
+	v.Leader, v.Own, v.Led = f.known, f.known == self, f.led
 	v.Follows = id != "" && !v.Own
-	v.Refused = v.Leader != "" && f.refused.leader == v.Leader && time.Since(f.refused.at) < refusedFor
+	v.Refused = f.refused.counts(v.Leader, f.beaten)
 	if b := f.beaten; b.term >= v.Term {
 		if b.at.After(v.Heard) {
 			v.Heard = b.at
@@ -129,13 +133,11 @@ func (f *failover) consider(why detector.Reason, v detector.View) (next time.Dur
 	round := f.ask(why, v)
 	after := f.view()
 	f.mu.Lock()
+	f.detector.Asked()
 	still, next := f.detector.Look(time.Now(), after)
 	silence, stands := f.detector.Silence(after), false
 	if still != detector.None {
 		stands, next = f.detector.Judge(round)
-	}
-	if stands {
-		f.detector.Stood(time.Now())
 	}
 	f.mu.Unlock()
 	if !stands {
@@ -143,29 +145,41 @@ func (f *failover) consider(why detector.Reason, v detector.View) (next time.Dur
 	}
 	f.node.log.Info("standing for election in the place of the leader", slog.String("leader", after.Leader), slog.Uint64("term", after.Term),
 		slog.String("reason", string(still)), slog.Duration("heard_nothing_for", silence.Round(time.Millisecond)))
-	if err := f.stand(); err != nil {
+	if err := f.stand(after.Term); err != nil {
 		f.node.log.Warn("could not stand for election", slog.Any("error", err))
+		return next
 	}
+	f.mu.Lock()
+	f.detector.Stood(time.Now())
+	f.mu.Unlock()
 	return next
 }
 
-var errMainLoop = errors.New("Raft's main loop is busy")
+var (
+	errMainLoop = errors.New("Raft's main loop is busy")
+	errLater    = errors.New("another election has begun meanwhile")
+)
 
 // stand has Raft hold an election as it does for a transfer, now or not at all: later,
-// another may lead.
-func (f *failover) stand() error {
+// another may lead, and Raft does not look at the message's term.
+func (f *failover) stand(term uint64) error {
 	n := f.node
 	call := raft.RPC{Command: n.timeoutNowRequest(), RespChan: make(chan raft.RPCResponse, 1)}
-	timer := time.NewTimer(standWithin)
-	defer timer.Stop()
-	select {
-	case n.transport.calls <- call:
-		return nil
-	case <-timer.C:
-		return errMainLoop
-	case <-n.transport.layer.done:
-		return errStopped
+	look := time.NewTicker(standLook)
+	defer look.Stop()
+	for began := time.Now(); time.Since(began) < standWithin; {
+		select {
+		case n.transport.calls <- call:
+			return nil
+		case <-look.C:
+			if n.raft.CurrentTerm() != term || n.stable.stalled() > 0 {
+				return errLater
+			}
+		case <-n.transport.layer.done:
+			return errStopped
+		}
 	}
+	return errMainLoop
 }
 
 func (n *Node) timeoutNowRequest() *raft.TimeoutNowRequest {

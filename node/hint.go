@@ -13,6 +13,27 @@ import (
 type refusal struct {
 	leader string
 	at     time.Time
+	denied time.Time // when the leader answered all the same, over an older connection
+}
+
+// counts reports whether a leader's process seems to have ended: its port refuses, and
+// nothing shows that it lives.
+func (r refusal) counts(leader string, beaten heardBeat) bool {
+	if leader == "" || r.leader != leader || time.Since(r.at) >= refusedFor {
+		return false
+	}
+	beats := beaten.from == leader && beaten.at.After(r.at)
+	return !beats && time.Since(r.denied) >= refusedFor
+}
+
+// answers notes that a leader whose port has refused answers a question, or does not: its
+// process lives, and only newcomers are refused (a rule of a firewall, a moved name).
+func (f *failover) answers(leader string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil && f.refused.leader == leader {
+		f.refused.denied = time.Now()
+	}
 }
 
 // hint says that a Raft connection has ended that another server has opened to
@@ -28,24 +49,24 @@ func (f *failover) hint(from string) {
 	}
 }
 
-// watchPort looks for leaders whose connections have ended.
+// watchPort tries the ports of leaders whose connections have ended.
 func (f *failover) watchPort() {
 	for {
 		select {
 		case leader := <-f.broken:
-			f.lookAgain(leader)
+			f.knockAgain(leader)
 		case <-f.node.stop:
 			return
 		}
 	}
 }
 
-// lookAgain looks for a leader a few times: a process that is being ended may still
+// knockAgain tries a leader's port a few times: a process that is being ended may still
 // take connections for a moment.
-func (f *failover) lookAgain(leader string) {
+func (f *failover) knockAgain(leader string) {
 	pause := time.Duration(goneLookPause)
 	for range goneLooks {
-		if f.look1(leader) {
+		if f.knock(leader) {
 			f.kick()
 			return
 		}
@@ -56,24 +77,27 @@ func (f *failover) lookAgain(leader string) {
 	}
 }
 
-// look1 looks for a leader once, and takes note of what it finds.
-func (f *failover) look1(leader string) (gone bool) {
+// knock tries a leader's port once, and takes note of what it finds.
+func (f *failover) knock(leader string) (gone bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), goneLookWithin)
 	defer cancel()
 	gone = f.node.cfg.Peers.Gone(ctx, leader)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if gone {
-		f.refused = refusal{leader, time.Now()}
+		if f.refused.leader != leader {
+			f.refused = refusal{leader: leader}
+		}
+		f.refused.at = time.Now()
 	} else if f.refused.leader == leader {
 		f.refused = refusal{}
 	}
 	return gone
 }
 
-// lookFor looks for a leader for another voter's sake, and for its own; found is called
+// knockFor tries a leader's port for another voter's sake, and for its own; found is called
 // once.
-func (f *failover) lookFor(found func(gone bool), leader string) {
+func (f *failover) knockFor(found func(gone bool), leader string) {
 	select {
 	case f.looks <- struct{}{}:
 	default:
@@ -82,7 +106,7 @@ func (f *failover) lookFor(found func(gone bool), leader string) {
 	}
 	go func() {
 		defer func() { <-f.looks }()
-		gone := f.look1(leader)
+		gone := f.knock(leader)
 		if gone {
 			f.kick()
 		}

@@ -115,15 +115,14 @@ func TestNoElectionForALeaderThatLives(t *testing.T) {
 	})
 }
 
-// A hint that is wrong, again and again, costs an election now and then, and
-// nothing else.
+// A hint that is wrong, again and again, costs nothing: the leader beats, and answers over
+// the connections that there are.
 func TestAWrongHintIsHarmless(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		l.leader()
 		l.refuse(func(_, _ string) bool { return true }) // every port
 		time.Sleep(3 * time.Second)
 		term := l.leader().CurrentTerm()
-		begun := time.Now()
 		for i := range 50 {
 			if r := write(l.node(l.conf.Servers[i%3].ID), "incr", "n"); r.Kind != reply.Integer || r.Int() != int64(i+1) {
 				t.Fatalf("write %d was answered %d %q", i, r.Int(), r.Bytes)
@@ -134,9 +133,8 @@ func TestAWrongHintIsHarmless(t *testing.T) {
 			}
 			time.Sleep(300 * time.Millisecond)
 		}
-		elections := l.leader().CurrentTerm() - term
-		if most := uint64(3 * (time.Since(begun)/time.Second + 1)); elections == 0 || elections > most {
-			t.Fatalf("%d elections in %v", elections, time.Since(begun))
+		if elections := l.leader().CurrentTerm() - term; elections > 0 {
+			t.Fatalf("%d elections", elections)
 		}
 		l.agree()
 	})

@@ -79,6 +79,9 @@ const (
 	refusedFor = 500 * time.Millisecond
 	// portLooksMax bounds the questions of others for which a port is looked at.
 	portLooksMax = 8
+	// standLook is how often it is looked, while the main loop does not take that message,
+	// whether another election has begun.
+	standLook = 5 * time.Millisecond
 	// standWithin is how long Raft's main loop may take to take the message by which
 	// this node stands: later, another may lead.
 	standWithin = 100 * time.Millisecond

@@ -66,7 +66,8 @@ func (f *failover) ask(why detector.Reason, v detector.View) detector.Round {
 		})
 	}
 	if q.Refused {
-		f.look1(v.Leader)
+		n.cfg.Peers.Term(v.Leader, func(_ uint64, err error) { f.answers(v.Leader, err) })
+		f.knock(v.Leader)
 	}
 	timer := time.NewTimer(detector.RoundMax)
 	defer timer.Stop()
@@ -87,7 +88,8 @@ func (f *failover) ask(why detector.Reason, v detector.View) detector.Round {
 // AcceptForward's.
 func (n *Node) AnswerSilence(q SilenceQuestion, answer func(SilenceAnswer)) {
 	f := n.lead.failover
-	if _, leads := n.leads(); leads || n.raft.CurrentTerm() > q.Term {
+	storing := n.stable.stalled() > 0 // a vote, for somebody who stands
+	if _, leads := n.leads(); leads || storing || n.raft.CurrentTerm() > q.Term {
 		answer(f.answer())
 		return
 	}
@@ -95,9 +97,12 @@ func (n *Node) AnswerSilence(q SilenceQuestion, answer func(SilenceAnswer)) {
 	f.mu.Lock()
 	agrees := f.detector.Agrees(time.Now(), v) != detector.None
 	f.mu.Unlock()
-	agrees = agrees || q.GivenUp && v.Leader == q.Server
+	agrees = agrees || q.GivenUp && v.Leader == q.Server && v.Term == q.Term && !v.Stands
 	if !agrees && q.Refused && v.Leader == q.Leader {
-		f.lookFor(func(gone bool) { f.reply(q, gone && n.raft.CurrentTerm() <= q.Term, answer) }, v.Leader)
+		f.knockFor(func(gone bool) {
+			now := f.view()
+			f.reply(q, gone && now.Refused && now.Leader == q.Leader && now.Term <= q.Term && !now.Stands, answer)
+		}, v.Leader)
 		return
 	}
 	f.reply(q, agrees, answer)

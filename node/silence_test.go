@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"github.com/kvorum/kvorum/fsm/reply"
 	"github.com/kvorum/kvorum/node/detector"
 )
@@ -229,4 +231,66 @@ func TestNoTransferToAStalledDisk(t *testing.T) {
 		}
 		l.eventually("the other leads", func() bool { return l.node(other).IsLeader() })
 	})
+}
+
+// A leader that is heard is not replaced because its port refuses newcomers: a rule of a
+// firewall, a name that has moved.
+func TestALeaderThatBeatsIsNotReplacedForARefusedPort(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		time.Sleep(2 * time.Second)
+		term, id := leader.CurrentTerm(), leader.cfg.Session.Server
+		l.mu.Lock()
+		l.refusing = func(_, to string) bool { return to == id }
+		l.mu.Unlock()
+		for _, f := range l.followers() {
+			l.severStreams(id, f.cfg.Session.Server)
+			l.mendStreams(id, f.cfg.Session.Server)
+		}
+		time.Sleep(5 * time.Second)
+		if now := l.leader(); now != leader || now.CurrentTerm() != term {
+			t.Fatalf("%d elections", now.CurrentTerm()-term)
+		}
+	})
+}
+
+// slowStable takes a while to store a term or a vote.
+type slowStable struct {
+	raft.StableStore
+	by time.Duration
+}
+
+func (s slowStable) Set(k, v []byte) error {
+	time.Sleep(s.by)
+	return s.StableStore.Set(k, v)
+}
+
+func (s slowStable) SetUint64(k []byte, v uint64) error {
+	time.Sleep(s.by)
+	return s.StableStore.SetUint64(k, v)
+}
+
+// Whoever takes over is not deposed by the leader before it, nor by a voter, while these
+// still store its term and their votes.
+func TestNobodyIsDeposedWhileItsVotesAreStored(t *testing.T) {
+	for _, by := range []time.Duration{0, 10, 25, 30, 40, 60, 80, 120} {
+		t.Run(fmt.Sprint(int(by), " ms"), func(t *testing.T) {
+			slow := func(c *Config) { c.Stores.Stable = slowStable{c.Stores.Stable, by * time.Millisecond} }
+			inBubble(t, 3, slow, func(t *testing.T, l *lab) {
+				l.delay = 300 * time.Microsecond
+				for i := range 9 {
+					leader := l.leader()
+					time.Sleep(2 * time.Second)
+					term, to := leader.CurrentTerm(), l.followers()[i%2].cfg.Session.Server
+					if err := leader.TransferLeadershipTo(to); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(2 * time.Second)
+					if now := l.leader(); now.CurrentTerm() != term+1 || now.cfg.Session.Server != to {
+						t.Errorf("%s leads after %d elections, and leadership was given to %s", now.cfg.Session.Server, now.CurrentTerm()-term, to)
+					}
+				}
+			})
+		})
+	}
 }

@@ -34,8 +34,9 @@ type View struct {
 	Term    uint64
 	Leader  string    // the last that it knew, "" for none
 	Follows bool      // it believes in Leader; else nobody leads, as far as it knows
-	Stands  bool      // it is a candidate itself
+	Stands  bool      // it is a candidate itself, or stores a vote
 	Own     bool      // Leader is this voter, which has stopped leading
+	Led     uint64    // the last term in which this voter led
 	Heard   time.Time // when Leader was last heard as leader, in Term or a later one
 	Beats   bool      // Leader has said so by beats: one of an earlier release sends none
 	Refused bool      // Leader's port refuses
@@ -61,6 +62,7 @@ type Detector struct {
 	owing   time.Time // of the beat that first told of a disk that owes too much; zero: none
 	yielded time.Time // when another that is placed better was told yes
 	stood   time.Time
+	asking  time.Time // until when a round of questions may take; zero: none is under way
 	rounds
 }
 
@@ -69,7 +71,7 @@ type rounds struct {
 	agreed    int       // in a row
 	denied    int       // in a row
 	unsettled int       // in which a log had grown
-	eligible  time.Time // when a majority first agreed twice
+	eligible  time.Time // when a majority had agreed twice in a row for the first time
 	due       time.Time // before which no other round begins
 	before    []Answer  // of the round before
 }
@@ -80,7 +82,7 @@ func (d *Detector) Rest(now time.Time) {
 	d.planned, d.about, d.rounds, d.owing = IdleEvery, subject{}, rounds{}, time.Time{}
 }
 
-// note takes note of a look, which may be late.
+// note records a look; a late one voids all earlier evidence.
 func (d *Detector) note(now time.Time) {
 	if d.late(now) {
 		d.awake, d.rounds, d.owing = now, rounds{}, time.Time{}
@@ -90,7 +92,7 @@ func (d *Detector) note(now time.Time) {
 
 func (d *Detector) late(now time.Time) bool { return now.Sub(d.looked) > d.planned+lateMax }
 
-// Seen is how much of some time that has passed this process has seen pass.
+// Seen returns the part of a duration during which this process was awake.
 func (d *Detector) Seen(passed time.Duration, now time.Time) time.Duration {
 	if d.late(now) {
 		return 0
@@ -116,6 +118,7 @@ func (d *Detector) Look(now time.Time, v View) (why Reason, next time.Duration) 
 	if silence := d.silence(now, v); why == None && v.Follows && calmEvery-silence > lookEvery {
 		d.planned = calmEvery - silence
 	}
+	d.planned = max(d.planned, d.asking.Sub(now)) // a beat that comes during a round plans no earlier look
 	if why == None {
 		d.rounds = rounds{}
 	}
@@ -152,8 +155,8 @@ func (d *Detector) why(now time.Time, v View) Reason {
 	switch {
 	case v.Leader == "":
 		return None // this process has known no leader yet: Raft's time-outs decide
-	case v.Own && !v.Follows && !v.Stands && silence >= givenUpAfter:
-		return GivenUp
+	case v.Own && v.Led == v.Term && !v.Follows && !v.Stands && silence >= givenUpAfter:
+		return GivenUp // in a later term, somebody else stands
 	case v.Refused && (v.Follows || silence >= StepAfter):
 		return Refused
 	case silence >= silenceMax && (v.Beats || !v.Follows):
@@ -203,9 +206,12 @@ func (d *Detector) Ask(now time.Time) (early time.Duration) {
 	if early = d.due.Sub(now); early > 0 {
 		return early
 	}
-	d.planned = RoundMax
+	d.planned, d.asking = RoundMax, now.Add(RoundMax)
 	return 0
 }
+
+// Asked says that the round is over: the next look is the one behind it.
+func (d *Detector) Asked() { d.asking = time.Time{} }
 
 // Judge says, after a look that has found the same as before a round, what follows from
 // that: to stand now, or another round after a while.
@@ -261,7 +267,7 @@ func (d *Detector) settled(yes []Answer) bool {
 	})
 }
 
-// MayStand reports whether this voter has not stood just now.
+// MayStand reports whether this voter has not stood within standAgain.
 func (d *Detector) MayStand(now time.Time) bool { return now.Sub(d.stood) >= standAgain }
 
 // Stood says that this voter stands.

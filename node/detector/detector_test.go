@@ -256,10 +256,34 @@ func TestAfterAnElectionThatNobodyHasWon(t *testing.T) {
 // A leader that has stopped leading says so, and the others need not miss it.
 func TestALeaderThatHasStoppedLeading(t *testing.T) {
 	v := newVoter(t)
-	v.view.Own, v.view.Follows = true, false
+	v.view.Own, v.view.Follows, v.view.Led = true, false, v.view.Term
 	v.look(None)
 	if why := v.pass(givenUpAfter); why != GivenUp {
 		t.Fatalf("%q", why)
+	}
+	v.view.Term++
+	v.look(None)
+	if why := v.pass(givenUpAfter); why != None {
+		t.Fatalf("%q in a term in which another stands", why)
+	}
+}
+
+// A beat that comes while the voters are asked, as from a leader whose disk stalls, does
+// not make the look behind the round a late one.
+func TestABeatDuringARoundVoidsNothing(t *testing.T) {
+	v := newVoter(t)
+	v.view.Refused = true
+	v.look(Refused)
+	if early := v.d.Ask(v.now); early > 0 {
+		t.Fatalf("too early for a round by %v", early)
+	}
+	v.now = v.now.Add(RoundMax / 10)
+	v.d.Look(v.now, v.view) // the beat
+	v.now = v.now.Add(RoundMax - RoundMax/10)
+	v.d.Asked()
+	v.d.Look(v.now, v.view)
+	if v.d.awake.Equal(v.now) {
+		t.Fatal("the look behind the round counts as late")
 	}
 }
 
