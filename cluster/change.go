@@ -76,6 +76,12 @@ func (s *Service) Transfer(ctx context.Context, server string) error {
 }
 
 func (s *Service) change(ctx context.Context, q changeQuestion) error {
+	switch q.Op {
+	case opRemove, opDemote, opPromote:
+		if q.Server == "" { // a variable of somebody's script that is not set
+			return &Refused{fmt.Sprintf("nobody is named whom to %s: give an id of 'kvorum members list'", q.Op)}
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, ChangeWithin)
 	defer cancel()
 	if q.Op != opInvite && q.Op != opFinish && !strings.Contains(q.Server, "@") {

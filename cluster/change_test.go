@@ -228,6 +228,9 @@ func TestAServerIsRemovedAndStaysOut(t *testing.T) {
 			t.Errorf("a repetition: %v", err)
 		}
 		refusal(t, n2.Remove(w.t.Context(), "n3", false), "n3 is no member", "n1@1, n2@2")
+		refusal(t, n2.Remove(w.t.Context(), "", true), "nobody is named whom to remove")
+		refusal(t, n2.Demote(w.t.Context(), "", true), "nobody is named whom to demote")
+		refusal(t, n2.Promote(w.t.Context(), ""), "nobody is named whom to promote")
 		w.crash("n3")
 		p := w.start("n3")
 		<-p.done

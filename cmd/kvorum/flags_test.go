@@ -41,6 +41,7 @@ func TestWhatIsWrongIsNamedWithWhatWouldBeRight(t *testing.T) {
 		{"serve --id n1 --log-store rocks", []string{"--log-store:", `"rocks" is none of bolt, wal`}},
 		{"serve --id n1 --follower ignore", []string{"--follower:", "forward, redirect"}},
 		{"serve --id n1 --write-timeout soon", []string{"--write-timeout:", "no duration", "5s"}},
+		{"serve --id n1 --stale-read-max 999us", []string{"--stale-read-max:", "no whole number of milliseconds", "1ms"}},
 		{"serve --id n1 --write-timeout 1ms", []string{"--write-timeout:", "out of bounds", "1s"}},
 		{"serve --id n1 --log-level loud", []string{"--log-level:", "debug, info, warn, error"}},
 		{"serve --id n1 --log-format xml", []string{"--log-format:", "text, json"}},

@@ -115,6 +115,9 @@ func (d *interval) Set(text string) error {
 	if value < d.min || value > d.max {
 		return fmt.Errorf("%s is out of bounds; want from %s to %s", value, d.min, d.max)
 	}
+	if value%time.Millisecond != 0 { // what is less would count as none
+		return fmt.Errorf("%s is no whole number of milliseconds; want one, as in %s", value, max(value.Round(time.Millisecond), time.Millisecond))
+	}
 	d.value = value
 	return nil
 }

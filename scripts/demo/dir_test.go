@@ -91,6 +91,11 @@ func TestTheScriptLeavesNothingAndTakesNothing(t *testing.T) {
 	if !exists(filepath.Join(precious, "precious")) {
 		t.Error("somebody's file is gone")
 	}
+	run = exec.Command(script, "--bin", precious)
+	run.Env = append(os.Environ(), "TMPDIR="+temporary)
+	if said, err := run.CombinedOutput(); err == nil || !strings.Contains(string(said), "--bin is what this script says") {
+		t.Errorf("with --bin it ended with %v:\n%s", err, said)
+	}
 	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
 		t.Errorf("it has left %v, %v", left, err)
 	}

@@ -4,6 +4,14 @@
 # keeps the process id.
 set -euo pipefail
 from="$PWD"
+for given in "${@:2}"; do
+  case "$given" in
+    -bin | --bin | -bin=* | --bin=*)
+      echo "--bin is what this script says to the demo; it builds what it runs" >&2
+      exit 1
+      ;;
+  esac
+done
 cd "$(dirname "$0")/../.."
 dir="$(mktemp -d)"
 trap 'rm -rf "$dir"' EXIT # until the demo, which does the same
