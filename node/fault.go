@@ -16,6 +16,7 @@ const (
 	faultNoSealCheck       = false
 	faultSecondEntry       = false
 	faultStandsAlone       = false
+	faultLeavesToRaft      = false
 )
 
 func (t *transport) belongsTo(*Node) {}

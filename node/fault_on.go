@@ -66,6 +66,13 @@ func slowMachine() {
 	}
 }
 
+// faultLeavesToRaft has every voter leave elections to Raft's time-outs: no fault, but
+// what leaves a leader that stands still in its place for longer.
+var faultLeavesToRaft bool
+
+// LeaveToRaft has every node of this process leave elections to Raft, or not.
+func LeaveToRaft(leave bool) { faultLeavesToRaft = leave }
+
 // stallDisk holds a write of Raft's for as long as there is a file that is named for this
 // process, in the folder that CHAOS_STALLS names: a disk that answers nothing.
 func stallDisk() {

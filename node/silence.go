@@ -89,7 +89,7 @@ func (f *failover) ask(why detector.Reason, v detector.View) detector.Round {
 func (n *Node) AnswerSilence(q SilenceQuestion, answer func(SilenceAnswer)) {
 	f := n.lead.failover
 	storing := n.stable.stalled() > 0 // a vote, for somebody who stands
-	if _, leads := n.leads(); leads || storing || n.raft.CurrentTerm() > q.Term {
+	if _, leads := n.leads(); leads || storing || n.raft.CurrentTerm() > q.Term || faultLeavesToRaft {
 		answer(f.answer())
 		return
 	}

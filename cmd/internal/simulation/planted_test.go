@@ -31,6 +31,7 @@ type planted struct {
 type where struct {
 	Scenario
 	slow time.Duration // how long machines take for an entry, at most
+	raft bool          // Raft's time-outs alone decide who leads
 }
 
 // keepNames: a server that is wiped keeps its name, and its vote.
@@ -44,12 +45,12 @@ var (
 	wakingLeader = where{Scenario: Scenario{
 		Size: 3, Drift: 5, Quiet: true, Script: []string{"pause a slow leader", "pause a slow leader", "pause a slow leader"},
 		Mix: []share{{40, "set", "text", 1}, {60, "get", "text", 1}}, Log: 100_000,
-	}}
+	}, raft: true}
 	// The same, and most of what it hears are writes.
 	wakingWriter = where{Scenario: Scenario{
 		Size: 3, Drift: 5, Quiet: true, Script: wakingLeader.Script,
 		Mix: []share{{90, "set", "text", 1}, {10, "get", "text", 1}}, Log: 100_000,
-	}}
+	}, raft: true}
 	// Entries are on their way to nobody.
 	lostEntries = where{Scenario: Scenario{
 		Kinds: []string{"cut a server off", "crash the leader", "delay", "slow disk"},
@@ -107,6 +108,7 @@ var plantedFaults = []planted{
 // run simulates one seed there.
 func (w where) run(t *testing.T, seed uint64) (Report, string) {
 	node.SlowMachine(nil)
+	node.LeaveToRaft(w.raft)
 	if w.slow > 0 {
 		node.SlowMachine(randomDelay(seed, int64(w.slow)))
 	}
@@ -123,6 +125,7 @@ func pullUp() {
 	cluster.PlantKeptClaims(false)
 	keepNames = false
 	node.SlowMachine(nil)
+	node.LeaveToRaft(false)
 	fsm.Faults.ForgetSessions, fsm.Faults.IgnoreGaps, fsm.Faults.WallClockMS = false, false, nil
 }
 
