@@ -150,11 +150,11 @@ func (c *client) kill() {
 func (c *client) charge(n, most int64) bool {
 	pending := c.shown.pending.Add(n)
 	limit := c.server.settings.output.Load()
-	if limit.Soft > 0 && pending > limit.Soft {
+	if limit.Soft > 0 && pending-outputBytesFree > limit.Soft {
 		c.shown.softSince.CompareAndSwap(0, c.server.now())
 	}
 	if limit.Hard > 0 {
-		most = limit.Hard
+		return pending-outputBytesFree <= limit.Hard
 	}
 	return most == 0 || pending <= most
 }
@@ -164,7 +164,7 @@ func (c *client) discharge(n int64) {
 	if n == 0 {
 		return
 	}
-	if pending := c.shown.pending.Add(-n); pending <= c.server.settings.output.Load().Soft {
+	if pending := c.shown.pending.Add(-n); pending-outputBytesFree <= c.server.settings.output.Load().Soft {
 		c.shown.softSince.Store(0)
 	}
 }

@@ -273,10 +273,10 @@ func TestAClientThatReadsNothingIsDisconnected(t *testing.T) {
 func TestRepliesBeyondTheHardLimitEndTheConnection(t *testing.T) {
 	h := startServer(t, nil)
 	c := h.dial(t)
-	c.exchange(multibulk("SET", "k", strings.Repeat("v", 2000)), "+OK\r\n")
+	c.exchange(multibulk("SET", "k", strings.Repeat("v", 12000)), "+OK\r\n")
 	h.SetOutputLimit(OutputLimit{Hard: 3000})
 	c.send("GET k\r\n")
-	c.expect("$2000\r\n" + strings.Repeat("v", 2000) + "\r\n")
+	c.expect("$12000\r\n" + strings.Repeat("v", 12000) + "\r\n")
 	c.send(multibulk("GET", "k") + multibulk("GET", "k"))
 	c.expectEnd()
 	stillServes(t, h)

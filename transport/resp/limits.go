@@ -59,6 +59,9 @@ const (
 	// outputWriteBytesMax bounds one write to a socket: a client that takes
 	// that much within outputStallMax is reading.
 	outputWriteBytesMax = 256 << 10
+	// outputBytesFree is what client-output-buffer-limit does not count: room for
+	// one ordinary reply (Redis: PROTO_REPLY_CHUNK_BYTES).
+	outputBytesFree = 16 << 10
 	// outputBytesKeep is how large an output buffer a busy connection keeps between
 	// plans, and outputBytesIdle how large a one an idle connection keeps.
 	outputBytesKeep = 16 << 10

@@ -53,7 +53,7 @@ func TestWhatWaitsForAClientIsTold(t *testing.T) {
 // The replies to a pipeline are charged as they are made: what stands behind the one
 // that goes beyond the limit does not run.
 func TestNothingRunsBehindTheReplyThatGoesBeyondTheLimit(t *testing.T) {
-	h := startServer(t, func(o *Options) { o.Settings.Output = OutputLimit{Hard: 100_000} })
+	h := startServer(t, func(o *Options) { o.Settings.Output = OutputLimit{Hard: 50_000} })
 	h.note = true
 	c := h.dial(t)
 	c.send(strings.Repeat("COMMAND DOCS\r\n", 10) + "SET a 1\r\n")
@@ -81,6 +81,25 @@ func TestTheIdleTimeBeginsWithTheLastReply(t *testing.T) {
 	h.sweepClients()
 	c.exchange("PING\r\n", "+PONG\r\n")
 	waitFor(t, "it is idle", func() bool { h.sweepClients(); return len(h.everyone()) == 0 })
+}
+
+// The setting timeout counts what a client takes, not what it could take.
+func TestAClientThatTakesNoneOfItsRepliesIsIdle(t *testing.T) {
+	h := startServer(t, nil)
+	c := h.dial(t)
+	c.exchange(multibulk("SET", "k", strings.Repeat("v", 16<<20)), "+OK\r\n")
+	c.send("GET k\r\n")
+	it := h.everyone()[0]
+	waitFor(t, "its socket is full", func() bool {
+		since := it.shown.blockedAt.Load()
+		return since != 0 && h.now()-since > int64(100*time.Millisecond)
+	})
+	h.sweepClients()
+	if it.ctx.Err() != nil {
+		t.Error("it was disconnected without a setting")
+	}
+	h.SetTimeout(50 * time.Millisecond)
+	waitFor(t, "it is disconnected", func() bool { h.sweepClients(); return len(h.everyone()) == 0 })
 }
 
 // A client that was busy and sends nothing any more keeps as little as one that never was.

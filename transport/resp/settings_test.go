@@ -90,3 +90,40 @@ func option(t *testing.T, conn net.Conn, level, name int) (value int) {
 	}
 	return value
 }
+
+// Redis does not count the 16 KB that it has for every client's replies.
+func TestTheOutputLimitAppliesToWhatGoesBeyondOneOrdinaryReply(t *testing.T) {
+	theirs := redisAt(t)
+	dialWire(t, theirs).exchange("CONFIG SET client-output-buffer-limit \"normal 1 0 0\"\r\n", "+OK\r\n")
+	ours := startServer(t, func(o *Options) { o.Settings.Output = OutputLimit{Hard: 1} })
+	for _, addr := range []string{ours.addr, theirs} {
+		c := dialWire(t, addr)
+		c.exchange("PING\r\n", "+PONG\r\n")
+		within, beyond := strings.Repeat("v", 10_000), strings.Repeat("v", 40_000)
+		c.exchange(multibulk("SET", "a", within), "+OK\r\n")
+		c.exchange("GET a\r\n", "$10000\r\n"+within+"\r\n")
+		c.exchange(multibulk("SET", "b", beyond), "+OK\r\n")
+		c.send("GET b\r\n")
+		c.expectEnd()
+	}
+}
+
+func TestTheSoftOutputLimitAppliesToWhatGoesBeyondOneOrdinaryReply(t *testing.T) {
+	h := startServer(t, func(o *Options) { o.Settings.Output = OutputLimit{Soft: 100, SoftTime: time.Hour} })
+	h.dial(t).exchange("PING\r\n", "+PONG\r\n")
+	c := h.everyone()[0]
+	waitFor(t, "nothing waits", func() bool { return listed(c, "omem") == 0 })
+	for _, step := range []struct {
+		bytes  int64
+		beyond bool
+	}{{outputBytesFree + 100, false}, {1, true}, {-1, false}, {-outputBytesFree - 100, false}} {
+		if step.bytes > 0 {
+			c.charge(step.bytes, 0)
+		} else {
+			c.discharge(-step.bytes)
+		}
+		if got := c.shown.softSince.Load() != 0; got != step.beyond {
+			t.Errorf("after %d bytes: beyond the soft limit is %v", step.bytes, got)
+		}
+	}
+}

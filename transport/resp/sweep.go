@@ -53,7 +53,7 @@ func (c *client) misbehaves(now int64) string {
 		return ""
 	}
 	idle := settings.idleTimeout.Load()
-	if idle > 0 && blocked == 0 && now-c.shown.activeAt.Load() > idle {
+	if idle > 0 && now-c.shown.activeAt.Load() > idle {
 		return "it is idle"
 	}
 	return ""
