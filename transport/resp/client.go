@@ -61,8 +61,9 @@ type shown struct {
 	pending   atomic.Int64                       // bytes that it is charged for and has not taken
 	softSince atomic.Int64                       // since when these are beyond the soft limit; 0: they are not
 	spare     atomic.Bool                        // it holds memory that it needs only while it is busy
-	input     atomic.Int64                       // bytes of the input's buffer in use
-	inputFree atomic.Int64
+	input     atomic.Int64                       // bytes that have arrived and are not parsed
+	inputFree atomic.Int64                       // bytes of the input's buffer
+	silent    atomic.Bool                        // what others run is kept from it (CLIENT REPLY)
 }
 
 func newClient(s *Server, conn net.Conn, number uint64) *client {
@@ -183,10 +184,12 @@ func (c *client) inputLimits() (bulkBytes, commandBytes int64) {
 func (c *client) finishing() bool { return c.server.finishing.Load() }
 
 func (c *client) received(n int) {
-	c.server.stats.inputBytes.Add(uint64(n))
-	c.server.stats.reads.Add(1)
-	c.shown.activeAt.Store(c.server.now())
-	c.shown.input.Store(int64(c.input.tail - c.input.scan + n))
+	if n > 0 {
+		c.server.stats.inputBytes.Add(uint64(n))
+		c.server.stats.reads.Add(1)
+		c.shown.activeAt.Store(c.server.now())
+	}
+	c.shown.input.Store(int64(c.input.unparsed()))
 	c.shown.inputFree.Store(int64(len(c.input.buf)))
 }
 

@@ -49,10 +49,10 @@ func (c *client) line(id uint64) string {
 	idle := time.Duration(c.server.now() - s.activeAt.Load())
 	input, inputFree, pending := s.input.Load(), s.inputFree.Load(), s.pending.Load()
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 "+
-		"multi=-1 qbuf=%d qbuf-free=%d argv-mem=0 multi-mem=0 rbs=%d rbp=%d obl=0 oll=0 omem=%d tot-mem=%d "+
+		"multi=-1 qbuf=%d qbuf-free=%d argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=%d tot-mem=%d "+
 		"events=r cmd=%s user=default redir=-1 resp=%d",
 		id, c.addr, c.laddr, c.descriptor, name, int64(time.Since(c.since).Seconds()), int64(idle.Seconds()), flags,
-		s.db.Load(), input, max(inputFree-input, 0), outputBytesMax, outputBytesMax, pending,
+		s.db.Load(), input, max(inputFree-input, 0), pending,
 		inputFree+pending, last, s.proto.Load())
 }
 

@@ -71,6 +71,24 @@ func TestClientsAreListedAndKilledByFilter(t *testing.T) {
 	me.expectEnd()
 }
 
+// What is listed is what has arrived and is not parsed; a client that waits for nothing has none.
+func TestTheListTellsWhatIsNotParsed(t *testing.T) {
+	h := startServer(t, nil)
+	c := h.dial(t)
+	c.exchange("PING\r\nPING\r\n", "+PONG\r\n+PONG\r\n")
+	it := h.everyone()[0]
+	waitFor(t, "nothing is left", func() bool { return listed(it, "qbuf") == 0 })
+	c.exchange("PING\r\n*2\r\n$4\r\nECHO\r\n$10\r\n12345", "+PONG\r\n")
+	waitFor(t, "half a string has arrived", func() bool { return listed(it, "qbuf") == 5 })
+	c.exchange("67890\r\n", "$10\r\n1234567890\r\n")
+	waitFor(t, "nothing is left", func() bool { return listed(it, "qbuf") == 0 })
+	c.send("*2\r\n$4\r\nECHO\r\n$100000\r\n" + strings.Repeat("x", 50_000))
+	waitFor(t, "half a large string has arrived", func() bool { return listed(it, "qbuf") == 50_000 })
+	if rbs, rbp := listed(it, "rbs"), listed(it, "rbp"); rbs != 0 || rbp != 0 {
+		t.Errorf("rbs=%d rbp=%d, of which there is nothing", rbs, rbp)
+	}
+}
+
 func TestAKilledClientsCommandIsGivenUp(t *testing.T) {
 	h := startServer(t, nil)
 	c := h.dial(t)

@@ -29,6 +29,7 @@ type input struct {
 	scan, tail int // buf[scan:tail] has arrived and is not parsed
 	look       int // where the search for a line's end goes on
 	smallReads int // in a row
+	fresh      int // bytes read and not yet told the policy
 
 	phase     phase
 	arguments int    // that the present command still lacks
@@ -49,7 +50,7 @@ type mark struct{ from, to int }
 type policy interface {
 	mustAuthenticate() bool                       // nothing but authentication is allowed yet
 	inputLimits() (bulkBytes, commandBytes int64) // the largest bulk string and command
-	received(n int)                               // counts bytes read
+	received(n int)                               // counts bytes read; they were parsed
 	finishing() bool                              // the server wants no more commands
 	rest()                                        // the client has sent nothing for a while: give memory back
 }
@@ -62,6 +63,8 @@ func (in *input) next() (args [][]byte, ends []int, err error) {
 	for {
 		if in.failed == nil {
 			in.failed = in.parse()
+			in.policy.received(in.fresh)
+			in.fresh = 0
 		}
 		if len(in.ends) > 0 {
 			args, ends = in.batch()
@@ -75,6 +78,9 @@ func (in *input) next() (args [][]byte, ends []int, err error) {
 		}
 	}
 }
+
+// unparsed is how many bytes have arrived that are in no argument yet.
+func (in *input) unparsed() int { return in.tail - in.scan + len(in.large) }
 
 // batch takes the commands that have arrived.
 func (in *input) batch() (args [][]byte, ends []int) {
@@ -128,7 +134,7 @@ func (in *input) fill() error {
 		}
 		return cmp.Or(err, io.ErrNoProgress)
 	}
-	in.policy.received(n)
+	in.fresh = n
 	if in.large != nil {
 		in.large = in.large[:len(in.large)+n]
 		in.body -= int64(n)
