@@ -45,20 +45,28 @@ func (c *client) monitorCommand([][]byte) reply.Value {
 }
 
 // show sends the monitors a command that was answered, and returns the line that
-// stands behind the reply if the client is one of them.
+// stands behind the reply if the client was one of them when the command had run.
 func (c *client) show(j *job) (own []byte) {
 	if j.typed == nil || j.call.Command.Flags&(command.Admin|command.SkipMonitor) != 0 {
 		return nil
 	}
 	line := reply.AppendRESP(nil, reply.Value{Kind: reply.Simple, Bytes: c.monitorLine(j)}, 2)
 	for _, m := range c.server.monitors.list() {
-		if m == c {
-			own = line
-			continue
+		if m != c && !m.shown.silent.Load() {
+			m.outbox.push(line)
 		}
-		m.outbox.push(line)
 	}
-	return own
+	if j.own {
+		return line
+	}
+	return nil
+}
+
+// seesItself reports whether a client that has just run a command is to be shown it:
+// it monitors, stays, and what is said to it is not kept from it. The command that
+// is not answered and has the next one not answered either, CLIENT REPLY SKIP, is shown.
+func (c *client) seesItself(j *job) bool {
+	return c.state() == monitoring && !c.closing && !c.session.silent && (!j.mute || c.session.skip)
 }
 
 // monitorLine describes a command as Redis 7.0 does: when it ran, for which database

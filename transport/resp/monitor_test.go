@@ -222,3 +222,47 @@ func TestAReplyDoesNotWaitForTheLastPush(t *testing.T) {
 	close(stop)
 	<-stopped
 }
+
+// Redis decides whether a client monitors when a command has run.
+func TestWhatAMonitorIsSentOfItsOwnIsAsInRedis(t *testing.T) {
+	h := startServer(t, nil)
+	theirs := redisAt(t)
+	line := regexp.MustCompile(`\+\d+\.\d{6} \[(\d+) 127\.0\.0\.1:\d+\]`)
+	for _, conversation := range []string{
+		"MONITOR\r\nPING\r\nRESET\r\nPING\r\n", "MONITOR\r\nQUIT\r\n", "MONITOR\r\nECHO a\r\nQUIT\r\n", "PING\r\nMONITOR\r\nPING\r\n",
+		"MONITOR\r\nCLIENT REPLY OFF\r\nPING\r\nCLIENT REPLY ON\r\nPING\r\n", "MONITOR\r\nCLIENT REPLY SKIP\r\nPING\r\nECHO a\r\n",
+		"CLIENT REPLY OFF\r\nMONITOR\r\nPING\r\nCLIENT REPLY ON\r\n", "MONITOR\r\nCLIENT REPLY OFF\r\nRESET\r\nMONITOR\r\nPING\r\n",
+	} {
+		got, want := transcripts(t, h.addr, []string{conversation}, 300*time.Millisecond), transcripts(t, theirs, []string{conversation}, 300*time.Millisecond)
+		if got, want := line.ReplaceAllString(got[0], "+$1"), line.ReplaceAllString(want[0], "+$1"); got != want {
+			t.Errorf("%q\n got %q\nwant %q", conversation, got, want)
+		}
+	}
+}
+
+// CLIENT REPLY OFF keeps from a monitor what others run.
+func TestWhatAMonitorIsSentOfOthersIsAsInRedis(t *testing.T) {
+	seen := func(addr string) string {
+		m, c := monitor(t, addr), dialWire(t, addr)
+		m.exchange("CLIENT REPLY OFF\r\nCLIENT REPLY ON\r\n", "+OK\r\n")
+		on := m.ran(1)
+		m.send("CLIENT REPLY OFF\r\nCLIENT SETNAME silent\r\n")
+		for listed := make([]byte, 4096); !strings.Contains(string(listed), "name=silent"); {
+			c.send("CLIENT LIST\r\n")
+			n, err := c.Read(listed[:cap(listed)])
+			if err != nil {
+				t.Fatal(err)
+			}
+			listed = listed[:n]
+		}
+		c.exchange("ECHO hidden\r\n", "$6\r\nhidden\r\n")
+		m.exchange("CLIENT REPLY ON\r\n", "+OK\r\n")
+		back := m.ran(1)
+		dialWire(t, addr).exchange("QUIT\r\n", "+OK\r\n")
+		c.exchange("ECHO shown\r\n", "$5\r\nshown\r\n")
+		return strings.Join(append(append(on, back...), m.ran(2)...), "\n")
+	}
+	if got, want := seen(startServer(t, nil).addr), seen(redisAt(t)); got != want {
+		t.Errorf("a monitor was sent\n%s\nwant, as from Redis,\n%s", got, want)
+	}
+}

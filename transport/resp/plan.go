@@ -31,6 +31,7 @@ type job struct {
 	call  command.Call
 	proto int
 	mute  bool
+	own   bool   // its client monitors, and is shown it behind the reply
 	size  int64  // that its client is charged for the reply
 	typed []byte // the name as the client wrote it, if monitors are to see the command
 }
@@ -50,6 +51,7 @@ func (c *client) take(args [][]byte) {
 		j.typed = nil
 	}
 	c.finish(j)
+	j.own = c.seesItself(j)
 	if c.plan.answered() {
 		j.call.DB = c.session.db
 		c.chargeJob(len(c.plan.jobs) - 1)
@@ -140,6 +142,9 @@ func (c *client) finish(j *job) {
 	j.proto = c.session.proto
 	j.mute = j.mute || c.session.silent || c.session.skip
 	c.session.skip, c.session.skipNext = c.session.skipNext, false
+	if silent := c.session.silent || c.session.skip; silent != c.shown.silent.Load() {
+		c.shown.silent.Store(silent)
+	}
 }
 
 // administer runs a command of the node's, after all that came before it has been
