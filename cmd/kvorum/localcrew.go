@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kvorum/kvorum/cmd/internal/server"
+	"github.com/kvorum/kvorum/internal/child"
 )
 
 // parentPipeDescriptor is where a child finds the pipe: behind stdin, stdout and stderr.
@@ -85,7 +86,7 @@ func (c *crew) start(n *plannedNode) (*exec.Cmd, error) {
 	cmd := exec.Command(c.plan.executable, c.plan.command(n)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{c.childEnd}
-	cmd.SysProcAttr = childAttributes()
+	cmd.SysProcAttr = child.Attributes()
 	request := spawnRequest{cmd, make(chan error, 1)}
 	c.spawn <- request
 	if err := <-request.done; err != nil {

@@ -25,7 +25,7 @@ var arrows = []arrow{
 	{"cmd", []string{"..."}},
 	{"internal", nil},
 	{"internal/corpus", []string{"fsm/reply", "internal/corpus"}},
-	{"scripts", []string{"internal/corpus", "internal/release/...", "fsm/reply", "scripts/..."}}, // outside observers
+	{"scripts", []string{"internal/child", "internal/corpus", "internal/release/...", "fsm/reply", "scripts/..."}}, // outside observers
 	{".", nil},
 }
 

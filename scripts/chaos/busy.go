@@ -6,7 +6,7 @@ import (
 	"os/exec"
 	"time"
 
-	"github.com/kvorum/kvorum/scripts/child"
+	"github.com/kvorum/kvorum/internal/child"
 )
 
 // busy keeps the cluster under full load for a while, with loops beside it that take all

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/kvorum/kvorum/scripts/child"
+	"github.com/kvorum/kvorum/internal/child"
 	"github.com/kvorum/kvorum/scripts/client"
 )
 

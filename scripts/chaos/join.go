@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/kvorum/kvorum/scripts/child"
+	"github.com/kvorum/kvorum/internal/child"
 	"github.com/kvorum/kvorum/scripts/client"
 )
 

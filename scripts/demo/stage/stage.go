@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kvorum/kvorum/scripts/child"
+	"github.com/kvorum/kvorum/internal/child"
 )
 
 // Stage holds the processes of a demo and the folder that they work in.
