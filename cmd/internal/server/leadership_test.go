@@ -32,7 +32,7 @@ func TestAGoneLeaderIsReplacedAtOnce(t *testing.T) {
 	t.Logf("the write took %v", time.Since(begun))
 	next, _ := c.leader()
 	log.wantToldToLead(t, crashed, next)
-	if len(log.said(crashed, next, "the leader's process is gone: standing for election")) == 0 {
+	if len(log.said(crashed, next, `reason="its port refuses"`)) == 0 {
 		t.Errorf("%s does not say that it stands because the leader is gone", next)
 	}
 }
