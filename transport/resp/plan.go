@@ -322,8 +322,10 @@ func (c *client) begin() int64 {
 }
 
 func (c *client) end(begin int64) int64 {
+	now := c.server.now()
+	c.shown.activeAt.Store(now) // first: its reply is still to be sent, and it is not idle meanwhile
 	c.shown.busySince.Store(0)
-	return c.server.now() - begin
+	return now - begin
 }
 
 // clear forgets the commands and replies, and the memory of a large plan.
