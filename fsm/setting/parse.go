@@ -87,9 +87,12 @@ func (r *Row) Canonical(value, current string) (string, error) {
 		}
 		return r.within(n)
 	case Memory:
-		n, ok := ParseMemory(value)
+		n, fits, ok := parseMemory(value)
 		if !ok {
 			return "", refuse("argument must be a memory value")
+		}
+		if !fits {
+			return "", r.outOfRange()
 		}
 		return r.within(n)
 	case Percentiles:
@@ -102,9 +105,13 @@ func (r *Row) Canonical(value, current string) (string, error) {
 
 func (r *Row) within(n int64) (string, error) {
 	if n < r.Min || n > r.Max {
-		return "", refuse("argument must be between %d and %d inclusive", r.Min, r.Max)
+		return "", r.outOfRange()
 	}
 	return strconv.FormatInt(n, 10), nil
+}
+
+func (r *Row) outOfRange() error {
+	return refuse("argument must be between %d and %d inclusive", r.Min, r.Max)
 }
 
 // parseInteger reads a number in the one form that Redis's string2ll takes: no
@@ -114,21 +121,22 @@ func parseInteger(s string) (int64, bool) {
 	return n, err == nil && strconv.FormatInt(n, 10) == s
 }
 
-// ParseMemory reads a number of bytes with an optional unit: b, k and kb (1000
-// and 1024), m and mb, g and gb, in any case. What is too large is saturated.
-func ParseMemory(s string) (int64, bool) {
+// parseMemory reads a number of bytes with an optional unit: b, k and kb (1000
+// and 1024), m and mb, g and gb, in any case. What is too large does not fit, and is
+// saturated.
+func parseMemory(s string) (n int64, fits, ok bool) {
 	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
 	units := map[string]uint64{"": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 1000_000, "mb": 1 << 20, "g": 1000_000_000, "gb": 1 << 30}
 	unit, ok := units[strings.ToLower(s[digits:])]
 	if !ok || digits == 0 {
-		return 0, false
+		return 0, false, false
 	}
-	n, err := strconv.ParseUint(s[:digits], 10, 64)
-	hi, lo := bits.Mul64(n, unit)
+	count, err := strconv.ParseUint(s[:digits], 10, 64)
+	hi, lo := bits.Mul64(count, unit)
 	if err != nil || hi != 0 || lo > math.MaxInt64 {
-		return math.MaxInt64, true
+		return math.MaxInt64, false, true
 	}
-	return int64(lo), true
+	return int64(lo), true, true
 }
 
 // percentilesMax bounds how many percentiles INFO shows of every command.
@@ -191,10 +199,10 @@ func parseBufferLimits(value, current string) (string, error) {
 		if class < 0 {
 			return "", refuse("Invalid client class specified in buffer limit configuration.")
 		}
-		hard, ok1 := ParseMemory(group[1])
-		soft, ok2 := ParseMemory(group[2])
-		seconds, ok3 := parseInteger(group[3])
-		if !ok1 || !ok2 || !ok3 || seconds < 0 {
+		hard, _, ok1 := parseMemory(group[1]) // Redis takes what is larger than an int64, too: no limit either way
+		soft, _, ok2 := parseMemory(group[2])
+		seconds, err := strconv.ParseInt(group[3], 10, 32)
+		if !ok1 || !ok2 || err != nil || seconds < 0 {
 			return "", refuse("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
 		}
 		for i, n := range []int64{hard, soft, seconds} {
