@@ -9,8 +9,9 @@
 // (client.go) takes from its input (input.go, framing.go, inline.go) the commands
 // that have arrived together, makes a plan of them (plan.go) so that a pipeline
 // costs few calls of the Executor, and has its outbox (outbox.go) send the replies
-// in order, and between them what others push. Its state (state.go) says what it
-// takes at present. A lookout (lookout.go) notices a client's end while it waits
-// for a command of the node's. The sweep (sweep.go) finds clients that are idle,
-// that hold memory they do not need, or that do not read.
+// in order, and between them what others push. A reply of many small values is
+// rendered before (render.go). Its state (state.go) says what it takes at present.
+// A lookout (lookout.go) notices a client's end while it waits for a command of
+// the node's. The sweep (sweep.go) finds clients that are idle, that hold memory
+// they do not need, or that do not read.
 package resp

@@ -21,7 +21,8 @@ type fakeMachine struct {
 	data   map[string][]byte
 	trace  []string // of Write, Read and Run, when tracing
 	note   bool
-	before func(name string) // called by every call, for tests that hold it up
+	keys   func() reply.Value // what KEYS answers, if it is set
+	before func(name string)  // called by every call, for tests that hold it up
 }
 
 func newFakeMachine() *fakeMachine { return &fakeMachine{data: make(map[string][]byte)} }
@@ -72,6 +73,9 @@ func (m *fakeMachine) answer(call *command.Call) reply.Value {
 		}
 		return reply.List(all...)
 	case "keys":
+		if m.keys != nil {
+			return m.keys()
+		}
 		return reply.List(make([]reply.Value, 20_000)...)
 	case "mset", "del":
 		return reply.Int(int64(len(call.Args)))

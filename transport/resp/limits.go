@@ -66,6 +66,10 @@ const (
 	// plans, and outputBytesIdle how large a one an idle connection keeps.
 	outputBytesKeep = 16 << 10
 	outputBytesIdle = 512
+	// smallValuesMin is of how many values more a reply is rendered when it is made, if
+	// they are of less than smallValueBytes each: as many as one takes in memory beside its bytes.
+	smallValuesMin  = 64
+	smallValueBytes = 64
 	// pushBytesMax bounds what waits for a client that others push to, where
 	// client-output-buffer-limit sets no bound.
 	pushBytesMax = 32 << 20

@@ -156,13 +156,18 @@ func (o *outbox) add(v *reply.Value, proto int) {
 		return
 	case v.Kind == reply.Bulk && len(v.Bytes) >= directBytesMin:
 		o.buf = reply.AppendBulkHeader(o.buf, len(v.Bytes))
-		o.flush()
-		o.write(v.Bytes)
+		o.addRendered(v.Bytes)
 		o.buf = append(o.buf, "\r\n"...)
 	default:
 		o.buf = reply.AppendRESP(o.buf, *v, proto)
 	}
 	o.flushLarge()
+}
+
+// addRendered sends bytes behind what is rendered, without a copy.
+func (o *outbox) addRendered(b []byte) {
+	o.flush()
+	o.write(b)
 }
 
 func (o *outbox) flushLarge() {

@@ -31,6 +31,7 @@ type job struct {
 	call  command.Call
 	proto int
 	mute  bool
+	bytes []byte // its reply as it is on the wire, if that is rendered already
 	own   bool   // its client monitors, and is shown it behind the reply
 	size  int64  // that its client is charged for the reply
 	typed []byte // the name as the client wrote it, if monitors are to see the command
@@ -214,13 +215,20 @@ func (c *client) runWaiting(from, to int, run func([]*command.Call)) {
 }
 
 // chargeJob charges the client for the reply to the nth job. One that may not have it
-// is disconnected.
+// is disconnected. A reply of many small values is rendered here, as it may wait for long.
 func (c *client) chargeJob(n int) {
 	j := &c.plan.jobs[n]
 	if j.mute || c.outbox.broken.Load() {
+		j.call.Reply = reply.Value{} // nobody needs its memory
 		return
 	}
-	j.size = wireBytes(&j.call.Reply)
+	size, values := estimate(&j.call.Reply)
+	if small(size, values) {
+		j.bytes = render(&j.call.Reply, j.proto)
+		j.call.Reply = reply.Value{}
+		size = int64(len(j.bytes))
+	}
+	j.size = size
 	c.plan.held += j.size
 	if !c.charge(j.size, 0) {
 		c.outbox.abandon("output limit reached")
@@ -240,22 +248,17 @@ func (c *client) sendBefore(n int) {
 		if j := &p.jobs[p.sent]; !j.mute {
 			o.owed += j.size
 			p.held -= j.size
-			o.add(&j.call.Reply, j.proto)
+			if j.bytes != nil {
+				o.addRendered(j.bytes)
+			} else {
+				o.add(&j.call.Reply, j.proto)
+			}
 		}
 		if own := c.show(&p.jobs[p.sent]); own != nil {
 			o.buf = append(o.buf, own...)
 		}
 	}
 	o.end()
-}
-
-// wireBytes is about how many bytes v takes on the wire.
-func wireBytes(v *reply.Value) int64 {
-	size := int64(len(v.Bytes)) + 8
-	for i := range v.Elems {
-		size += wireBytes(&v.Elems[i])
-	}
-	return size
 }
 
 // weigh looks at what reads that may be large were answered. As long as that is

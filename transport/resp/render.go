@@ -1,0 +1,44 @@
+package resp
+
+import "github.com/kvorum/kvorum/fsm/reply"
+
+// estimate is about how many bytes v takes on the wire, and how many values it consists of.
+func estimate(v *reply.Value) (size int64, values int) {
+	size, values = int64(len(v.Bytes))+8, 1
+	for i := range v.Elems {
+		s, n := estimate(&v.Elems[i])
+		size, values = size+s, values+n
+	}
+	return size, values
+}
+
+// small reports whether a reply of so many bytes and values takes less as bytes than as
+// values. The bytes are at most smallValueBytes for each value, also where one that is
+// large, and shared, is among them.
+func small(size int64, values int) bool {
+	return values > smallValuesMin && size < int64(values)*smallValueBytes
+}
+
+// render returns v as it is on the wire, in memory of exactly its size.
+func render(v *reply.Value, proto int) []byte {
+	var scratch [smallValueBytes]byte
+	size, _ := measure(v, proto, scratch[:0])
+	return reply.AppendRESP(make([]byte, 0, size), *v, proto)
+}
+
+// measure is how many bytes v takes on the wire. It renders one value after the
+// other into scratch, which it returns as it has grown.
+func measure(v *reply.Value, proto int, scratch []byte) (size int, grown []byte) {
+	if len(v.Elems) == 0 {
+		scratch = reply.AppendRESP(scratch[:0], *v, proto)
+		return len(scratch), scratch
+	}
+	scratch = reply.AppendAggregateHeader(scratch[:0], *v, proto)
+	size = len(scratch)
+	for i := range v.Elems {
+		var n int
+		n, scratch = measure(&v.Elems[i], proto, scratch)
+		size += n
+	}
+	return size, scratch
+}
