@@ -11,7 +11,7 @@
 // costs few calls of the Executor, and has its outbox (outbox.go) send the replies
 // in order, and between them what others push. A reply of many small values is
 // rendered before (render.go). Its state (state.go) says what it takes at present.
-// A lookout (lookout.go) notices a client's end while it waits for a command of
+// A lookout (lookout.go, ahead.go) notices a client's end while it waits for a command of
 // the node's. The sweep (sweep.go) finds clients that are idle, that hold memory
 // they do not need, or that do not read.
 package resp

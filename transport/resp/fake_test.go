@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -94,6 +95,11 @@ func (m *fakeMachine) Run(ctx context.Context, call *command.Call) bool {
 	m.mu.Unlock()
 	switch call.Command.Name {
 	case "wait":
+		if ms, _ := strconv.Atoi(string(call.Args[2])); ms > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, time.Duration(ms)*time.Millisecond)
+			defer cancel()
+		}
 		<-ctx.Done()
 		call.Reply = reply.Int(0)
 	case "shutdown":

@@ -17,19 +17,21 @@ import (
 //  1. A byte is looked at once, however it arrives. Memory is taken for bytes
 //     that have arrived, not for those announced.
 //  2. A batch's arguments are memory of their own: no later read changes them.
-//  3. Nothing is read before the commands that have arrived are answered.
+//  3. Nothing is read before the commands that have arrived are answered, but what
+//     a lookout reads ahead, within bounds, while one of the node's runs.
 //  4. A client that sends nothing keeps little memory.
 //
-// An input belongs to the goroutine of its connection.
+// An input belongs to the goroutine of its connection, or to its lookout.
 type input struct {
 	conn   net.Conn
 	policy policy
 
 	buf        []byte
-	scan, tail int // buf[scan:tail] has arrived and is not parsed
-	look       int // where the search for a line's end goes on
-	smallReads int // in a row
-	fresh      int // bytes read and not yet told the policy
+	scan, tail int    // buf[scan:tail] has arrived and is not parsed
+	look       int    // where the search for a line's end goes on
+	smallReads int    // in a row
+	fresh      int    // bytes read and not yet told the policy
+	ahead      []byte // what has arrived behind buf[:tail] while a command of the node's ran
 
 	phase     phase
 	arguments int    // that the present command still lacks
@@ -50,7 +52,7 @@ type mark struct{ from, to int }
 type policy interface {
 	mustAuthenticate() bool                       // nothing but authentication is allowed yet
 	inputLimits() (bulkBytes, commandBytes int64) // the largest bulk string and command
-	received(n int)                               // counts bytes read; they were parsed
+	received(n int)                               // counts bytes read; they are parsed, or wait
 	finishing() bool                              // the server wants no more commands
 	rest()                                        // the client has sent nothing for a while: give memory back
 }
@@ -80,7 +82,7 @@ func (in *input) next() (args [][]byte, ends []int, err error) {
 }
 
 // unparsed is how many bytes have arrived that are in no argument yet.
-func (in *input) unparsed() int { return in.tail - in.scan + len(in.large) }
+func (in *input) unparsed() int { return in.tail - in.scan + len(in.large) + len(in.ahead) }
 
 // batch takes the commands that have arrived.
 func (in *input) batch() (args [][]byte, ends []int) {
@@ -127,14 +129,13 @@ func (in *input) fill() error {
 		in.makeRoom()
 		into = in.buf[in.tail:]
 	}
-	n, err := in.conn.Read(into)
+	n, err := in.read(into)
 	if n <= 0 {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return in.rest()
 		}
 		return cmp.Or(err, io.ErrNoProgress)
 	}
-	in.fresh = n
 	if in.large != nil {
 		in.large = in.large[:len(in.large)+n]
 		in.body -= int64(n)

@@ -37,6 +37,10 @@ const (
 	// largeShare is how many times what has arrived of it such a string may take in
 	// memory. More would spare copies, and let a client take what it does not send.
 	largeShare = 4
+	// aheadBytesMax bounds what is read of a client while a command of the node's runs for
+	// it, and aheadBytesMin is the memory for that at first.
+	aheadBytesMax = 1 << 20
+	aheadBytesMin = 512
 	// readBytesMax bounds one read: of a sender that is fast enough, a larger one
 	// takes whatever there is room for, and keeps a processor until then.
 	readBytesMax = 1 << 20
@@ -79,7 +83,8 @@ const (
 
 // Times.
 const (
-	// outputStallMax is how long a client may take none of its replies.
+	// outputStallMax is how long a client may take none of its replies, or have more than
+	// aheadBytesMax unread behind a command of the node's.
 	outputStallMax = 60 * time.Second
 	// keepAlive is the default of the setting tcp-keepalive: after how much
 	// silence the system asks whether a client is still there.

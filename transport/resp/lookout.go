@@ -3,12 +3,9 @@ package resp
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
-	"sync/atomic"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/kvorum/kvorum/fsm/command"
 )
@@ -17,14 +14,18 @@ import (
 // its client. The connection's goroutine waits for that command and does not read, so
 // it would not notice. Reads and writes need no lookout: they end by themselves.
 //
+// It reads on, since an end stands behind all that was sent before, and the socket may
+// have no room for that: what it reads is the input's next. The input is the lookout's
+// from its first moment until stop returns.
+//
 // A client may close its sending side alone and still read, which looks the same.
 // So the first moments of a command do not count, as most are over by then. In those
 // that wait for longer, Redis, too, treats a half-closed connection as closed.
 type lookout struct {
 	client *client
 	timer  *time.Timer
-	over   atomic.Bool
-	ended  chan struct{}
+	over   chan struct{} // closed when stop begins
+	ended  chan struct{} // closed when watch has ended
 }
 
 // runsFor begins a command of the node's. The context ends when the client has gone or
@@ -39,7 +40,7 @@ func (c *client) runsFor(row *command.Command) (ctx context.Context, done func()
 	if row.Waits && c.finishing() { // the server has looked already
 		cancel()
 	}
-	l := &lookout{client: c, ended: make(chan struct{})}
+	l := &lookout{client: c, over: make(chan struct{}), ended: make(chan struct{})}
 	l.timer = time.AfterFunc(lookoutAfter, l.watch)
 	return ctx, func() {
 		l.stop()
@@ -57,37 +58,62 @@ func (c *client) stopWaiting() {
 	}
 }
 
-// watch kills the client if its connection ends before stop.
+// watch kills the client if its connection ends before stop. So it does if more was sent than
+// is read ahead, behind which no end can be seen, and the client waits for what need not come.
 func (l *lookout) watch() {
 	defer close(l.ended)
-	socket, ok := l.client.conn.(syscall.Conn)
-	if !ok {
-		return
-	}
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return
-	}
+	c := l.client
 	for {
-		err := raw.Read(hungUp)
-		if err == nil {
-			l.client.server.logger.Info("client disconnected", "addr", l.client.addr, "reason", "it hung up")
-			l.client.kill()
+		switch err := c.input.readAhead(); {
+		case err == nil:
+		case errors.Is(err, errAheadFull):
+			if c.state() == blocked && !l.overWithin(time.Duration(c.server.settings.stallMax.Load())) {
+				l.kill("it sends more and more while it waits")
+			}
 			return
-		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			c.conn.SetReadDeadline(time.Time{}) // a sweep may have set it for a client that was idle
+			if l.isOver() || c.finishing() {    // looked at last: whoever sets these sets the deadline afterwards
+				return
+			}
+		case errors.Is(err, net.ErrClosed): // who closed it has said why
 			return
-		}
-		l.client.conn.SetReadDeadline(time.Time{}) // a sweep may have set it for a client that was idle
-		if l.over.Load() || l.client.finishing() { // looked at last: whoever sets these sets the deadline afterwards
+		default:
+			l.kill("it hung up")
 			return
 		}
 	}
 }
 
+func (l *lookout) kill(why string) {
+	l.client.server.logger.Info("client disconnected", "addr", l.client.addr, "reason", why)
+	l.client.kill()
+}
+
+// overWithin reports whether stop begins before a time has passed.
+func (l *lookout) overWithin(patience time.Duration) bool {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-l.over:
+		return true
+	case <-timer.C:
+		return l.isOver()
+	}
+}
+
+func (l *lookout) isOver() bool {
+	select {
+	case <-l.over:
+		return true
+	default:
+		return false
+	}
+}
+
 // stop ends watch, and returns when it has.
 func (l *lookout) stop() {
-	l.over.Store(true)
+	close(l.over)
 	if l.timer.Stop() {
 		return
 	}
@@ -101,11 +127,3 @@ func (l *lookout) stop() {
 
 // past is a deadline that has passed: it wakes whoever reads.
 var past = time.Unix(1, 0)
-
-// hungUp reports whether the other side of a socket has ended its bytes, also behind
-// some that wait to be read, and takes none. The system wakes its caller when that changes.
-func hungUp(fd uintptr) bool {
-	ask := []unix.PollFd{{Fd: int32(fd), Events: hangUpAsked}}
-	n, err := unix.Poll(ask, 0)
-	return err == nil && n > 0 && ask[0].Revents&hangUpSeen != 0
-}

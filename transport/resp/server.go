@@ -37,7 +37,7 @@ type Settings struct {
 	IdleTimeout  time.Duration // timeout; 0: never
 	KeepAlive    time.Duration // tcp-keepalive; negative: none
 	Output       OutputLimit   // client-output-buffer-limit normal
-	StallMax     time.Duration // how long a client may take none of its replies
+	StallMax     time.Duration // how long a client may take none of its replies, or send what is not read, while it waits
 }
 
 // OutputLimit is client-output-buffer-limit of normal clients: one whose
