@@ -7,14 +7,14 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// Beat is what a leader says of itself: that it leads in a term, and how long its disk
-// has owed an answer.
+// Beat tells a voter that its sender leads in a term, and how long the sender's disk has
+// owed an answer.
 type Beat struct {
 	Term uint64
 	Owed time.Duration
 }
 
-// BeatAnswer is what a voter answers.
+// BeatAnswer tells a leader how a voter's disk does.
 type BeatAnswer struct {
 	Owed time.Duration // how long the voter's disk has owed an answer
 }

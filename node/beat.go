@@ -9,14 +9,14 @@ import (
 	"github.com/kvorum/kvorum/node/detector"
 )
 
-// Beat is what a leader says of itself, as leader, every now and then. It touches no
-// disk, nor anything that waits for one.
+// Beat tells the other voters that its sender leads. Leaders send one every now and then;
+// it touches no disk, nor anything that waits for one.
 type Beat struct {
 	Term uint64
 	Owed time.Duration // how long its disk has owed an answer
 }
 
-// BeatAnswer is what a voter answers. It is no sign that anybody leads.
+// BeatAnswer tells a leader how a voter's disk does. It is no sign that anybody leads.
 type BeatAnswer struct {
 	Owed time.Duration // how long the voter's disk has owed an answer
 }

@@ -156,7 +156,7 @@ func (f *failover) consider(why detector.Reason, v detector.View) (next time.Dur
 }
 
 var (
-	errMainLoop = errors.New("Raft's main loop is busy")
+	errMainLoop = errors.New("the main loop of Raft is busy")
 	errLater    = errors.New("another election has begun meanwhile")
 )
 

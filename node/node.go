@@ -175,7 +175,10 @@ func Open(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.snapshots.installs.begin()
-	for _, run := range []func(){n.watch.run, n.session.run, n.committer.run, n.reads.run, n.notices.run, n.snapshots.run, n.keepReady, n.forgetDeparted, n.guardLeader, n.lead.failover.run, n.lead.failover.watchPort, n.lead.abstention.run} {
+	for _, run := range []func(){
+		n.watch.run, n.session.run, n.committer.run, n.reads.run, n.notices.run, n.snapshots.run, n.keepReady, n.forgetDeparted,
+		n.guardLeader, n.lead.failover.run, n.lead.failover.watchPort, n.lead.abstention.run,
+	} {
 		n.running.Go(run)
 	}
 	return n, nil

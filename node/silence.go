@@ -46,7 +46,9 @@ func (a SilenceAnswer) of(server string) detector.Answer {
 func (f *failover) ask(why detector.Reason, v detector.View) detector.Round {
 	n := f.node
 	self := n.cfg.Session.Server
-	q := SilenceQuestion{Server: self, Term: v.Term, Log: n.position(), Leader: v.Leader, Refused: why == detector.Refused, GivenUp: why == detector.GivenUp}
+	q := SilenceQuestion{
+		Server: self, Term: v.Term, Log: n.position(), Leader: v.Leader, Refused: why == detector.Refused, GivenUp: why == detector.GivenUp,
+	}
 	others, _, _ := votersBut(n.configuration(), self)
 	round := detector.Round{Voters: len(others) + 1, Self: f.answer().of(self)}
 	if faultStandsAlone {

@@ -99,7 +99,8 @@ func (d delivery) after(req *raft.AppendEntriesRequest, resp *raft.AppendEntries
 func newTransport(n *Node, logger raftLogger) *transport {
 	layer := newStreamLayer(n.cfg.Streams, n.cfg.Session.Server, n.lead.failover.hint)
 	t := &transport{
-		layer: layer, logger: logger, leave: n.Leave, room: n.snapshots.room, paces: &n.logs.paces, counts: &n.worker.counts, calls: make(chan raft.RPC), lead: &n.lead,
+		layer: layer, logger: logger, leave: n.Leave, room: n.snapshots.room, paces: &n.logs.paces, counts: &n.worker.counts,
+		calls: make(chan raft.RPC), lead: &n.lead,
 		heard: map[raft.ServerAddress]chan struct{}{}, delivered: map[raft.ServerID]delivery{}, confirmed: make(chan struct{}, 1),
 		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream:          layer,

@@ -12,8 +12,8 @@ func helpCommand(answer reply.Value) runs {
 	return func(context.Context, *command.Call) reply.Value { return answer }
 }
 
-// help is what HELP answers, as in Redis: simple strings, the usage first and
-// HELP itself last. Only what is supported is listed.
+// help builds the answer of a HELP sub-command, as in Redis: simple strings, the usage
+// first and HELP itself last. Only what is supported is listed.
 func help(name string, lines ...string) reply.Value {
 	values := []reply.Value{reply.Status(name + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")}
 	for _, line := range lines {

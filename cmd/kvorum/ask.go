@@ -32,8 +32,8 @@ func (f *askFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.json, "json", false, "print JSON instead of a table")
 }
 
-// addressesOf are where a member may be asked: at those of --addr and, before them, at
-// the one that it advertises. Any node can advertise any address, so that none is given
+// addressesOf returns where a member may be asked: the addresses of --addr and, before
+// them, the one that it advertises. Any node can advertise any address, so that none is given
 // the password unless the operator has named it.
 func (f *askFlags) addressesOf(m *memberStatus) []string {
 	var addrs []string

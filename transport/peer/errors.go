@@ -8,6 +8,9 @@ import (
 // errNoRoom ends a connection that says nothing while others come.
 var errNoRoom = errors.New("it said nothing while more came than there are places")
 
+// errRests answers what is sent between a failed dial and the next.
+var errRests = errors.New("the server could not be reached a moment ago, and is not dialled again yet")
+
 var (
 	// ErrRefused is what every refused greeting is (see Refusal).
 	ErrRefused = errors.New("peer: connection refused")

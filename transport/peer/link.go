@@ -59,7 +59,7 @@ type link struct {
 
 	failure   string    // last logged; the run goroutine's own
 	failures  int       // dials failed in a row; the run goroutine's own
-	notBefore time.Time // of the next dial; the run goroutine's own
+	notBefore time.Time // of the next dial; box.mu guards it
 }
 
 func newLink(e *Endpoint, server string, class Class) *link {
@@ -135,11 +135,24 @@ func (l *link) waiter(done func(Answer, error)) *waiter {
 }
 
 // send passes a request on and returns at once; done is called once, must not
-// block, and may be called before send returns.
+// block, and may be called before send returns. Between a failed dial and the next, a
+// request is not kept until that one: whoever sends knows that it was not sent, and can
+// tell a client so.
 func (l *link) send(req Request, done func(Answer, error)) {
+	if l.rests() {
+		done(Answer{}, notSent(errRests))
+		return
+	}
 	if _, _, err := l.begin(req, done); err != nil {
 		done(Answer{}, notSent(err))
 	}
+}
+
+// rests reports whether the next dial is not due yet, after one that has failed.
+func (l *link) rests() bool {
+	l.box.mu.Lock()
+	defer l.box.mu.Unlock()
+	return !l.notBefore.IsZero() && time.Now().Before(l.notBefore)
 }
 
 // call sends a request and waits for its answer.
@@ -187,8 +200,8 @@ func (l *link) run() {
 	for l.awaitWork() {
 		conn, err := l.dial()
 		if err != nil {
+			l.backOff(err) // first: what is sent from here on is not kept
 			l.fail(notSent(err))
-			l.backOff(err)
 			continue
 		}
 		l.failures = 0
@@ -235,7 +248,9 @@ func (l *link) awaitWork() bool {
 }
 
 func (l *link) awaitTurn() bool {
+	l.box.mu.Lock()
 	pause := time.Until(l.notBefore)
+	l.box.mu.Unlock()
 	if pause <= 0 {
 		return l.endpoint.ctx.Err() == nil
 	}
@@ -264,7 +279,9 @@ func (l *link) backOff(err error) {
 	pause := min(backoffMin<<min(l.failures, 16), backoffMax)
 	l.failures++
 	pause += rand.N(pause/4 + 1) // so that servers do not dial in step
+	l.box.mu.Lock()
 	l.notBefore = time.Now().Add(pause)
+	l.box.mu.Unlock()
 	if text := err.Error(); text != l.failure && l.endpoint.ctx.Err() == nil {
 		l.failure = text
 		l.endpoint.cfg.Logger.Warn("cannot reach a peer", slog.String("server", l.server), slog.Any("error", err))
@@ -285,7 +302,7 @@ func (l *link) serve(conn *tracked) error {
 		})
 	}
 	l.box.mu.Lock()
-	l.end, l.since = end, time.Now()
+	l.end, l.since, l.notBefore = end, time.Now(), time.Time{}
 	if _, buffered := conn.Conn.(*net.TCPConn); buffered {
 		l.direct = conn
 	}

@@ -368,6 +368,33 @@ func TestDialsBackOffToHalfASecond(t *testing.T) {
 	})
 }
 
+// A batch that waits for the next dial would be one that may have been sent: its client
+// would be told that nobody knows what became of it.
+func TestWhatIsSentBetweenDialsIsNotKept(t *testing.T) {
+	bubble(t, func(t *testing.T, n *pipe.Network) {
+		a := open(t, n, "n1@a", "c", &recorder{})
+		for range 10 { // until the pauses are long
+			if _, err := a.Call(t.Context(), "n2@b", Request{Kind: 1}); !errors.Is(err, ErrNotSent) {
+				t.Fatal(err)
+			}
+		}
+		open(t, n, "n2@b", "c", &recorder{})
+		sent := func() error {
+			answered := make(chan error, 1)
+			a.Send("n2@b", Request{Kind: 1}, func(_ Answer, err error) { answered <- err })
+			return <-answered
+		}
+		start := time.Now()
+		if err := sent(); !errors.Is(err, ErrNotSent) || time.Since(start) != 0 {
+			t.Errorf("between two dials: %v after %v", err, time.Since(start))
+		}
+		time.Sleep(backoffMax * 5 / 4)
+		if err := sent(); err != nil {
+			t.Errorf("once a dial is due: %v", err)
+		}
+	})
+}
+
 func TestARefusedConnectionFailsItsRequestsWithTheReason(t *testing.T) {
 	bubble(t, func(t *testing.T, n *pipe.Network) {
 		a := open(t, n, "n1@a", "c", &recorder{})

@@ -227,16 +227,12 @@ func TestAReplyDoesNotWaitForTheLastPush(t *testing.T) {
 func TestWhatAMonitorIsSentOfItsOwnIsAsInRedis(t *testing.T) {
 	h := startServer(t, nil)
 	theirs := redisAt(t)
-	line := regexp.MustCompile(`\+\d+\.\d{6} \[(\d+) 127\.0\.0\.1:\d+\]`)
 	for _, conversation := range []string{
 		"MONITOR\r\nPING\r\nRESET\r\nPING\r\n", "MONITOR\r\nQUIT\r\n", "MONITOR\r\nECHO a\r\nQUIT\r\n", "PING\r\nMONITOR\r\nPING\r\n",
 		"MONITOR\r\nCLIENT REPLY OFF\r\nPING\r\nCLIENT REPLY ON\r\nPING\r\n", "MONITOR\r\nCLIENT REPLY SKIP\r\nPING\r\nECHO a\r\n",
 		"CLIENT REPLY OFF\r\nMONITOR\r\nPING\r\nCLIENT REPLY ON\r\n", "MONITOR\r\nCLIENT REPLY OFF\r\nRESET\r\nMONITOR\r\nPING\r\n",
 	} {
-		got, want := transcripts(t, h.addr, []string{conversation}, 300*time.Millisecond), transcripts(t, theirs, []string{conversation}, 300*time.Millisecond)
-		if got, want := line.ReplaceAllString(got[0], "+$1"), line.ReplaceAllString(want[0], "+$1"); got != want {
-			t.Errorf("%q\n got %q\nwant %q", conversation, got, want)
-		}
+		same(t, h.addr, theirs, []string{conversation}) // one at a time: a monitor sees the others
 	}
 }
 

@@ -59,6 +59,7 @@ var differing = []struct{ pattern, to string }{
 	{`id=\d+ addr=\S+ laddr=\S+ fd=\d+`, "id addr laddr fd"},
 	{`qbuf=\d+ qbuf-free=\d+ argv-mem=\d+`, "qbuf"},
 	{`rbs=\d+ rbp=\d+ obl=\d+ oll=\d+ omem=\d+ tot-mem=\d+`, "mem"},
+	{`\+\d+\.\d{6} \[(\d+) 127\.0\.0\.1:\d+\]`, "+$1"}, // a monitor's line
 	{`\$\d+\r\nid addr`, "$N\r\nid addr"},
 	{`=\d+\r\ntxt:id addr`, "=N\r\ntxt:id addr"},
 }

@@ -18,7 +18,8 @@ func (cfg Config) clientsFitting() int {
 	return int(min(max(cfg.Descriptors, reserved)-reserved, 1<<31-1))
 }
 
-// reservedOf is how many of the files that a process may have open are no clients'.
+// reservedOf counts the open files that are kept from clients, of all that a process may
+// have.
 func reservedOf(descriptors uint64) uint64 {
 	return httpConnectionsMax + dialsReserved + filesReserved(descriptors) + peersReserved(descriptors)
 }

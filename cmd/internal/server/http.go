@@ -94,7 +94,7 @@ func noteHeard(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// placeKey is where a request's context has its connection's place.
+// placeKey finds the place of its connection in a request's context.
 type placeKey struct{}
 
 func withPlace(ctx context.Context, conn net.Conn) context.Context {

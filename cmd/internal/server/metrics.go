@@ -44,8 +44,11 @@ func (c *collector) Describe(chan<- *prometheus.Desc) {}
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	emit(out, figure{"kvorum_ready", "1 while this node is ready: its reads are confirmed, and it is less than a second behind.", false, truth(c.server.Ready() == nil)})
-	emit(out, figure{"kvorum_log_lines_dropped_total", "Lines of this node's log that were dropped, since their reader did not keep up.", true, float64(c.server.cfg.LogLinesDropped())})
-	emit(out, figure{"kvorum_peer_connections_displaced_total", "Connections to the peer port that made room for others, since they had said nothing for longest.", true, float64(c.server.service.PeersDisplaced())})
+	emit(out, figure{"kvorum_log_lines_dropped_total", "Lines of this node's log that were dropped, since their reader did not keep up.",
+		true, float64(c.server.cfg.LogLinesDropped())})
+	emit(out, figure{"kvorum_peer_connections_displaced_total",
+		"Connections to the peer port that made room for others, since they had said nothing for longest.",
+		true, float64(c.server.service.PeersDisplaced())})
 	if c.server.clients != nil {
 		c.server.clients.Collector().Collect(out)
 	}

@@ -50,7 +50,9 @@ func (p peers) Beat(server string, b node.Beat, done func(node.BeatAnswer, error
 
 // Silence implements node.Peers. The asker is named by the connection.
 func (p peers) Silence(server string, q node.SilenceQuestion, done func(node.SilenceAnswer, error)) {
-	question := cluster.SilenceQuestion{Term: q.Term, Index: q.Log.Index, After: q.Log.Term, Leader: q.Leader, Refused: q.Refused, GivenUp: q.GivenUp}
+	question := cluster.SilenceQuestion{
+		Term: q.Term, Index: q.Log.Index, After: q.Log.Term, Leader: q.Leader, Refused: q.Refused, GivenUp: q.GivenUp,
+	}
 	p.service.Silence(server, question, func(a cluster.SilenceAnswer, err error) {
 		done(node.SilenceAnswer{Agrees: a.Agrees, Abstains: a.Abstains, Log: detector.Position{Index: a.Index, Term: a.After}, Owes: a.Owes}, err)
 	})

@@ -161,7 +161,8 @@ func (s *Server) openPeers() error {
 	hold, _ := s.env.Disk.(cluster.UpgradeHold)
 	s.service, err = cluster.Open(cluster.Config{
 		Members: s.cfg.listed(), Join: s.cfg.Joining.At, Await: s.cfg.Joining.Await, Nonvoter: s.cfg.Joining.Nonvoter,
-		Vault: s.env.Disk, Versions: s.cfg.Machine, Release: s.cfg.Version, Hold: hold, Boot: s.boot, Listener: listener, Places: s.cfg.peerPlaces(), Dial: s.env.DialPeer,
+		Vault: s.env.Disk, Versions: s.cfg.Machine, Release: s.cfg.Version, Hold: hold, Boot: s.boot,
+		Listener: listener, Places: s.cfg.peerPlaces(), Dial: s.env.DialPeer,
 		Advertise: s.cfg.PeerAddr, Chosen: !s.cfg.Guessed.Peer, Now: s.env.Clock.Now, Logger: s.log,
 	})
 	if err != nil {

@@ -13,7 +13,7 @@ func TestALimitOfTheParserIsInForceWhenItsChangeIsAnswered(t *testing.T) {
 	c := newCluster(t, 3)
 	c.startAll()
 	leader, follower := c.leader()
-	// answered is what a node answers to a SET of 2 MB.
+	// answered sends a node a SET of 2 MB and returns the answer.
 	answered := func(id string) string {
 		conn := c.dial(id)
 		head := "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2097152\r\n"

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// greetingBytes is how a server introduces itself on the peer port; the layout never changes.
+// greetingBytes builds what a server introduces itself with on the peer port; the layout
+// never changes.
 func greetingBytes(lane byte, cluster, from, to string) []byte {
 	body := []byte{lane}
 	for _, name := range []string{cluster, from, to} {
