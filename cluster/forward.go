@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/kvorum/kvorum/transport/peer"
 )
@@ -69,6 +70,10 @@ func (s *Service) Term(server string, done func(uint64, error)) {
 func (s *Service) Gone(ctx context.Context, server string) bool {
 	return s.endpoint.Gone(ctx, server)
 }
+
+// Unanswered returns since when a server has answered nothing, though it is asked (see
+// peer.Endpoint.Unanswered).
+func (s *Service) Unanswered(server string) time.Time { return s.endpoint.Unanswered(server) }
 
 // NeverLeads asks a server whether it is told never to lead.
 func (s *Service) NeverLeads(ctx context.Context, server string) (bool, error) {

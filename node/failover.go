@@ -88,6 +88,9 @@ func (f *failover) view() detector.View {
 	v := detector.View{Term: r.CurrentTerm(), Stands: stands, Heard: r.LastContact()}
 	_, id := r.LeaderWithID()
 	self := f.node.cfg.Session.Server
+	if leader := string(id); leader != "" && leader != self {
+		v.Unanswered = f.node.cfg.Peers.Unanswered(leader)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if id != "" {

@@ -49,6 +49,7 @@ type lab struct {
 	refusing      func(from, to string) bool // a port that refuses although its server runs
 	silent        map[string]bool            // servers that do not say whether they may lead
 	mutes         map[string]bool            // leaders whose beats are lost
+	deaf          map[string]time.Time       // servers to which nothing comes through, since when
 	refuseSilence func(asked string) error   // a server that does not know the question
 }
 
@@ -363,7 +364,7 @@ func (p *directPeers) call(to string, f func(n *Node, err error)) {
 			time.Sleep(l.delay)
 		}
 		n := l.node(to)
-		if n == nil || !l.linked(p.from, to) || l.node(p.from) == nil {
+		if n == nil || !l.linked(p.from, to) || l.node(p.from) == nil || !p.Unanswered(to).IsZero() {
 			f(nil, errUnreachable)
 			return
 		}
@@ -626,6 +627,23 @@ func (p *directPeers) Gone(_ context.Context, server string) bool {
 		return true
 	}
 	return p.lab.node(server) == nil && p.lab.linked(p.from, server)
+}
+
+// deafen has nothing come through to a server, whose own words still arrive.
+func (l *lab) deafen(id string, deaf bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if deaf {
+		l.deaf = map[string]time.Time{id: time.Now()}
+	} else {
+		l.deaf = nil
+	}
+}
+
+func (p *directPeers) Unanswered(server string) time.Time {
+	p.lab.mu.Lock()
+	defer p.lab.mu.Unlock()
+	return p.lab.deaf[server]
 }
 
 func (p *directPeers) NeverLeads(ctx context.Context, server string) (bool, error) {

@@ -1,6 +1,9 @@
 package node
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Peers is how a node reaches the others. Every call names the server it is
 // meant for (id@incarnation). Those with a done return at once and call it
@@ -30,6 +33,9 @@ type Electorate interface {
 	// Gone reports whether a server's process has certainly ended: its host
 	// refuses connections to its port. No answer is no.
 	Gone(ctx context.Context, server string) bool
+	// Unanswered returns since when a server has answered nothing, though it is asked;
+	// the zero time says that it answers, or that nothing is asked of it.
+	Unanswered(server string) time.Time
 	// NeverLeads asks a server whether it is told never to lead.
 	NeverLeads(ctx context.Context, server string) (bool, error)
 }

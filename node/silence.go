@@ -67,8 +67,10 @@ func (f *failover) ask(why detector.Reason, v detector.View) detector.Round {
 			answers <- a.of(voter)
 		})
 	}
-	if q.Refused {
+	if why == detector.Refused || why == detector.Deaf { // an answer refutes it
 		n.cfg.Peers.Term(v.Leader, func(_ uint64, err error) { f.answers(v.Leader, err) })
+	}
+	if why == detector.Refused {
 		f.knock(v.Leader)
 	}
 	timer := time.NewTimer(detector.RoundMax)

@@ -254,6 +254,30 @@ func TestALeaderThatBeatsIsNotReplacedForARefusedPort(t *testing.T) {
 	})
 }
 
+// A leader that is heard, and to which nothing of the others comes through, is of no use
+// to their clients: somebody takes over to whom everything does.
+func TestALeaderThatIsHeardAndAnswersNothingIsReplaced(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader := l.leader()
+		time.Sleep(2 * time.Second)
+		id := leader.cfg.Session.Server
+		l.deafen(id, true)
+		other, start := l.followers()[0], time.Now()
+		l.want(write(other, "set", "k", "v"), reply.OK)
+		if took := time.Since(start); took > 2500*time.Millisecond {
+			t.Errorf("the others' clients waited for %v", took)
+		}
+		time.Sleep(10 * time.Second)
+		term := l.leader().CurrentTerm()
+		l.deafen(id, false)
+		time.Sleep(5 * time.Second)
+		if now := l.leader(); now.CurrentTerm() != term {
+			t.Errorf("%d elections afterwards", now.CurrentTerm()-term)
+		}
+		l.agree()
+	})
+}
+
 // slowStable takes a while to store a term or a vote.
 type slowStable struct {
 	raft.StableStore

@@ -5,7 +5,8 @@
 // What counts as silence is what this voter's looks saw while each of them was on
 // time: a process that stood still has heard nothing, and nobody is to blame. A
 // refused port counts at once, and so does a leader that says of itself that its disk
-// stalls, or that it does not lead any more.
+// stalls, or that it does not lead any more. A leader that is heard and to which nothing
+// comes through is of no use to the clients of the others, either.
 //
 // One voter's word is not enough. It asks every other voter, and stands once a
 // majority has agreed, twice in a row: Raft lets a voter that is told to stand depose a
@@ -27,6 +28,7 @@ const (
 	Refused Reason = "its port refuses"
 	Disk    Reason = "its disk does not answer"
 	GivenUp Reason = "it has stopped leading"
+	Deaf    Reason = "it is heard and answers nothing"
 )
 
 // View is what a voter that does not lead sees at one moment.
@@ -40,8 +42,10 @@ type View struct {
 	Heard   time.Time // when Leader was last heard as leader, in Term or a later one
 	Beats   bool      // Leader has said so by beats: one of an earlier release sends none
 	Refused bool      // Leader's port refuses
-	Owed    time.Duration
-	OwedAt  time.Time // when the beat arrived that says that Leader's disk owes an answer for Owed
+	// Unanswered is since when Leader has answered nothing that this voter asks; zero: it answers.
+	Unanswered time.Time
+	Owed       time.Duration
+	OwedAt     time.Time // when the beat arrived that says that Leader's disk owes an answer for Owed
 }
 
 // subject is what a silence is about.
@@ -118,7 +122,7 @@ func (d *Detector) Look(now time.Time, v View) (why Reason, next time.Duration) 
 	if silence := d.silence(now, v); why == None && v.Follows && calmEvery-silence > lookEvery {
 		d.planned = calmEvery - silence
 	}
-	d.planned = max(d.planned, d.asking.Sub(now)) // a beat that comes during a round plans no earlier look
+	d.planned = max(d.planned, d.asking.Sub(now), d.due.Sub(now)) // a beat during a round, or before the next, plans no earlier look
 	if why == None {
 		d.rounds = rounds{}
 	}
@@ -137,14 +141,17 @@ func (d *Detector) Agrees(now time.Time, v View) Reason {
 }
 
 // silence is how long nothing has been heard, as far as this process was awake.
-func (d *Detector) silence(now time.Time, v View) time.Duration {
-	from := d.since
-	for _, t := range []time.Time{v.Heard, d.awake} {
-		if t.After(from) {
-			from = t
+func (d *Detector) silence(now time.Time, v View) time.Duration { return d.seenSince(now, v.Heard) }
+
+// seenSince is how much of the time since then this process was awake for and about the
+// same leader.
+func (d *Detector) seenSince(now, then time.Time) time.Duration {
+	for _, t := range []time.Time{d.since, d.awake} {
+		if t.After(then) {
+			then = t
 		}
 	}
-	return now.Sub(from)
+	return now.Sub(then)
 }
 
 // Silence is how long nothing had been heard at the last look.
@@ -163,6 +170,8 @@ func (d *Detector) why(now time.Time, v View) Reason {
 		return Silence
 	case !d.owing.IsZero() && v.Owed > leaderOwesMax && v.OwedAt.After(d.owing):
 		return Disk
+	case v.Follows && !v.Unanswered.IsZero() && d.seenSince(now, v.Unanswered) >= deafMax:
+		return Deaf
 	}
 	return None
 }

@@ -86,6 +86,60 @@ func TestALeaderWithoutBeatsIsLeftToRaft(t *testing.T) {
 	}
 }
 
+// A leader that is heard and answers nothing is replaced after a while, which begins anew
+// with each leader: what another one owed is not held against it.
+func TestALeaderThatIsHeardAndAnswersNothing(t *testing.T) {
+	v := newVoter(t)
+	hear := func(d time.Duration) (why Reason) {
+		for end := v.now.Add(d); v.now.Before(end); {
+			v.view.Heard = v.now
+			why = v.pass(min(BeatEvery, end.Sub(v.now)))
+		}
+		return why
+	}
+	v.view.Unanswered = v.now
+	if why := hear(deafMax - time.Millisecond); why != None {
+		t.Fatalf("%q before its time", why)
+	}
+	if why := hear(time.Millisecond); why != Deaf {
+		t.Fatalf("%q after %v", why, deafMax)
+	}
+	v.view.Term++
+	if why := hear(deafMax - BeatEvery); why != None {
+		t.Fatalf("%q in a later term", why)
+	}
+	v.view.Unanswered = time.Time{}
+	if why := hear(deafMax); why != None {
+		t.Fatalf("%q though it answers", why)
+	}
+	v.view.Unanswered = v.now.Add(-time.Hour)
+	v.now = v.now.Add(time.Second) // it stood still
+	v.view.Heard = v.now
+	v.look(None)
+}
+
+// A leader that is heard beats on while the others ask about it: the looks that its beats
+// are do not void what is known of it before the next round is due.
+func TestABeatBetweenRoundsVoidsNothing(t *testing.T) {
+	v := newVoter(t)
+	v.view.Unanswered = v.now
+	for range int(deafMax / BeatEvery) {
+		v.view.Heard = v.now
+		v.pass(BeatEvery)
+	}
+	for range 6 { // until the pauses are long
+		v.d.Ask(v.now)
+		v.look(Deaf)
+		v.d.Asked()
+		_, again := v.d.Judge(Round{Voters: 3, Self: v.self})
+		v.now = v.now.Add(again / 2)
+		v.view.Heard = v.now
+		v.look(Deaf) // a beat
+		v.now = v.now.Add(again - again/2)
+		v.look(Deaf)
+	}
+}
+
 // A process that stood still has heard nothing meanwhile, and begins anew.
 func TestWhoStoodStillBeginsAnew(t *testing.T) {
 	v := newVoter(t)

@@ -38,6 +38,9 @@ const (
 	// standAgain is how long a voter that has stood does not stand again: evidence that
 	// is wrong again and again costs an election now and then.
 	standAgain = time.Second
+	// deafMax is how long a leader that is heard may answer nothing. No answer of this kind
+	// waits for a disk, but many may be ahead of it.
+	deafMax = 2 * time.Second
 	// OwesMax is how long a voter's disk may have owed an answer for the voter to lead.
 	OwesMax = 250 * time.Millisecond
 	// leaderOwesMax is how long a leader's disk may owe one. The leader's own watchdog

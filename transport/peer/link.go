@@ -55,6 +55,7 @@ type link struct {
 	since   time.Time   // of the present connection
 	direct  net.Conn    // the present connection, if a small write to it cannot block
 	unheard int         // requests sent on it and not answered, given up or not
+	mute    time.Time   // since when nothing comes though something is asked; zero: the server answers
 	closed  bool
 
 	failure   string    // last logged; the run goroutine's own
@@ -281,6 +282,9 @@ func (l *link) backOff(err error) {
 	pause += rand.N(pause/4 + 1) // so that servers do not dial in step
 	l.box.mu.Lock()
 	l.notBefore = time.Now().Add(pause)
+	if l.mute.IsZero() {
+		l.mute = time.Now()
+	}
 	l.box.mu.Unlock()
 	if text := err.Error(); text != l.failure && l.endpoint.ctx.Err() == nil {
 		l.failure = text
@@ -302,7 +306,7 @@ func (l *link) serve(conn *tracked) error {
 		})
 	}
 	l.box.mu.Lock()
-	l.end, l.since, l.notBefore = end, time.Now(), time.Time{}
+	l.end, l.since, l.notBefore, l.mute = end, time.Now(), time.Time{}, time.Time{}
 	if _, buffered := conn.Conn.(*net.TCPConn); buffered {
 		l.direct = conn
 	}
@@ -338,6 +342,7 @@ func (l *link) read(conn net.Conn) error {
 		}
 		l.box.mu.Lock()
 		l.heard++
+		l.mute = time.Time{}
 		if f.id != 0 { // 0: a probe's
 			l.unheard--
 		}

@@ -49,6 +49,20 @@ func (e *Endpoint) Links() []LinkInfo {
 	return links
 }
 
+// Unanswered returns since when a server has answered no small request, though it is
+// asked; the zero time says that it answers, or that nothing is asked of it.
+func (e *Endpoint) Unanswered(server string) time.Time {
+	e.mu.Lock() // and no box's meanwhile, as in Links
+	l := e.links[linkKey{server, Small}]
+	e.mu.Unlock()
+	if l == nil {
+		return time.Time{}
+	}
+	l.box.mu.Lock()
+	defer l.box.mu.Unlock()
+	return l.mute
+}
+
 // Retain ends the links with servers that keep does not name, each with its goroutine and
 // its connection, unless something is under way on it. A link that is needed is made again.
 func (e *Endpoint) Retain(keep func(server string) bool) {

@@ -464,6 +464,45 @@ func TestASilentServerIsNoticed(t *testing.T) {
 	})
 }
 
+// Whoever is asked and says nothing is known to, from the first request on, whether its
+// connection stands or is dialled in vain; one answer ends that.
+func TestAServerThatDoesNotAnswerIsKnown(t *testing.T) {
+	bubble(t, func(t *testing.T, n *pipe.Network) {
+		a := open(t, n, "n1@a", "c", &recorder{})
+		mute := func() time.Duration {
+			if since := a.Unanswered("n2@b"); !since.IsZero() {
+				return time.Since(since)
+			}
+			return 0
+		}
+		ask := func() {
+			ctx, cancel := context.WithTimeout(t.Context(), silenceProbe+silenceProbe/2)
+			defer cancel()
+			a.Call(ctx, "n2@b", Request{Kind: 1})
+		}
+		if mute() != 0 {
+			t.Error("nothing is asked of it yet")
+		}
+		ask()
+		time.Sleep(time.Second)
+		if got := mute(); got != time.Second {
+			t.Errorf("it could not be dialled for %v", got)
+		}
+		b := open(t, n, "n2@b", "c", &recorder{})
+		ask()
+		if got := mute(); got != 0 {
+			t.Errorf("it has answered, and is taken to be mute for %v", got)
+		}
+		b.Close()
+		synctest.Wait()
+		deaf(t, n)
+		ask()
+		if got := mute(); got != silenceProbe+silenceProbe/2 {
+			t.Errorf("it has taken a request and not answered for %v", got)
+		}
+	})
+}
+
 func TestASlowHandlerIsNoSilence(t *testing.T) {
 	bubble(t, func(t *testing.T, n *pipe.Network) {
 		a := open(t, n, "n1@a", "c", &recorder{})

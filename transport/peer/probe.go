@@ -42,6 +42,8 @@ func (s *silence) look() {
 	}
 	if l.heard != s.heard {
 		s.heard, s.probes = l.heard, 0
+	} else if l.mute.IsZero() {
+		l.mute = time.Now().Add(-silenceProbe)
 	}
 	if s.probes == silenceProbesMax {
 		l.probe = nil

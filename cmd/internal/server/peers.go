@@ -61,6 +61,9 @@ func (p peers) Silence(server string, q node.SilenceQuestion, done func(node.Sil
 // Gone implements node.Peers.
 func (p peers) Gone(ctx context.Context, server string) bool { return p.service.Gone(ctx, server) }
 
+// Unanswered implements node.Peers.
+func (p peers) Unanswered(server string) time.Time { return p.service.Unanswered(server) }
+
 // NeverLeads implements node.Peers.
 func (p peers) NeverLeads(ctx context.Context, server string) (bool, error) {
 	return p.service.NeverLeads(ctx, server)
