@@ -37,6 +37,15 @@ within() {
   done
 }
 
+# alone PATH: refuses to go on beside another that restarts the same nodes: each would take
+# one of them away. A system without flock (macOS) does not notice.
+alone() {
+  command -v flock >/dev/null || return 0
+  local lock
+  exec {lock}<"$1"
+  flock -n "$lock" || fail "nothing is restarted: another rolling-restart.sh is at work on $1; wait for its end"
+}
+
 # --- nodes of kvorum local -------------------------------------------------------
 
 # A node's HTTP port lies 2000 above its client port, which follow each other.
@@ -116,6 +125,7 @@ local_advice() {
 local_nodes() {
   dir="${1:-kvorum-data}"
   [[ -f "$dir/local.json" ]] || fail "$dir is no directory of \"kvorum local\": it has no local.json; name the one that was given as --dir"
+  alone "$dir/local.json"
   local count
   count="$(sed -n 's/.*"nodes": *\([0-9]*\).*/\1/p' "$dir/local.json")"
   first_port="$(sed -n 's/.*"port": *\([0-9]*\).*/\1/p' "$dir/local.json")"
@@ -156,6 +166,7 @@ compose_start() { compose up -d --no-deps "$1" >/dev/null 2>&1 && find_container
 compose_advice() { echo "see: ${compose_command[*]} logs $1"; }
 
 compose_nodes() {
+  alone .
   if docker compose version >/dev/null 2>&1; then
     compose_command=(docker compose)
   elif command -v docker-compose >/dev/null; then

@@ -105,6 +105,31 @@ func TestARollingRestartEndsAtANodeThatStaysAway(t *testing.T) {
 	}
 }
 
+// Two of them beside each other would take two nodes away.
+func TestARollingRestartIsAlone(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("flock"); err != nil {
+		t.Skip("this system has no flock")
+	}
+	dir := t.TempDir()
+	described := filepath.Join(dir, "local.json")
+	if err := os.WriteFile(described, []byte(`{"nodes": 3, "port": 1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.Open(described)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	said, err := exec.Command(rollingScript, dir).CombinedOutput()
+	if err == nil || !strings.Contains(string(said), "another rolling-restart.sh is at work on "+described) {
+		t.Errorf("%v: %s", err, said)
+	}
+}
+
 // alive counts the nodes that run.
 func (r *localRun) alive() int {
 	n := 0
