@@ -71,7 +71,7 @@ func (s *Service) Gone(ctx context.Context, server string) bool {
 	return s.endpoint.Gone(ctx, server)
 }
 
-// Unanswered returns since when a server has answered nothing, though it is asked (see
+// Unanswered returns since when a server has answered nothing (see
 // peer.Endpoint.Unanswered).
 func (s *Service) Unanswered(server string) time.Time { return s.endpoint.Unanswered(server) }
 

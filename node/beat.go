@@ -121,11 +121,13 @@ func (n *Node) HearBeat(from string, b Beat) BeatAnswer {
 	return BeatAnswer{Owed: n.owes()}
 }
 
-// hear takes note of a beat, which counts if its term is not over. It is a look, too: as
+// hear takes note of a beat, which counts if its term is not over; one of a term that has
+// not come yet is no reason to miss those of the present. It is a look, too: as
 // long as the leader beats, this node seldom wakes for another.
 func (f *failover) hear(b heardBeat) {
+	present := f.node.raft.CurrentTerm()
 	f.mu.Lock()
-	if b.term >= f.beaten.term {
+	if b.term >= min(f.beaten.term, present) {
 		f.beaten = b
 	}
 	f.mu.Unlock()

@@ -49,7 +49,7 @@ type lab struct {
 	refusing      func(from, to string) bool // a port that refuses although its server runs
 	silent        map[string]bool            // servers that do not say whether they may lead
 	mutes         map[string]bool            // leaders whose beats are lost
-	deaf          map[string]time.Time       // servers to which nothing comes through, since when
+	deaf          map[string]bool            // servers to which nothing comes through
 	refuseSilence func(asked string) error   // a server that does not know the question
 }
 
@@ -346,8 +346,9 @@ type directPeers struct {
 	lab  *lab
 	from string
 
-	mu    sync.Mutex
-	lines map[string]*line
+	mu         sync.Mutex
+	lines      map[string]*line
+	unanswered map[string]time.Time
 }
 
 type line struct {
@@ -364,7 +365,7 @@ func (p *directPeers) call(to string, f func(n *Node, err error)) {
 			time.Sleep(l.delay)
 		}
 		n := l.node(to)
-		if n == nil || !l.linked(p.from, to) || l.node(p.from) == nil || !p.Unanswered(to).IsZero() {
+		if n == nil || !l.linked(p.from, to) || l.node(p.from) == nil || !p.comesThrough(to) {
 			f(nil, errUnreachable)
 			return
 		}
@@ -633,17 +634,32 @@ func (p *directPeers) Gone(_ context.Context, server string) bool {
 func (l *lab) deafen(id string, deaf bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if deaf {
-		l.deaf = map[string]time.Time{id: time.Now()}
-	} else {
-		l.deaf = nil
+	l.deaf = map[string]bool{id: deaf}
+}
+
+// comesThrough reports whether a question comes through to a server, and notes it.
+func (p *directPeers) comesThrough(server string) bool {
+	p.lab.mu.Lock()
+	deaf := p.lab.deaf[server]
+	p.lab.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case !deaf:
+		delete(p.unanswered, server)
+	case p.unanswered[server].IsZero():
+		if p.unanswered == nil {
+			p.unanswered = map[string]time.Time{}
+		}
+		p.unanswered[server] = time.Now()
 	}
+	return !deaf
 }
 
 func (p *directPeers) Unanswered(server string) time.Time {
-	p.lab.mu.Lock()
-	defer p.lab.mu.Unlock()
-	return p.lab.deaf[server]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.unanswered[server]
 }
 
 func (p *directPeers) NeverLeads(ctx context.Context, server string) (bool, error) {

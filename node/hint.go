@@ -77,7 +77,8 @@ func (f *failover) knockAgain(leader string) {
 	}
 }
 
-// knock tries a leader's port once, and takes note of what it finds.
+// knock tries a leader's port once, and takes note of what it finds. Silence is no finding:
+// a host that is gone refuses for as long as it takes to go.
 func (f *failover) knock(leader string) (gone bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), goneLookWithin)
 	defer cancel()
@@ -89,7 +90,7 @@ func (f *failover) knock(leader string) (gone bool) {
 			f.refused = refusal{leader: leader}
 		}
 		f.refused.at = time.Now()
-	} else if f.refused.leader == leader {
+	} else if f.refused.leader == leader && ctx.Err() == nil {
 		f.refused = refusal{}
 	}
 	return gone

@@ -246,7 +246,8 @@ const (
 	// how long its machine may have taken to get there: the lag is below that.
 	readyWithin = 2 * time.Second
 	lagMax      = time.Second
-	// probeEvery is how old it becomes before an idle node asks again, and readyLook how
+	// probeEvery is how old it becomes before an idle node asks again (which is also how it
+	// notices that the leader answers nothing, Peers.Unanswered), and readyLook how
 	// often that is looked at; a look that is late shows that the process stood still.
 	probeEvery = 500 * time.Millisecond
 	readyLook  = 250 * time.Millisecond

@@ -33,8 +33,8 @@ type Electorate interface {
 	// Gone reports whether a server's process has certainly ended: its host
 	// refuses connections to its port. No answer is no.
 	Gone(ctx context.Context, server string) bool
-	// Unanswered returns since when a server has answered nothing, though it is asked;
-	// the zero time says that it answers, or that nothing is asked of it.
+	// Unanswered returns since when no question to a server has had an answer; the zero
+	// time says that the last one had.
 	Unanswered(server string) time.Time
 	// NeverLeads asks a server whether it is told never to lead.
 	NeverLeads(ctx context.Context, server string) (bool, error)

@@ -3,7 +3,9 @@ package node
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,6 +42,45 @@ func TestASilentLeaderIsReplacedWithinHalfASecond(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A beat of a term that never comes is no reason to miss those of the present.
+func TestABeatOfAFarTermHidesNothing(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader, survivors := l.leader(), l.followers()
+		for _, f := range survivors {
+			f.HearBeat("damaged", Beat{Term: math.MaxUint64})
+		}
+		time.Sleep(time.Second)
+		l.isolate(leader.cfg.Session.Server, true)
+		if _, took := l.leaderAmong(survivors); took > 500*time.Millisecond {
+			t.Fatalf("nobody led for %v", took)
+		}
+	})
+}
+
+// A host that goes refuses for a moment and then says nothing: what was known of it stays.
+func TestAHostThatRefusesOnceAndThenIsGone(t *testing.T) {
+	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
+		leader, survivors := l.leader(), l.followers()
+		time.Sleep(time.Second)
+		var mu sync.Mutex
+		looked := map[string]bool{}
+		l.refuse(func(from, to string) bool {
+			mu.Lock()
+			first := !looked[from]
+			looked[from] = true
+			mu.Unlock()
+			if !first {
+				time.Sleep(goneLookWithin + time.Millisecond)
+			}
+			return first
+		})
+		l.isolate(leader.cfg.Session.Server, true)
+		if _, took := l.leaderAmong(survivors); took > 400*time.Millisecond {
+			t.Fatalf("nobody led for %v", took)
+		}
+	})
 }
 
 // mute cuts everything that a server says as leader, and nothing that it answers.

@@ -166,11 +166,11 @@ func (d *Detector) why(now time.Time, v View) Reason {
 		return GivenUp // in a later term, somebody else stands
 	case v.Refused && (v.Follows || silence >= StepAfter):
 		return Refused
-	case silence >= silenceMax && (v.Beats || !v.Follows):
+	case silence >= unheardMax && (v.Beats || !v.Follows):
 		return Silence
 	case !d.owing.IsZero() && v.Owed > leaderOwesMax && v.OwedAt.After(d.owing):
 		return Disk
-	case v.Follows && !v.Unanswered.IsZero() && d.seenSince(now, v.Unanswered) >= deafMax:
+	case v.Follows && !v.Unanswered.IsZero() && d.seenSince(now, v.Unanswered) >= unansweredMax:
 		return Deaf
 	}
 	return None

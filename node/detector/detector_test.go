@@ -67,11 +67,11 @@ func yes(server string) Answer { return Answer{Server: server, Agrees: true, Log
 
 func TestSilenceIsFiveBeatsThatWereMissed(t *testing.T) {
 	v := newVoter(t)
-	if why := v.pass(silenceMax - time.Millisecond); why != None {
+	if why := v.pass(unheardMax - time.Millisecond); why != None {
 		t.Fatalf("%q before its time", why)
 	}
 	if why := v.pass(time.Millisecond); why != Silence {
-		t.Fatalf("%q after %v", why, silenceMax)
+		t.Fatalf("%q after %v", why, unheardMax)
 	}
 	v.view.Heard = v.now
 	v.look(None)
@@ -98,18 +98,18 @@ func TestALeaderThatIsHeardAndAnswersNothing(t *testing.T) {
 		return why
 	}
 	v.view.Unanswered = v.now
-	if why := hear(deafMax - time.Millisecond); why != None {
+	if why := hear(unansweredMax - time.Millisecond); why != None {
 		t.Fatalf("%q before its time", why)
 	}
 	if why := hear(time.Millisecond); why != Deaf {
-		t.Fatalf("%q after %v", why, deafMax)
+		t.Fatalf("%q after %v", why, unansweredMax)
 	}
 	v.view.Term++
-	if why := hear(deafMax - BeatEvery); why != None {
+	if why := hear(unansweredMax - BeatEvery); why != None {
 		t.Fatalf("%q in a later term", why)
 	}
 	v.view.Unanswered = time.Time{}
-	if why := hear(deafMax); why != None {
+	if why := hear(unansweredMax); why != None {
 		t.Fatalf("%q though it answers", why)
 	}
 	v.view.Unanswered = v.now.Add(-time.Hour)
@@ -123,7 +123,7 @@ func TestALeaderThatIsHeardAndAnswersNothing(t *testing.T) {
 func TestABeatBetweenRoundsVoidsNothing(t *testing.T) {
 	v := newVoter(t)
 	v.view.Unanswered = v.now
-	for range int(deafMax / BeatEvery) {
+	for range int(unansweredMax / BeatEvery) {
 		v.view.Heard = v.now
 		v.pass(BeatEvery)
 	}
@@ -143,14 +143,14 @@ func TestABeatBetweenRoundsVoidsNothing(t *testing.T) {
 // A process that stood still has heard nothing meanwhile, and begins anew.
 func TestWhoStoodStillBeginsAnew(t *testing.T) {
 	v := newVoter(t)
-	v.pass(silenceMax / 2)
+	v.pass(unheardMax / 2)
 	v.now = v.now.Add(time.Second)
 	v.look(None)
-	if why := v.pass(silenceMax - time.Millisecond); why != None {
+	if why := v.pass(unheardMax - time.Millisecond); why != None {
 		t.Fatalf("%q before its time", why)
 	}
 	if why := v.pass(time.Millisecond); why != Silence {
-		t.Fatalf("%q after %v", why, silenceMax)
+		t.Fatalf("%q after %v", why, unheardMax)
 	}
 	v.round(yes("c"))
 	v.d.Ask(v.now)
@@ -179,7 +179,7 @@ func TestARoundThatWasLateDoesNotCount(t *testing.T) {
 
 func TestAMajorityAgreesTwiceInARow(t *testing.T) {
 	v := newVoter(t)
-	v.pass(silenceMax)
+	v.pass(unheardMax)
 	v.want("once", v.round(yes("c")), false)
 	v.want("nobody answers", v.round(), false)
 	v.want("once again", v.round(yes("c")), false)
@@ -191,7 +191,7 @@ func TestAMajorityAgreesTwiceInARow(t *testing.T) {
 func TestALogThatIsOlderDoesNotStand(t *testing.T) {
 	for _, beyond := range []Position{{11, 7}, {9, 8}} {
 		v := newVoter(t)
-		v.pass(silenceMax)
+		v.pass(unheardMax)
 		for range 20 {
 			v.want("its log is older", v.round(Answer{Server: "c", Agrees: true, Log: beyond}), false)
 		}
@@ -201,7 +201,7 @@ func TestALogThatIsOlderDoesNotStand(t *testing.T) {
 // Entries that were under way may make another's log the longer one: both are waited for.
 func TestLogsThatStillGrowAreWaitedForAWhile(t *testing.T) {
 	v := newVoter(t)
-	v.pass(silenceMax)
+	v.pass(unheardMax)
 	other := yes("c")
 	for i := range unsettledMax {
 		v.self.Log.Index++
@@ -214,7 +214,7 @@ func TestLogsThatStillGrowAreWaitedForAWhile(t *testing.T) {
 // The one that is placed best stands, and the next only after it has had its time.
 func TestOneStandsAtATimeByRank(t *testing.T) {
 	v := newVoter(t)
-	v.pass(silenceMax)
+	v.pass(unheardMax)
 	first := yes("a")
 	v.round(first)
 	begun := v.now
@@ -234,7 +234,7 @@ func TestOneStandsAtATimeByRank(t *testing.T) {
 		"its term was lower": {Server: "a", Agrees: true, Log: Position{99, 6}},
 	} {
 		v := newVoter(t)
-		v.pass(silenceMax)
+		v.pass(unheardMax)
 		v.round(other)
 		v.want("the other "+what, v.round(other), true)
 	}
@@ -243,7 +243,7 @@ func TestOneStandsAtATimeByRank(t *testing.T) {
 // Who has told one that is placed better that it may stand does not stand beside it.
 func TestWhoHasAgreedHoldsBack(t *testing.T) {
 	v := newVoter(t)
-	v.pass(silenceMax)
+	v.pass(unheardMax)
 	v.round(yes("c"))
 	v.d.Answered(v.now, Answer{Server: "a", Log: v.self.Log}, v.self)
 	v.want("it has just agreed", v.round(yes("c")), false)
@@ -253,7 +253,7 @@ func TestWhoHasAgreedHoldsBack(t *testing.T) {
 
 func TestADiskThatOwesAnAnswerDoesNotStand(t *testing.T) {
 	v := newVoter(t)
-	v.pass(silenceMax)
+	v.pass(unheardMax)
 	v.self.Owes = OwesMax
 	for range 10 {
 		v.want("its disk stalls", v.round(yes("c")), false)
@@ -296,11 +296,11 @@ func TestAfterAnElectionThatNobodyHasWon(t *testing.T) {
 		t.Fatalf("%q", why)
 	}
 	v.view.Refused, v.view.Beats, v.view.Heard = false, false, v.now
-	if why := v.pass(silenceMax); why != Silence {
+	if why := v.pass(unheardMax); why != Silence {
 		t.Fatalf("%q where nobody leads", why)
 	}
 	v.view.Stands = true
-	v.pass(silenceMax + lookEvery)
+	v.pass(unheardMax + lookEvery)
 	v.look(None) // never while it is a candidate
 	if why := v.d.Agrees(v.now, v.view); why != Silence {
 		t.Fatalf("a candidate that nobody elects says %q to others", why)
@@ -363,7 +363,7 @@ func TestAVoterAgreesWithWhatItHasSeen(t *testing.T) {
 		}
 	}
 	agrees(None)
-	v.pass(silenceMax)
+	v.pass(unheardMax)
 	agrees(Silence)
 	other := v.view
 	other.Term++
@@ -407,7 +407,7 @@ func TestRoundsKeepADistance(t *testing.T) {
 // Who is cut off asks less often.
 func TestRoundsInVainArePutOffLongerAndLonger(t *testing.T) {
 	v := newVoter(t)
-	v.pass(silenceMax)
+	v.pass(unheardMax)
 	begun, rounds := v.now, 0
 	for ; v.now.Sub(begun) < 10*time.Second; rounds++ {
 		v.round()

@@ -8,10 +8,10 @@ const (
 	// IdleEvery is how often one does that has nothing to commit: each beat wakes every
 	// node, and an idle one is not kept waiting for a processor.
 	IdleEvery = 100 * time.Millisecond
-	// silenceMax is how long nothing may be heard of a leader: five beats of a busy
+	// unheardMax is how long nothing may be heard of a leader: five beats of a busy
 	// leader, two of an idle one. On two busy processors a process waits for some tens of
 	// milliseconds.
-	silenceMax = 250 * time.Millisecond
+	unheardMax = 250 * time.Millisecond
 	// calmEvery is how long a voter waits for a beat before it looks on its own (each beat
 	// is a look, too), and lookEvery passes between two looks from then on: the last three
 	// of a silence.
@@ -38,9 +38,9 @@ const (
 	// standAgain is how long a voter that has stood does not stand again: evidence that
 	// is wrong again and again costs an election now and then.
 	standAgain = time.Second
-	// deafMax is how long a leader that is heard may answer nothing. No answer of this kind
+	// unansweredMax is how long a leader that is heard may answer nothing. No answer of this kind
 	// waits for a disk, but many may be ahead of it.
-	deafMax = 2 * time.Second
+	unansweredMax = 2 * time.Second
 	// OwesMax is how long a voter's disk may have owed an answer for the voter to lead.
 	OwesMax = 250 * time.Millisecond
 	// leaderOwesMax is how long a leader's disk may owe one. The leader's own watchdog

@@ -55,7 +55,7 @@ type link struct {
 	since   time.Time   // of the present connection
 	direct  net.Conn    // the present connection, if a small write to it cannot block
 	unheard int         // requests sent on it and not answered, given up or not
-	mute    time.Time   // since when nothing comes though something is asked; zero: the server answers
+	mute    time.Time   // since when what is asked gets no answer; zero: the server answers
 	closed  bool
 
 	failure   string    // last logged; the run goroutine's own
@@ -199,6 +199,7 @@ func (w *waiter) finish(r result) {
 func (l *link) run() {
 	defer l.close()
 	for l.awaitWork() {
+		l.asks()
 		conn, err := l.dial()
 		if err != nil {
 			l.backOff(err) // first: what is sent from here on is not kept
@@ -275,6 +276,15 @@ func (l *link) dial() (*tracked, error) {
 	return l.endpoint.open(ctx, addr, Requests, l.server)
 }
 
+// asks notes that something is asked without a connection: a dial may be long in vain.
+func (l *link) asks() {
+	l.box.mu.Lock()
+	defer l.box.mu.Unlock()
+	if l.mute.IsZero() {
+		l.mute = time.Now()
+	}
+}
+
 // backOff sets when to dial next, and logs a failure that is news.
 func (l *link) backOff(err error) {
 	pause := min(backoffMin<<min(l.failures, 16), backoffMax)
@@ -282,9 +292,6 @@ func (l *link) backOff(err error) {
 	pause += rand.N(pause/4 + 1) // so that servers do not dial in step
 	l.box.mu.Lock()
 	l.notBefore = time.Now().Add(pause)
-	if l.mute.IsZero() {
-		l.mute = time.Now()
-	}
 	l.box.mu.Unlock()
 	if text := err.Error(); text != l.failure && l.endpoint.ctx.Err() == nil {
 		l.failure = text

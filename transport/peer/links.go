@@ -49,8 +49,8 @@ func (e *Endpoint) Links() []LinkInfo {
 	return links
 }
 
-// Unanswered returns since when a server has answered no small request, though it is
-// asked; the zero time says that it answers, or that nothing is asked of it.
+// Unanswered returns since when no small request to a server has had an answer; the zero
+// time says that the last one had, or that none has waited for a second.
 func (e *Endpoint) Unanswered(server string) time.Time {
 	e.mu.Lock() // and no box's meanwhile, as in Links
 	l := e.links[linkKey{server, Small}]

@@ -483,10 +483,19 @@ func TestAServerThatDoesNotAnswerIsKnown(t *testing.T) {
 		if mute() != 0 {
 			t.Error("nothing is asked of it yet")
 		}
+		hangs, err := n.Listen("two") // and accepts nobody
+		if err != nil {
+			t.Fatal(err)
+		}
 		ask()
-		time.Sleep(time.Second)
-		if got := mute(); got != time.Second {
-			t.Errorf("it could not be dialled for %v", got)
+		if got := mute(); got != silenceProbe+silenceProbe/2 {
+			t.Errorf("it has been dialled in vain for %v", got)
+		}
+		hangs.Close()
+		time.Sleep(dialTimeout)
+		ask() // refused at once
+		if got := mute(); got < dialTimeout {
+			t.Errorf("it could not be reached for %v", got)
 		}
 		b := open(t, n, "n2@b", "c", &recorder{})
 		ask()

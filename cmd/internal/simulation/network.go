@@ -21,6 +21,7 @@ type Network struct {
 	listeners map[string]*listener
 	links     map[link]*linkState
 	pipes     map[*pipe]struct{}
+	shielded  map[string]bool // machines behind a firewall that lets nobody in
 }
 
 // link is one direction between two hosts.
@@ -38,6 +39,7 @@ func NewNetwork(rng *rand.Rand) *Network {
 		listeners: map[string]*listener{},
 		links:     map[link]*linkState{},
 		pipes:     map[*pipe]struct{}{},
+		shielded:  map[string]bool{},
 	}
 }
 
@@ -68,6 +70,15 @@ func (n *Network) HealAll() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	clear(n.links)
+	n.wakeAll()
+}
+
+// Shield stops what comes in to a machine's listeners until it is unshielded; what the
+// machine itself has dialled goes on, both ways.
+func (n *Network) Shield(machine string, shielded bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.shielded[machine] = shielded
 	n.wakeAll()
 }
 
@@ -120,7 +131,7 @@ func (n *Network) Dial(ctx context.Context, from, host string) (net.Conn, error)
 	to := machineOf(host)
 	for {
 		n.mu.Lock()
-		blocked := n.link(from, to).cut || n.link(to, from).cut
+		blocked := n.link(from, to).cut || n.link(to, from).cut || n.shielded[to]
 		l := n.listeners[host]
 		n.mu.Unlock()
 		if !blocked {
@@ -141,6 +152,7 @@ func (n *Network) connect(ctx context.Context, l *listener, from, to string) (ne
 	n.mu.Lock()
 	out := n.newPipe(from, to)
 	back := n.newPipe(to, from)
+	out.comesIn = true
 	n.mu.Unlock()
 	near := &conn{in: back, out: out, local: address(from), remote: address(to)}
 	far := &conn{in: out, out: back, local: address(to), remote: address(from)}
@@ -171,8 +183,7 @@ func (n *Network) wakeAll() {
 	}
 }
 
-// arrival says when a byte sent now on a link may be read at the earliest, and
-// whether the link is cut.
+// arrival says when a byte sent now on a link may be read at the earliest.
 func (n *Network) arrival(l link) time.Time {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -180,10 +191,11 @@ func (n *Network) arrival(l link) time.Time {
 	return time.Now().Add(base + n.link(l.from, l.to).delay)
 }
 
-func (n *Network) isCut(l link) bool {
+// isCut reports whether what is sent on a pipe does not arrive now.
+func (n *Network) isCut(p *pipe) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.link(l.from, l.to).cut
+	return n.link(p.link.from, p.link.to).cut || p.comesIn && n.shielded[p.link.to]
 }
 
 type address string

@@ -53,6 +53,7 @@ var errReset = errors.New("connection reset by peer")
 type pipe struct {
 	network *Network
 	link    link
+	comesIn bool // its sender has dialled its receiver
 
 	mu            sync.Mutex
 	changed       chan struct{} // closed and replaced at every change
@@ -154,7 +155,7 @@ func (p *pipe) read(b []byte) (int, error) {
 		p.mu.Lock()
 		changed := p.changed // before the cut is looked at, so that no Heal is missed
 		p.mu.Unlock()
-		cut := p.network.isCut(p.link)
+		cut := p.network.isCut(p)
 		p.mu.Lock()
 		if p.err != nil {
 			defer p.mu.Unlock()

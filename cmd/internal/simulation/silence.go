@@ -16,13 +16,15 @@ var Silences = []Fault{
 	{Name: "a leader's disk stalls", strike: (*faults).stallLeader, alone: true},
 	{Name: "all disks stall", strike: (*faults).stallAll, alone: true},
 	{Name: "one voter misses the leader", strike: (*faults).hideLeader, alone: true},
+	{Name: "nobody reaches the leader", strike: (*faults).shieldLeader, alone: true},
 }
 
 // How soon a leader must have been replaced.
 const (
-	silentWithin  = 1500 * time.Millisecond
-	stalledWithin = 2500 * time.Millisecond
-	stallLasts    = 5 * time.Second
+	silentWithin   = 1500 * time.Millisecond
+	stalledWithin  = 2500 * time.Millisecond
+	shieldedWithin = 3500 * time.Millisecond
+	stallLasts     = 5 * time.Second
 )
 
 // settled is the leader of a cluster that is well, and its term.
@@ -140,5 +142,18 @@ func (f *faults) hideLeader() bool {
 	f.hold()
 	f.kept("one voter missed the leader", term)
 	f.reconnect(id)
+	return true
+}
+
+// shieldLeader lets nobody in to the leader, whose own connections stand.
+func (f *faults) shieldLeader() bool {
+	id, term, ok := f.settled()
+	if !ok {
+		return false
+	}
+	f.cluster.Network.Shield(id, true)
+	f.replaced(id, term, shieldedWithin)
+	f.hold()
+	f.cluster.Network.Shield(id, false)
 	return true
 }
