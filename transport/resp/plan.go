@@ -214,8 +214,9 @@ func (c *client) runWaiting(from, to int, run func([]*command.Call)) {
 	}
 }
 
-// chargeJob charges the client for the reply to the nth job. One that may not have it
-// is disconnected. A reply of many small values is rendered here, as it may wait for long.
+// chargeJob charges the client for the reply to the nth job, before anything is made of
+// it. One that may not have it is disconnected. A reply of many small values is rendered
+// here, as it may wait for long.
 func (c *client) chargeJob(n int) {
 	j := &c.plan.jobs[n]
 	if j.mute || c.outbox.broken.Load() {
@@ -223,16 +224,29 @@ func (c *client) chargeJob(n int) {
 		return
 	}
 	size, values := estimate(&j.call.Reply)
-	if small(size, values) {
-		j.bytes = render(&j.call.Reply, j.proto)
-		j.call.Reply = reply.Value{}
-		size = int64(len(j.bytes))
+	renders := j.ownsReply() && small(size, values)
+	if renders {
+		size, _ = measure(&j.call.Reply, j.proto, nil)
 	}
 	j.size = size
 	c.plan.held += j.size
 	if !c.charge(j.size, 0) {
 		c.outbox.abandon("output limit reached")
+		j.call.Reply = reply.Value{}
+		return
 	}
+	if renders {
+		j.bytes = render(&j.call.Reply, j.proto, size)
+		j.call.Reply = reply.Value{}
+	}
+}
+
+// ownsReply reports whether the elements of the job's reply are its own, so that its bytes
+// take less than they do. The machine makes them for each call. What the connection and the
+// node answer may stand in other replies too, and many times in the same one: COMMAND's
+// is a table that all clients share, of which a short request may ask for gigabytes.
+func (j *job) ownsReply() bool {
+	return j.call.Command != nil && j.call.Command.By == command.ByMachine
 }
 
 // sendBefore sends the replies to the jobs before the nth, which all have one.

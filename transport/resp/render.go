@@ -19,24 +19,22 @@ func small(size int64, values int) bool {
 	return values > smallValuesMin && size < int64(values)*smallValueBytes
 }
 
-// render returns v as it is on the wire, in memory of exactly its size.
-func render(v *reply.Value, proto int) []byte {
-	var scratch [smallValueBytes]byte
-	size, _ := measure(v, proto, scratch[:0])
+// render returns v as it is on the wire, in memory of exactly its size, as measured.
+func render(v *reply.Value, proto int, size int64) []byte {
 	return reply.AppendRESP(make([]byte, 0, size), *v, proto)
 }
 
 // measure is how many bytes v takes on the wire. It renders one value after the
 // other into scratch, which it returns as it has grown.
-func measure(v *reply.Value, proto int, scratch []byte) (size int, grown []byte) {
+func measure(v *reply.Value, proto int, scratch []byte) (size int64, grown []byte) {
 	if len(v.Elems) == 0 {
 		scratch = reply.AppendRESP(scratch[:0], *v, proto)
-		return len(scratch), scratch
+		return int64(len(scratch)), scratch
 	}
 	scratch = reply.AppendAggregateHeader(scratch[:0], *v, proto)
-	size = len(scratch)
+	size = int64(len(scratch))
 	for i := range v.Elems {
-		var n int
+		var n int64
 		n, scratch = measure(&v.Elems[i], proto, scratch)
 		size += n
 	}

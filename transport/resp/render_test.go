@@ -28,8 +28,9 @@ func TestAReplyIsRenderedIntoMemoryOfItsSize(t *testing.T) {
 		"empty":  reply.List(),
 	} {
 		for _, proto := range []int{2, 3} {
-			got := render(&v, proto)
-			if want := reply.AppendRESP(nil, v, proto); !bytes.Equal(got, want) || cap(got) > len(want)+len(want)/8+16 {
+			size, _ := measure(&v, proto, nil)
+			got := render(&v, proto, size)
+			if want := reply.AppendRESP(nil, v, proto); !bytes.Equal(got, want) || int(size) != len(want) || cap(got) > len(want)+len(want)/8+16 {
 				t.Errorf("%s in RESP%d: %d bytes in %d, want %d", name, proto, len(got), cap(got), len(want))
 			}
 		}
