@@ -71,7 +71,7 @@ func (f *failover) ask(why detector.Reason, v detector.View) detector.Round {
 		n.cfg.Peers.Term(v.Leader, func(_ uint64, err error) { f.answers(v.Leader, err) })
 	}
 	if why == detector.Refused {
-		f.knockFor(func(bool) {}, v.Leader) // beside the round, which must be on time
+		n.running.Go(func() { f.knock(v.Leader) }) // beside the round, which must be on time
 	}
 	timer := time.NewTimer(detector.RoundMax)
 	defer timer.Stop()
