@@ -1,6 +1,7 @@
 package resp
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -44,22 +45,21 @@ func (c *client) monitorCommand([][]byte) reply.Value {
 	return reply.OK
 }
 
-// show sends the monitors a command that was answered, and returns the line that
-// stands behind the reply if the client was one of them when the command had run.
-func (c *client) show(j *job) (own []byte) {
+// show sends the monitors a command that was answered. If the client was one of them
+// when the command had run, the line stands behind its reply.
+func (c *client) show(j *job) {
 	if j.typed == nil || j.call.Command.Flags&(command.Admin|command.SkipMonitor) != 0 {
-		return nil
+		return
 	}
-	line := reply.AppendRESP(nil, reply.Value{Kind: reply.Simple, Bytes: c.monitorLine(j)}, 2)
+	size, build := c.monitorLine(j)
 	for _, m := range c.server.monitors.list() {
 		if m != c && !m.shown.silent.Load() {
-			m.outbox.push(line)
+			m.outbox.push(size, build)
 		}
 	}
 	if j.own {
-		return line
+		c.outbox.addOwn(size, build)
 	}
-	return nil
 }
 
 // seesItself reports whether a client that has just run a command is to be shown it:
@@ -70,26 +70,39 @@ func (c *client) seesItself(j *job) bool {
 }
 
 // monitorLine describes a command as Redis 7.0 does: when it ran, for which database
-// and client, and its arguments.
-func (c *client) monitorLine(j *job) []byte {
+// and client, and its arguments. It says how many bytes the line takes on the wire: up
+// to four for each of the command's. build makes it when it is first called, so that
+// a line that no monitor may have takes no memory.
+func (c *client) monitorLine(j *job) (size int64, build func() []byte) {
 	now := time.Now()
 	micros := strconv.Itoa(1_000_000 + now.Nanosecond()/1000)[1:]
-	line := strconv.AppendInt(nil, now.Unix(), 10)
-	line = append(append(line, '.'), micros...)
-	line = strconv.AppendInt(append(line, " ["...), int64(j.call.DB), 10)
-	line = append(append(append(line, ' '), c.addr...), ']')
-	line = appendQuoted(append(line, ' '), j.typed)
+	head := strconv.AppendInt([]byte{'+'}, now.Unix(), 10)
+	head = append(append(head, '.'), micros...)
+	head = strconv.AppendInt(append(head, " ["...), int64(j.call.DB), 10)
+	head = append(append(append(head, ' '), c.addr...), "] "...)
 	secret := secretArguments(&j.call)
+	size = int64(len(head)) + quotedBytes(j.typed) + int64(len("\r\n"))
 	for i, arg := range j.call.Args[1:] {
-		line = append(line, ' ')
 		if secret(i) {
-			line = append(line, `"(redacted)"`...)
-			continue
+			arg = redacted
 		}
-		line = appendQuoted(line, arg)
+		size += 1 + quotedBytes(arg)
 	}
-	return line
+	return size, sync.OnceValue(func() []byte {
+		line := append(make([]byte, 0, size), head...)
+		line = appendQuoted(line, j.typed)
+		for i, arg := range j.call.Args[1:] {
+			if secret(i) {
+				arg = redacted
+			}
+			line = appendQuoted(append(line, ' '), arg)
+		}
+		return append(line, "\r\n"...)
+	})
 }
+
+// redacted is shown in place of an argument that nobody else may see.
+var redacted = []byte("(redacted)")
 
 // secretArguments says which arguments behind the name nobody else may see.
 func secretArguments(call *command.Call) func(i int) bool {
@@ -121,28 +134,30 @@ func helloAuth(args [][]byte) int {
 func appendQuoted(line, text []byte) []byte {
 	line = append(line, '"')
 	for _, b := range text {
-		switch b {
-		case '\\', '"':
-			line = append(line, '\\', b)
-		case '\n':
-			line = append(line, `\n`...)
-		case '\r':
-			line = append(line, `\r`...)
-		case '\t':
-			line = append(line, `\t`...)
-		case '\a':
-			line = append(line, `\a`...)
-		case '\b':
-			line = append(line, `\b`...)
-		default:
-			if b >= ' ' && b <= '~' {
-				line = append(line, b)
-				continue
-			}
-			line = append(line, '\\', 'x', hexDigits[b>>4], hexDigits[b&15])
-		}
+		line = append(line, escaped[b]...)
 	}
 	return append(line, '"')
 }
 
-const hexDigits = "0123456789abcdef"
+// quotedBytes is how many bytes appendQuoted appends.
+func quotedBytes(text []byte) int64 {
+	size := int64(len(`""`))
+	for _, b := range text {
+		size += int64(len(escaped[b]))
+	}
+	return size
+}
+
+// escaped is each byte as it stands between quotes.
+var escaped = func() (all [256]string) {
+	for b := range all {
+		all[b] = fmt.Sprintf(`\x%02x`, b)
+		if b >= ' ' && b <= '~' {
+			all[b] = string(rune(b))
+		}
+	}
+	for b, letter := range map[byte]string{'\\': `\`, '"': `"`, '\n': "n", '\r': "r", '\t': "t", '\a': "a", '\b': "b"} {
+		all[b] = `\` + letter
+	}
+	return all
+}()

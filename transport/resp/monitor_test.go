@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kvorum/kvorum/fsm/command"
 )
 
 // monitor is a client that has sent MONITOR.
@@ -204,7 +206,7 @@ func TestAReplyDoesNotWaitForTheLastPush(t *testing.T) {
 				return
 			default:
 				if o.client.shown.pending.Load() < pushBytesMax/2 { // never empty, and never too much
-					o.push(line)
+					o.push(int64(len(line)), func() []byte { return line })
 				}
 			}
 		}
@@ -260,5 +262,75 @@ func TestWhatAMonitorIsSentOfOthersIsAsInRedis(t *testing.T) {
 	}
 	if got, want := seen(startServer(t, nil).addr), seen(redisAt(t)); got != want {
 		t.Errorf("a monitor was sent\n%s\nwant, as from Redis,\n%s", got, want)
+	}
+}
+
+// A monitor's line takes up to four bytes for each of a command's. One that no monitor may
+// have is not made, and one that they may have is made once.
+func TestAMonitorMultipliesNoLargeCommand(t *testing.T) {
+	for name, c := range map[string]struct {
+		bytes, others int
+		own           bool
+		limit         OutputLimit
+		most          float64 // times the command's bytes that are allocated
+	}{
+		"too large":                     {bytes: 32 << 20, others: 3, most: 3.5},
+		"too large for its own monitor": {bytes: 32 << 20, own: true, most: 3.5},
+		"beyond a hard limit":           {bytes: 2 << 20, others: 3, limit: OutputLimit{Hard: 4 << 20}, most: 3.5},
+		"small enough":                  {bytes: 4 << 20, others: 3, most: 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := startServer(t, func(o *Options) { o.Settings.Output = c.limit })
+			var all []*wire
+			for range c.others {
+				all = append(all, monitor(t, h.addr))
+			}
+			sender := h.dial(t)
+			if c.own {
+				sender = monitor(t, h.addr)
+			}
+			command := []byte(multibulk("CLIENT", "SETINFO", "LIB-NAME", string(make([]byte, c.bytes))))
+			shown := c.bytes*4 < pushBytesMax && c.limit.Hard == 0
+			took := allocated(func() {
+				if _, err := sender.Write(command); err != nil {
+					t.Fatal(err)
+				}
+				if !c.own {
+					sender.expect("-ERR lib-name cannot contain spaces, newlines or special characters.\r\n")
+				}
+				for _, m := range all {
+					if shown {
+						m.skip(4 * c.bytes)
+					}
+				}
+				waitFor(t, "it has been shown", func() bool { return shown || len(h.monitors.list()) == 0 })
+			})
+			t.Logf("%d MB take %d MB", c.bytes>>20, took>>20)
+			if took > int64(c.most*float64(c.bytes)) {
+				t.Errorf("a command of %d bytes takes %d", c.bytes, took)
+			}
+		})
+	}
+}
+
+// The size that is charged for a line is the line's.
+func TestAMonitorsLineTakesTheBytesThatItSays(t *testing.T) {
+	every := make([]byte, 256)
+	for i := range every {
+		every[i] = byte(i)
+	}
+	h := startServer(t, nil)
+	h.dial(t).exchange("PING\r\n", "+PONG\r\n")
+	it := h.everyone()[0]
+	for _, args := range [][]string{{"ping"}, {"echo", string(every)}, {"auth", "secret"}, {"hello", "3", "AUTH", "a", "b"}, {"echo", ""}} {
+		j := job{typed: []byte(args[0])}
+		for _, arg := range args {
+			j.call.Args = append(j.call.Args, []byte(arg))
+		}
+		j.call.Command, _ = command.Lookup(j.call.Args)
+		size, build := it.monitorLine(&j)
+		if line := build(); int64(len(line)) != size || cap(line) > len(line)+len(line)/8+16 {
+			t.Errorf("%q takes %d bytes in %d, not %d", line, len(line), cap(line), size)
+		}
 	}
 }

@@ -98,18 +98,21 @@ func (o *outbox) finish() {
 	o.keepLittle()
 }
 
-// push has bytes sent as soon as no reply is under way. They are never changed
-// afterwards. It never waits for the client.
-func (o *outbox) push(line []byte) {
+// push has a line of size bytes sent as soon as no reply is under way. It is made only
+// for a client that may have so much more, and never changed afterwards. push never
+// waits for the client.
+func (o *outbox) push(size int64, build func() []byte) {
+	if o.broken.Load() {
+		return
+	}
+	if !o.client.charge(size, pushBytesMax) {
+		o.refusePush()
+		return
+	}
+	line := build()
 	o.mu.Lock()
 	if o.broken.Load() {
 		o.mu.Unlock()
-		return
-	}
-	if !o.client.charge(int64(len(line)), pushBytesMax) {
-		o.pushed = nil
-		o.mu.Unlock()
-		o.abandon("output limit reached")
 		return
 	}
 	o.pushed = append(o.pushed, line)
@@ -120,6 +123,27 @@ func (o *outbox) push(line []byte) {
 	if idle {
 		go o.drain()
 	}
+}
+
+// addOwn adds a line about the client's own command behind its reply. What of its replies
+// waits does not count against the line, as it does against what others push.
+func (o *outbox) addOwn(size int64, build func() []byte) {
+	if o.broken.Load() {
+		return
+	}
+	if !o.client.charge(size, o.client.shown.pending.Load()+pushBytesMax) {
+		o.refusePush()
+		return
+	}
+	o.addLine(build())
+}
+
+// refusePush disconnects a client for which too much was pushed.
+func (o *outbox) refusePush() {
+	o.mu.Lock()
+	o.pushed = nil
+	o.mu.Unlock()
+	o.abandon("output limit reached")
 }
 
 // between adds what was pushed while a reply was rendered.
@@ -136,10 +160,19 @@ func (o *outbox) addPushed() {
 	o.waits.Store(false)
 	o.mu.Unlock()
 	for _, line := range pushed {
-		o.buf = append(o.buf, line...)
-		o.owed += int64(len(line))
-		o.flushLarge()
+		o.addLine(line)
 	}
+}
+
+// addLine adds a line that has been charged. A large one is not copied.
+func (o *outbox) addLine(line []byte) {
+	o.owed += int64(len(line))
+	if len(line) >= directBytesMin {
+		o.addRendered(line)
+		return
+	}
+	o.buf = append(o.buf, line...)
+	o.flushLarge()
 }
 
 // add renders a reply.

@@ -268,9 +268,7 @@ func (c *client) sendBefore(n int) {
 				o.add(&j.call.Reply, j.proto)
 			}
 		}
-		if own := c.show(&p.jobs[p.sent]); own != nil {
-			o.buf = append(o.buf, own...)
-		}
+		c.show(&p.jobs[p.sent])
 	}
 	o.end()
 }
