@@ -62,7 +62,6 @@ type shown struct {
 	softSince atomic.Int64                       // since when these are beyond the soft limit; 0: they are not
 	spare     atomic.Bool                        // it holds memory that it needs only while it is busy
 	input     atomic.Int64                       // bytes that have arrived and are not parsed
-	inputFree atomic.Int64                       // bytes of the input's buffer
 	silent    atomic.Bool                        // what others run is kept from it (CLIENT REPLY)
 }
 
@@ -128,7 +127,7 @@ func (c *client) serve(args [][]byte, ends []int) {
 		from = to
 	}
 	c.flush()
-	if len(c.input.buf) > inputBytesMin || cap(c.plan.jobs) > planCommandsIdle {
+	if cap(c.plan.jobs) > planCommandsIdle {
 		c.shown.spare.Store(true)
 	}
 }
@@ -185,12 +184,14 @@ func (c *client) finishing() bool { return c.server.finishing.Load() }
 
 func (c *client) received(n int) {
 	if n > 0 {
-		c.server.stats.inputBytes.Add(uint64(n))
-		c.server.stats.reads.Add(1)
+		if c.input.held.Load() > inputBytesMin { // also if no command becomes whole
+			c.shown.spare.Store(true)
+		}
 		c.shown.activeAt.Store(c.server.now())
+		c.server.stats.reads.Add(1)
+		c.server.stats.inputBytes.Add(uint64(n))
 	}
 	c.shown.input.Store(int64(c.input.unparsed()))
-	c.shown.inputFree.Store(int64(len(c.input.buf)))
 }
 
 // rest gives the memory back that a busy client has taken.
@@ -198,7 +199,6 @@ func (c *client) rest() {
 	c.plan = plan{slowMax: c.plan.slowMax}
 	c.outbox.rest()
 	c.shown.spare.Store(false)
-	c.shown.inputFree.Store(inputBytesMin)
 }
 
 // refuse tells the client what was wrong with its bytes. All its earlier

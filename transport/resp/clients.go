@@ -47,7 +47,7 @@ func (c *client) line(id uint64) string {
 		flags = strings.TrimPrefix(flags, string(states[plain].flag))
 	}
 	idle := time.Duration(c.server.now() - s.activeAt.Load())
-	input, inputFree, pending := s.input.Load(), s.inputFree.Load(), s.pending.Load()
+	input, inputFree, pending := s.input.Load(), c.input.held.Load(), s.pending.Load()
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 "+
 		"multi=-1 qbuf=%d qbuf-free=%d argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=%d tot-mem=%d "+
 		"events=r cmd=%s user=default redir=-1 resp=%d",

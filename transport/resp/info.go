@@ -34,7 +34,7 @@ func (s *Server) clientFields() [][2]string {
 	clients := s.everyone()
 	var input, output int64
 	for _, c := range clients {
-		input = max(input, c.shown.inputFree.Load())
+		input = max(input, c.input.held.Load())
 		output = max(output, c.shown.pending.Load())
 	}
 	return [][2]string{

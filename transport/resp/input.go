@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/kvorum/kvorum/internal/memory"
@@ -27,11 +29,12 @@ type input struct {
 	policy policy
 
 	buf        []byte
-	scan, tail int    // buf[scan:tail] has arrived and is not parsed
-	look       int    // where the search for a line's end goes on
-	smallReads int    // in a row
-	fresh      int    // bytes read and not yet told the policy
-	ahead      []byte // what has arrived behind buf[:tail] while a command of the node's ran
+	held       atomic.Int64 // bytes of buf; other goroutines see it
+	scan, tail int          // buf[scan:tail] has arrived and is not parsed
+	look       int          // where the search for a line's end goes on
+	smallReads int          // in a row
+	fresh      int          // bytes read and not yet told the policy
+	ahead      []byte       // what has arrived behind buf[:tail] while a command of the node's ran
 
 	phase     phase
 	arguments int    // that the present command still lacks
@@ -159,11 +162,38 @@ func (in *input) rest() error {
 		return io.EOF
 	}
 	in.smallReads = quietReads
-	if len(in.args) == 0 {
-		in.args, in.marks, in.ends = nil, nil, nil
+	in.marks, in.ends = nil, nil // there is nothing in them before a read
+	in.keepArguments()
+	if in.large == nil {
+		in.makeRoom()
+	} else { // everything behind the buffer's is read into large
+		in.setBuffer(nil)
+		in.scan, in.tail, in.look = 0, 0, 0
 	}
 	in.policy.rest()
 	return nil
+}
+
+// keepArguments copies the arguments of a command that has arrived in part out of the
+// blocks that they share with commands that have run. Large ones are memory of their own.
+func (in *input) keepArguments() {
+	size := 0
+	for _, arg := range in.args {
+		if len(arg) < largeBytesMin {
+			size += len(arg)
+		}
+	}
+	block := make([]byte, 0, size)
+	in.args = slices.Clone(in.args)
+	for i, arg := range in.args {
+		if from := len(block); len(arg) < largeBytesMin {
+			block = append(block, arg...)
+			in.args[i] = block[from:len(block):len(block)]
+		}
+	}
+	if len(in.args) == 0 {
+		in.args = nil
+	}
 }
 
 // roomForLarge is where the rest of a large bulk string is read to, nil if
@@ -187,20 +217,35 @@ func (in *input) roomForLarge() []byte {
 // after a read that filled it, and shrinks when reads stay small.
 func (in *input) makeRoom() {
 	unparsed := in.buf[in.scan:in.tail]
-	size := len(in.buf)
-	switch {
-	case size == 0, len(unparsed) == 0 && in.smallReads >= quietReads:
-		size = inputBytesMin
-	case in.tail == size && size < inputBytesMax:
-		size *= 2
-	}
+	size := in.bufferBytes(len(unparsed))
 	switch {
 	case size != len(in.buf):
-		in.buf, in.smallReads = make([]byte, size), 0
+		in.setBuffer(make([]byte, size))
+		in.smallReads = 0
 	case in.scan == 0:
 		return
 	}
 	copy(in.buf, unparsed)
 	in.look -= in.scan
 	in.scan, in.tail = 0, len(unparsed)
+}
+
+// bufferBytes is how large the buffer is to be before the next read.
+func (in *input) bufferBytes(unparsed int) int {
+	size, fits := len(in.buf), inputBytesMin
+	for fits < 2*unparsed { // half of it is left for what comes
+		fits *= 2
+	}
+	switch {
+	case size == 0, fits < size && in.smallReads >= quietReads:
+		return fits
+	case in.tail == size && size < inputBytesMax:
+		return 2 * size
+	}
+	return size
+}
+
+func (in *input) setBuffer(buf []byte) {
+	in.buf = buf
+	in.held.Store(int64(len(buf)))
 }

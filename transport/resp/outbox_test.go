@@ -135,14 +135,82 @@ func TestAnIdleClientKeepsLittleMemory(t *testing.T) {
 	t.Logf("an idle client takes %d bytes of the heap", idle)
 }
 
-// Memory is given back also while a command has arrived in part, and nothing of it is lost.
+// Memory is given back also while a command has arrived in part. Nothing of that is lost,
+// and it keeps little beside itself.
 func TestAHalfCommandSurvivesThatMemoryIsGivenBack(t *testing.T) {
-	h := startServer(t, nil)
-	c := h.dial(t)
-	c.exchange(strings.Repeat("PING\r\n", 30_000)+"*2\r\n$4\r\nEC", strings.Repeat("+PONG\r\n", 30_000))
-	it := h.everyone()[0]
-	waitFor(t, "it is given back", func() bool { h.sweepClients(); return !it.shown.spare.Load() })
-	c.exchange("HO\r\n$5\r\nwhole\r\n", "$5\r\nwhole\r\n")
+	pings, pongs := strings.Repeat("PING\r\n", 30_000), strings.Repeat("+PONG\r\n", 30_000)
+	args := make([]string, 30)
+	for i := range args {
+		args[i] = strings.Repeat("v", 3000)
+	}
+	long := strings.Repeat("v", 50_000)
+	for name, half := range map[string]struct {
+		before, replies string // whole commands
+		first, rest     string // a command
+		reply           string
+	}{
+		"a few bytes":              {pings, pongs, "*2\r\n$4\r\nEC", "HO\r\n$5\r\nwhole\r\n", "$5\r\nwhole\r\n"},
+		"two bytes":                {pings, pongs, "*2", "\r\n$4\r\nECHO\r\n$5\r\nwhole\r\n", "$5\r\nwhole\r\n"},
+		"an inline command":        {pings, pongs, "ECHO wh", "ole\r\n", "$5\r\nwhole\r\n"},
+		"whole arguments":          {pings, pongs, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3\r\n", "abc\r\n", "+OK\r\n"},
+		"part of a large argument": {pings, pongs, "*2\r\n$4\r\nECHO\r\n$50000\r\nv", long[1:] + "\r\n", "$50000\r\n" + long + "\r\n"},
+		"a large argument":         {pings, pongs, "*3\r\n$3\r\nSET\r\n$50000\r\n" + long + "\r\n$1\r\n", "v\r\n", "+OK\r\n"},
+		"nothing before it":        {"", "", strings.TrimSuffix(multibulk(append([]string{"DEL"}, args...)...), "v\r\n"), "v\r\n", ":31\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const count = 20
+			h := startServer(t, nil)
+			before := heap()
+			clients := make([]*wire, count)
+			for i := range clients {
+				clients[i] = h.dial(t)
+				clients[i].exchange("PING\r\n", "+PONG\r\n")
+			}
+			idle := (heap() - before) / count
+			for _, c := range clients {
+				sent := make(chan struct{})
+				go func() {
+					defer close(sent)
+					c.Write([]byte(half.before + half.first))
+				}()
+				c.expect(half.replies)
+				<-sent
+			}
+			waitFor(t, "the rest has arrived", func() bool {
+				return h.stats.inputBytes.Load() == uint64(count*(len("PING\r\n")+len(half.before+half.first)))
+			})
+			busy := (heap() - before) / count
+			var each int64
+			waitFor(t, "it is given back", func() bool {
+				spare := 0
+				for _, it := range h.everyone() {
+					it.shown.activeAt.Store(h.now() - int64(restAfter) - 1) // it has been silent for as long
+				}
+				h.sweepClients()
+				for _, it := range h.everyone() {
+					if it.shown.spare.Load() {
+						spare++
+					}
+				}
+				each = (heap() - before) / count
+				return spare == 0
+			})
+			t.Logf("idle: %d bytes, busy: %d, at rest: %d, of which a half command: %d", idle, busy, each, len(half.first))
+			if each > idle+int64(len(half.first)+len(half.first)/4)+4096 {
+				t.Errorf("with half a command of %d bytes an idle client takes %d bytes, with none %d", len(half.first), each, idle)
+			}
+			it := h.everyone()[0]
+			if free, total := listed(it, "qbuf-free"), listed(it, "tot-mem"); free > 2*inputBytesMin || total > 2*inputBytesMin {
+				t.Errorf("CLIENT LIST says qbuf-free=%d tot-mem=%d", free, total)
+			}
+			if field := h.clientFields()[3]; field[0] != "client_recent_max_input_buffer" || len(field[1]) > 4 {
+				t.Errorf("INFO says %v", field)
+			}
+			for _, c := range clients {
+				c.exchange(half.rest, half.reply)
+			}
+		})
+	}
 }
 
 // A web page can have a browser post to any address. What it posts must not run.
