@@ -150,11 +150,11 @@ func (c *client) kill() {
 func (c *client) charge(n, most int64) bool {
 	pending := c.shown.pending.Add(n)
 	limit := c.server.settings.output.Load()
-	if limit.Soft > 0 && pending-outputBytesFree > limit.Soft {
+	if limit.beyondSoft(pending) {
 		c.shown.softSince.CompareAndSwap(0, c.server.now())
 	}
 	if limit.Hard > 0 {
-		return pending-outputBytesFree <= limit.Hard
+		return !limit.beyondHard(pending)
 	}
 	return most == 0 || pending <= most
 }
@@ -164,9 +164,25 @@ func (c *client) discharge(n int64) {
 	if n == 0 {
 		return
 	}
-	if pending := c.shown.pending.Add(-n); pending-outputBytesFree <= c.server.settings.output.Load().Soft {
+	if pending := c.shown.pending.Add(-n); !c.server.settings.output.Load().beyondSoft(pending) {
 		c.shown.softSince.Store(0)
 	}
+}
+
+// overLimit reports whether what waits for the client is beyond the limit that is set now,
+// which may not be the one it was charged under.
+func (c *client) overLimit(now int64) bool {
+	limit, pending := c.server.settings.output.Load(), c.shown.pending.Load()
+	switch {
+	case limit.beyondHard(pending):
+		return true
+	case !limit.beyondSoft(pending):
+		c.shown.softSince.Store(0)
+		return false
+	}
+	c.shown.softSince.CompareAndSwap(0, now)
+	since := c.shown.softSince.Load()
+	return since != 0 && now-since > int64(limit.SoftTime)
 }
 
 // The input's policy.

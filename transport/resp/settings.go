@@ -73,6 +73,15 @@ func (l *liveSettings) accepts(user, password []byte) bool {
 	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
+// beyondHard and beyondSoft compare what waits for a client with the limit, in bytes.
+func (l *OutputLimit) beyondHard(pending int64) bool {
+	return l.Hard > 0 && pending-outputBytesFree > l.Hard
+}
+
+func (l *OutputLimit) beyondSoft(pending int64) bool {
+	return l.Soft > 0 && pending-outputBytesFree > l.Soft
+}
+
 // SetPassword changes requirepass; who is connected stays as it is.
 func (s *Server) SetPassword(password string) { s.settings.setPassword(password) }
 

@@ -127,3 +127,57 @@ func TestTheSoftOutputLimitAppliesToWhatGoesBeyondOneOrdinaryReply(t *testing.T)
 		}
 	}
 }
+
+// What waits for a client is held against the limit that is set now, also if nothing more comes.
+func TestASoftOutputLimitThatChangesIsLookedAtAnew(t *testing.T) {
+	low := OutputLimit{Soft: 100, SoftTime: time.Minute}
+	h := startServer(t, func(o *Options) { o.Settings.Output = low })
+	h.dial(t).exchange("PING\r\n", "+PONG\r\n")
+	c := h.everyone()[0]
+	waitFor(t, "nothing waits", func() bool { return listed(c, "omem") == 0 })
+	c.charge(outputBytesFree+200, 0)
+	now := h.now()
+	for i, step := range []struct {
+		limit OutputLimit
+		after time.Duration
+		why   string
+	}{
+		{OutputLimit{Soft: 1000, SoftTime: time.Minute}, time.Hour, ""},
+		{low, 2 * time.Hour, ""}, // its time begins again
+		{low, 2*time.Hour + 59*time.Second, ""},
+		{low, 2*time.Hour + 61*time.Second, "output limit reached"},
+		{OutputLimit{}, 3 * time.Hour, ""},
+		{low, 4 * time.Hour, ""},
+		{OutputLimit{Soft: 100, SoftTime: time.Hour}, 4*time.Hour + 2*time.Minute, ""},
+	} {
+		h.settings.output.Store(&step.limit)
+		if why := c.misbehaves(now + int64(step.after)); why != step.why {
+			t.Errorf("step %d, after %v: disconnected because %q, want %q", i, step.after, why, step.why)
+		}
+	}
+}
+
+func TestALoweredOutputLimitAppliesToWhatWaitsAsInRedis(t *testing.T) {
+	ours, theirs := startServer(t, nil), redisAt(t)
+	for addr, lower := range map[string]func(){
+		ours.addr: func() { ours.SetOutputLimit(OutputLimit{Hard: 1 << 20}) },
+		theirs: func() {
+			dialWire(t, theirs).exchange("CONFIG SET client-output-buffer-limit \"normal 1048576 0 0\"\r\n", "+OK\r\n")
+		},
+	} {
+		c, other := dialWire(t, addr), dialWire(t, addr)
+		c.exchange(multibulk("SET", "k", strings.Repeat("v", 32<<20)), "+OK\r\n")
+		c.send("GET k\r\n")
+		c.expect("$33554432\r\n") // the rest waits
+		lower()
+		waitFor(t, "it is disconnected", func() bool {
+			other.send("CLIENT LIST\r\n")
+			list := make([]byte, 4096)
+			n, err := other.Read(list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return !strings.Contains(string(list[:n]), "cmd=get ")
+		})
+	}
+}

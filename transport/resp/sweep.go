@@ -45,7 +45,7 @@ func (c *client) misbehaves(now int64) string {
 		c.server.stats.outputLimited.Add(1)
 		return "it takes none of its replies"
 	}
-	if limit, since := settings.output.Load(), c.shown.softSince.Load(); limit.Soft > 0 && since != 0 && now-since > int64(limit.SoftTime) {
+	if c.overLimit(now) {
 		c.server.stats.outputLimited.Add(1)
 		return "output limit reached"
 	}
