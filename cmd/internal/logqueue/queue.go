@@ -23,6 +23,7 @@ type Queue struct {
 	writing int             // bytes that the stream has not taken yet
 	untold  uint64          // lines dropped behind those that wait
 	dropped uint64          // lines dropped since the start
+	failing bool            // the stream's last write failed
 	flushed []chan struct{} // closed when nothing waits
 	closed  bool
 }
@@ -41,9 +42,9 @@ func (q *Queue) Write(lines []byte) (int, error) {
 	defer q.mu.Unlock()
 	if q.closed || len(q.waiting)+q.writing+len(lines) > bytesMax {
 		q.drop(countLines(lines))
-		return len(lines), nil
+	} else {
+		q.waiting = append(q.waiting, lines...)
 	}
-	q.waiting = append(q.waiting, lines...)
 	q.rouse()
 	return len(lines), nil
 }
@@ -86,13 +87,15 @@ func (q *Queue) run() {
 }
 
 // take returns what is to be written next, and how many dropped lines the last one of it tells of.
+// That one may stand alone: who falls quiet has the stream told all the same. A stream
+// that fails is tried again only with the next line.
 func (q *Queue) take() (lines []byte, dropped uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	lines, dropped = q.waiting, q.untold
-	if len(lines) == 0 {
+	if len(q.waiting) == 0 && (q.untold == 0 || q.failing) {
 		return nil, 0
 	}
+	lines, dropped = q.waiting, q.untold
 	q.waiting, q.writing, q.untold = nil, len(lines), 0
 	if dropped > 0 {
 		lines = append(lines, q.notice(dropped)...)
@@ -104,7 +107,7 @@ func (q *Queue) take() (lines []byte, dropped uint64) {
 func (q *Queue) took(rest []byte, dropped uint64, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.writing = 0
+	q.writing, q.failing = 0, err != nil
 	if err == nil {
 		return
 	}

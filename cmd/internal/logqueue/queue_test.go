@@ -127,3 +127,54 @@ func TestCloseHandsOverWhatWasQueued(t *testing.T) {
 		}
 	})
 }
+
+// What was dropped is told also if no line comes afterwards.
+func TestAStreamIsToldWhatItMissedThoughTheLogFallsQuiet(t *testing.T) {
+	large := strings.Repeat("x", bytesMax-1) + "\n"
+	t.Run("dropped while all that waited was being written", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			stall := make(chan struct{})
+			s := &stream{}
+			s.set(stall, nil)
+			q := New(s, note)
+			fmt.Fprint(q, large)
+			synctest.Wait() // nothing waits
+			fmt.Fprintln(q, "lost")
+			s.set(nil, nil)
+			close(stall)
+			synctest.Wait()
+			if got := s.text(); got != large+"1 dropped\n" {
+				t.Errorf("the stream has %d bytes, at the end %q", len(got), got[max(0, len(got)-20):])
+			}
+			q.Close(time.Minute)
+		})
+	})
+	t.Run("larger than the queue", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &stream{}
+			q := New(s, note)
+			fmt.Fprint(q, "x"+large)
+			synctest.Wait()
+			if got := s.text(); got != "1 dropped\n" {
+				t.Errorf("the stream has %d bytes, at the end %q", len(got), got[max(0, len(got)-20):])
+			}
+			q.Close(time.Minute)
+		})
+	})
+	t.Run("but not while it fails", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &stream{}
+			s.set(nil, errors.New("disk full"))
+			q := New(s, note)
+			fmt.Fprintln(q, "lost")
+			synctest.Wait()
+			fmt.Fprint(q, "x"+large)
+			synctest.Wait()
+			s.set(nil, nil)
+			q.Close(time.Minute)
+			if got := s.text(); got != "" {
+				t.Errorf("the stream has %q", got)
+			}
+		})
+	})
+}
