@@ -45,17 +45,17 @@ type Admin struct {
 	failing failing
 
 	mu       sync.Mutex
-	saving   bool              // a snapshot that SAVE or BGSAVE asked for is being taken
-	own      map[string]string // this node's settings that differ from the table's defaults
-	peakHeap uint64            // the most that INFO has seen in use
+	saving   bool                 // a snapshot that SAVE or BGSAVE asked for is being taken
+	own      map[string]*ownValue // this node's settings that differ from the table's defaults
+	peakHeap uint64               // the most that INFO has seen in use
 }
 
 // New makes an Admin; own are the settings of this node that its operator
 // chose at start, by the table's names.
 func New(cfg Config, own map[string]string) *Admin {
-	a := &Admin{Config: cfg, started: cfg.Now(), own: map[string]string{}}
+	a := &Admin{Config: cfg, started: cfg.Now(), own: map[string]*ownValue{}}
 	for name, value := range own {
-		a.own[name] = value
+		a.own[name] = &ownValue{value: value}
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a

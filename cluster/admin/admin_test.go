@@ -144,6 +144,59 @@ func TestANodesOwnSettingsDoNotWaitForTheLog(t *testing.T) {
 	})
 }
 
+// Each CONFIG SET takes back what it has set itself, whatever the others' values are and in
+// whichever order they end.
+func TestAFailedConfigSetTakesBackWhatItHasSetItself(t *testing.T) {
+	const fails, holds = "fails", "holds"
+	type end struct{ which, how string }
+	for name, c := range map[string]struct {
+		values []string // of timeout, which is 0 at first, one after the other; each waits for the log
+		ends   []end
+		want   string
+	}{
+		"the same value holds":            {[]string{"1", "1"}, []end{{"0", fails}, {"1", holds}}, "1"},
+		"the same value held before":      {[]string{"1", "1"}, []end{{"1", holds}, {"0", fails}}, "1"},
+		"both fail in order":              {[]string{"1", "2"}, []end{{"0", fails}, {"1", fails}}, "0"},
+		"both fail in reverse":            {[]string{"1", "2"}, []end{{"1", fails}, {"0", fails}}, "0"},
+		"the later fails":                 {[]string{"1", "2"}, []end{{"0", holds}, {"1", fails}}, "1"},
+		"the later fails first":           {[]string{"1", "2"}, []end{{"1", fails}, {"0", holds}}, "1"},
+		"the earlier fails":               {[]string{"1", "2"}, []end{{"0", fails}, {"1", holds}}, "2"},
+		"the one between holds":           {[]string{"1", "2", "3"}, []end{{"0", fails}, {"1", holds}, {"2", fails}}, "2"},
+		"the outer ones return to it":     {[]string{"1", "2", "1"}, []end{{"2", fails}, {"0", fails}, {"1", fails}}, "0"},
+		"a value that fails comes again":  {[]string{"1", "2", "1"}, []end{{"0", fails}, {"1", fails}, {"2", holds}}, "1"},
+		"the first value is set on top":   {[]string{"1", "0"}, []end{{"0", fails}, {"1", holds}}, "0"},
+		"all fail, the one between first": {[]string{"1", "2", "3"}, []end{{"1", fails}, {"0", fails}, {"2", fails}}, "0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld("n1")
+				a := w.admin(t, nil)
+				releases := map[string]chan struct{}{}
+				for i, value := range c.values {
+					release := make(chan struct{})
+					releases[fmt.Sprint(i)] = release
+					w.writing = func() { <-release }
+					call := call(t, "config", "set", "proto-max-bulk-len", "2mb", "timeout", value)
+					go a.Run(t.Context(), call)
+					synctest.Wait()
+				}
+				for _, e := range c.ends {
+					w.written = reply.Value{}
+					if e.how == fails {
+						w.written = reply.Err("CLUSTERDOWN no majority")
+					}
+					close(releases[e.which])
+					synctest.Wait()
+				}
+				expect(t, do(t, a, "config", "get", "timeout"), "*2 $7 timeout $1 "+c.want+" ")
+				if w.tuned["timeout"] != c.want {
+					t.Errorf("the node obeys %q, want %q", w.tuned["timeout"], c.want)
+				}
+			})
+		})
+	}
+}
+
 func TestSnapshotsAreTakenOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld("n1")

@@ -26,8 +26,8 @@ func (a *Admin) value(row *setting.Row) string {
 	case setting.Node:
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if value, ok := a.own[row.Name]; ok {
-			return value
+		if own := a.own[row.Name]; own != nil {
+			return own.value
 		}
 	}
 	return row.Default
@@ -63,9 +63,17 @@ func (a *Admin) configGetCommand(_ context.Context, call *command.Call) reply.Va
 
 // change is one pair of a CONFIG SET.
 type change struct {
-	row      *setting.Row
-	value    string // canonical
-	previous string
+	row   *setting.Row
+	value string    // canonical
+	own   *ownValue // what it made of a setting of this node's, once applied
+}
+
+// ownValue is a value that a setting of this node's was given. Each CONFIG SET makes one of
+// its own, so that equal values of two are told apart. Admin.tuning guards it.
+type ownValue struct {
+	value    string    // never changes
+	previous *ownValue // what it stands in for, while it may be taken back; then nil
+	failed   bool      // it was taken back, or is to be once what was set since is
 }
 
 // configSetCommand changes all of its settings or none: every pair is checked
@@ -85,11 +93,14 @@ func (a *Admin) configSetCommand(ctx context.Context, call *command.Call) reply.
 		return refusal
 	}
 	answer := a.replicate(ctx, changes)
+	a.tuning.Lock()
+	defer a.tuning.Unlock()
 	if answer.IsError() {
-		a.tuning.Lock()
 		a.takeBack(done)
-		a.tuning.Unlock()
 		return answer
+	}
+	for _, c := range done {
+		c.own.previous = nil
 	}
 	return reply.OK
 }
@@ -122,11 +133,11 @@ func (a *Admin) tuneAll(changes []change) (done []change, refusal reply.Value) {
 	defer a.tuning.Unlock()
 	for i := range changes {
 		c := &changes[i]
-		c.previous = c.row.Default
+		previous := c.row.Default
 		if c.row.Scope == setting.Node {
-			c.previous = a.value(c.row)
+			previous = a.value(c.row)
 		}
-		canonical, err := c.row.Parse(c.value, c.previous)
+		canonical, err := c.row.Parse(c.value, previous)
 		if err != nil {
 			return nil, reply.Err(setting.RefusedReply(c.row.Name, err))
 		}
@@ -147,24 +158,44 @@ func (a *Admin) tune(changes []change) (done []change, refusal reply.Value) {
 		if err := a.Tuner.Tune(c.row.Name, c.value); err != nil {
 			return done, reply.Err(setting.RefusedReply(c.row.Name, err))
 		}
-		a.setOwn(c.row.Name, c.value)
+		c.own = &ownValue{value: c.value, previous: a.ownOf(c.row)}
+		a.setOwn(c.row.Name, c.own)
 		done = append(done, c)
 	}
 	return done, reply.Value{}
 }
 
-// takeBack restores what was before, where that is still what was set.
+// takeBack restores what was before, where nothing was set since: the newest value that did
+// not fail. The caller holds tuning.
 func (a *Admin) takeBack(done []change) {
 	for _, c := range done {
-		if a.value(c.row) == c.value && a.Tuner.Tune(c.row.Name, c.previous) == nil {
-			a.setOwn(c.row.Name, c.previous)
+		c.own.failed = true
+		now := a.ownOf(c.row)
+		if now != c.own {
+			continue
+		}
+		for now.failed {
+			now = now.previous
+		}
+		if a.Tuner.Tune(c.row.Name, now.value) == nil {
+			a.setOwn(c.row.Name, now)
 		}
 	}
 }
 
-func (a *Admin) setOwn(name, value string) {
+// ownOf is the value of a setting of this node's.
+func (a *Admin) ownOf(row *setting.Row) *ownValue {
 	a.mu.Lock()
-	a.own[name] = value
+	defer a.mu.Unlock()
+	if own := a.own[row.Name]; own != nil {
+		return own
+	}
+	return &ownValue{value: row.Default}
+}
+
+func (a *Admin) setOwn(name string, own *ownValue) {
+	a.mu.Lock()
+	a.own[name] = own
 	a.mu.Unlock()
 }
 
