@@ -14,7 +14,7 @@ const (
 	heartbeatDefault = time.Second
 	// commitDefault is how long an idle leader waits before it tells the commit
 	// index again, if a commit notice was lost; it is what an idle node costs.
-	commitDefault = 250 * time.Millisecond
+	commitDefault = 500 * time.Millisecond
 	// writeTimeoutDefault is how long a client waits while nothing of its node's writes
 	// is applied.
 	writeTimeoutDefault = 5 * time.Second
@@ -249,7 +249,7 @@ const (
 	// probeEvery is how old it becomes before an idle node asks again (which is also how it
 	// notices that the leader answers nothing, Peers.Unanswered), and readyLook how
 	// often that is looked at; a look that is late shows that the process stood still.
-	probeEvery = 500 * time.Millisecond
+	probeEvery = 750 * time.Millisecond
 	readyLook  = 250 * time.Millisecond
 	// freshStep is how much newer a confirmation has to be to be taken note of.
 	freshStep = time.Millisecond

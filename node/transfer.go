@@ -63,7 +63,7 @@ func (n *Node) transfer(to raft.Server) error {
 	if seen.last.IsZero() {
 		return fmt.Errorf("hand over leadership: %s has not answered yet", to.ID)
 	}
-	if silence := time.Since(seen.last); silence > max(n.cfg.Timing.Heartbeat, 4*n.cfg.Timing.Commit) {
+	if silence := time.Since(seen.last); silence > max(n.cfg.Timing.Heartbeat, 2*n.cfg.Timing.Commit) {
 		return fmt.Errorf("hand over leadership: %s has not answered for %v", to.ID, silence.Round(time.Millisecond))
 	}
 	if !n.lead.failover.diskAnswers(string(to.ID)) {

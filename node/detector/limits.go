@@ -7,7 +7,7 @@ const (
 	BeatEvery = 50 * time.Millisecond
 	// IdleEvery is how often one does that has nothing to commit: each beat wakes every
 	// node, and an idle one is not kept waiting for a processor.
-	IdleEvery = 100 * time.Millisecond
+	IdleEvery = 120 * time.Millisecond
 	// unheardMax is how long nothing may be heard of a leader: five beats of a busy
 	// leader, two of an idle one. On two busy processors a process waits for some tens of
 	// milliseconds.
@@ -15,7 +15,7 @@ const (
 	// calmEvery is how long a voter waits for a beat before it looks on its own (each beat
 	// is a look, too), and lookEvery passes between two looks from then on: the last three
 	// of a silence.
-	calmEvery = 2 * IdleEvery
+	calmEvery = 200 * time.Millisecond
 	lookEvery = 25 * time.Millisecond
 	// lateMax is how late a look may be: after a longer pause of this process nothing
 	// counts that was before.
