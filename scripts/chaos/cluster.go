@@ -31,11 +31,18 @@ type cluster struct {
 
 // node is one process, which may be down or stopped.
 type node struct {
-	id     string
-	addr   string
-	pid    string // the file that holds its process id; "" on a machine of its own
-	admin  client.Conn
-	struck atomic.Bool // a fault was done to it and it is not well again yet
+	id      string
+	addr    string
+	pid     string // the file that holds its process id; "" on a machine of its own
+	admin   client.Conn
+	struck  atomic.Bool  // a fault was done to it and it is not well again yet
+	strikes atomic.Int64 // how many faults were done to it
+}
+
+// strike says that a fault is about to be done to the node.
+func (n *node) strike() {
+	n.strikes.Add(1)
+	n.struck.Store(true)
 }
 
 // start says what cluster is to be started.

@@ -66,7 +66,7 @@ func (l *load) stop() {
 func (l *load) write(w *writer) {
 	defer w.client.Close()
 	for !l.stopped.Load() {
-		began, struck := time.Now(), w.node.struck.Load()
+		began, struck, strikes := time.Now(), w.node.struck.Load(), w.node.strikes.Load()
 		answer, err := w.client.Do("INCR", w.key)
 		if l.rolling && ended(err) {
 			l.turn(&w.client)
@@ -91,7 +91,7 @@ func (l *load) write(w *writer) {
 		w.acked.Store(got)
 		w.unknown = 0
 		w.goHome()
-		if !struck { // else it has waited for that node
+		if !struck && strikes == w.node.strikes.Load() { // else it has waited for that node
 			l.tally.wrote(w.node, time.Since(began))
 		}
 	}

@@ -89,7 +89,7 @@ func (c *cluster) kill(ctx context.Context, victims ...*node) error {
 			return err
 		}
 		before[n] = pid
-		n.struck.Store(true)
+		n.strike()
 	}
 	for _, n := range victims {
 		if err := n.signal(syscall.SIGKILL); err != nil {
@@ -112,7 +112,7 @@ func pauseLeader(ctx context.Context, c *cluster) error {
 	if err != nil {
 		return err
 	}
-	n.struck.Store(true)
+	n.strike()
 	if err := n.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}

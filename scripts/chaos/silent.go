@@ -57,7 +57,7 @@ func cutLeader(ctx context.Context, c *cluster) error {
 	if err != nil {
 		return err
 	}
-	n.struck.Store(true)
+	n.strike()
 	c.apart.network.Isolate(c.host(n))
 	time.Sleep(cutFor)
 	c.apart.network.Heal()
@@ -70,7 +70,7 @@ func loseLeader(ctx context.Context, c *cluster) error {
 	if err != nil {
 		return err
 	}
-	n.struck.Store(true)
+	n.strike()
 	c.apart.network.Isolate(c.host(n))
 	if err := c.apart.kvorum.Kill(ctx, n.id); err != nil {
 		return err
@@ -89,7 +89,7 @@ func stillLeader(ctx context.Context, c *cluster) error {
 	if err != nil {
 		return err
 	}
-	n.struck.Store(true)
+	n.strike()
 	if err := n.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func stallLeader(ctx context.Context, c *cluster) error {
 		return err
 	}
 	stall := filepath.Join(c.stalls, strconv.Itoa(pid))
-	n.struck.Store(true)
+	n.strike()
 	if err := os.WriteFile(stall, nil, 0o644); err != nil {
 		return fmt.Errorf("stall a disk: %w", err)
 	}
