@@ -246,9 +246,9 @@ const (
 	// how long its machine may have taken to get there: the lag is below that.
 	readyWithin = 2 * time.Second
 	lagMax      = time.Second
-	// probeEvery is how old it becomes before an idle node asks again (which is also how it
-	// notices that the leader answers nothing, Peers.Unanswered), and readyLook how
-	// often that is looked at; a look that is late shows that the process stood still.
+	// probeEvery bounds its age at an idle node, which then asks again (and notices so that
+	// the leader answers nothing, Peers.Unanswered); every readyLook
+	// that is looked at; a look that is late shows that the process stood still.
 	probeEvery = 750 * time.Millisecond
 	readyLook  = 250 * time.Millisecond
 	// freshStep is how much newer a confirmation has to be to be taken note of.

@@ -143,8 +143,8 @@ func (d *Detector) Agrees(now time.Time, v View) Reason {
 // silence is how long nothing has been heard, as far as this process was awake.
 func (d *Detector) silence(now time.Time, v View) time.Duration { return d.seenSince(now, v.Heard) }
 
-// seenSince is how much of the time since then this process was awake for and about the
-// same leader.
+// seenSince returns how much of the time since then counts: this process was awake, and
+// the leader was the present one.
 func (d *Detector) seenSince(now, then time.Time) time.Duration {
 	for _, t := range []time.Time{d.since, d.awake} {
 		if t.After(then) {

@@ -8,7 +8,7 @@ const (
 	// IdleEvery is how often one does that has nothing to commit: each beat wakes every
 	// node, and an idle one is not kept waiting for a processor.
 	IdleEvery = 120 * time.Millisecond
-	// unheardMax is how long nothing may be heard of a leader: five beats of a busy
+	// unheardMax bounds the time in which nothing is heard of a leader: five beats of a busy
 	// leader, two of an idle one. On two busy processors a process waits for some tens of
 	// milliseconds.
 	unheardMax = 250 * time.Millisecond
@@ -38,8 +38,8 @@ const (
 	// standAgain is how long a voter that has stood does not stand again: evidence that
 	// is wrong again and again costs an election now and then.
 	standAgain = time.Second
-	// unansweredMax is how long a leader that is heard may answer nothing. No answer of this kind
-	// waits for a disk, but many may be ahead of it.
+	// unansweredMax bounds the time in which a leader that is heard answers nothing. No answer
+	// of this kind waits for a disk, but many may be ahead of it.
 	unansweredMax = 2 * time.Second
 	// OwesMax is how long a voter's disk may have owed an answer for the voter to lead.
 	OwesMax = 250 * time.Millisecond

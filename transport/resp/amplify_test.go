@@ -9,7 +9,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// allocated is how many bytes the process allocates while run runs.
+// allocated runs a function and returns how many bytes the process has allocated meanwhile.
 func allocated(run func()) int64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

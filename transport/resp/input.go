@@ -230,7 +230,7 @@ func (in *input) makeRoom() {
 	in.scan, in.tail = 0, len(unparsed)
 }
 
-// bufferBytes is how large the buffer is to be before the next read.
+// bufferBytes says how large a buffer the next read needs.
 func (in *input) bufferBytes(unparsed int) int {
 	size, fits := len(in.buf), inputBytesMin
 	for fits < 2*unparsed { // half of it is left for what comes

@@ -83,8 +83,8 @@ const (
 
 // Times.
 const (
-	// outputStallMax is how long a client may take none of its replies, or have more than
-	// aheadBytesMax unread behind a command of the node's.
+	// outputStallMax bounds the time in which a client takes none of its replies, or has more
+	// than aheadBytesMax unread behind a command of the node's.
 	outputStallMax = 60 * time.Second
 	// keepAlive is the default of the setting tcp-keepalive: after how much
 	// silence the system asks whether a client is still there.

@@ -139,7 +139,7 @@ func appendQuoted(line, text []byte) []byte {
 	return append(line, '"')
 }
 
-// quotedBytes is how many bytes appendQuoted appends.
+// quotedBytes counts the bytes that appendQuoted would append.
 func quotedBytes(text []byte) int64 {
 	size := int64(len(`""`))
 	for _, b := range text {
