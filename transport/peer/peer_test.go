@@ -85,6 +85,7 @@ func bubble(t *testing.T, f func(t *testing.T, n *pipe.Network)) {
 	synctest.Test(t, func(t *testing.T) {
 		n := pipe.New()
 		t.Cleanup(func() {
+			synctest.Wait() // a test's own goroutine may be about to close what it accepted
 			if open := n.Open(); open != 0 {
 				t.Errorf("%d ends of connections are still open", open)
 			}
