@@ -25,6 +25,9 @@ const (
 	pauseMin = 200 * time.Millisecond
 	pauseMax = 3 * time.Second
 
+	// downFor is how long a leader that was killed behind a network stays down.
+	downFor = time.Second
+
 	// goneFor is how long a leader stands still, or its machine is gone, that is to be
 	// replaced meanwhile. stallFor is how long its disk stalls, and cutFor how long it is cut off:
 	// longer than the write time-out, after which its clients have been told, within

@@ -28,7 +28,7 @@ func main() {
 
 // flags are what the caller wants.
 type flags struct {
-	handovers, rolling, kills, pauses, stills, stalls, blackouts, cuts, losses, clients, port int
+	handovers, rolling, kills, pauses, stills, stalls, blackouts, crashes, cuts, losses, clients, port int
 
 	figures       figures
 	fullLoad      time.Duration
@@ -41,6 +41,7 @@ func parseFlags() *flags {
 	flag.IntVar(&f.kills, "kills", 0, "rounds of kill -9 of the leader")
 	flag.IntVar(&f.pauses, "pauses", 0, "rounds of SIGSTOP and SIGCONT of the leader, 0.2 to 3 s later")
 	flag.IntVar(&f.stills, "stills", 0, "rounds of SIGSTOP of the leader, and SIGCONT 3 s later")
+	flag.IntVar(&f.crashes, "crashes", 0, "rounds of kill -9 of the leader, behind a network that can be cut and is not")
 	flag.IntVar(&f.cuts, "cuts", 0, "rounds of cutting the leader off for 6 s: nobody refuses")
 	flag.IntVar(&f.losses, "losses", 0, "rounds in which the leader's machine is gone for 3 s: nobody refuses")
 	flag.IntVar(&f.stalls, "stalls", 0, "rounds in which the leader's disk answers nothing for 5 s; needs a binary with the planted faults, which is built")
@@ -78,6 +79,7 @@ func (f *flags) together() []rounds {
 // onMachines are the rounds on machines that can be cut off from each other.
 func (f *flags) onMachines() []rounds {
 	return []rounds{
+		{title: "kill -9 of the leader behind a network", count: f.crashes, fault: crashLeader, bounds: bounds{p50: killedP50, max: killedMax}},
 		{title: "cut of the leader for 6 s", count: f.cuts, fault: cutLeader, bounds: bounds{p50: silentP50, max: silentMax, answerMax: answerMax}},
 		{title: "loss of the leader's machine for 3 s", count: f.losses, fault: loseLeader, bounds: bounds{p50: silentP50, max: silentMax}},
 	}

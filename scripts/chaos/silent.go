@@ -64,6 +64,21 @@ func cutLeader(ctx context.Context, c *cluster) error {
 	return nil
 }
 
+// crashLeader kills the leader on a machine that stays: the network refuses what dials it,
+// as the machine would.
+func crashLeader(ctx context.Context, c *cluster) error {
+	n, err := c.leader(ctx)
+	if err != nil {
+		return err
+	}
+	n.strike()
+	if err := c.apart.kvorum.Kill(ctx, n.id); err != nil {
+		return err
+	}
+	time.Sleep(downFor)
+	return c.apart.kvorum.Start(ctx, n.id)
+}
+
 // loseLeader has the leader's machine vanish: its process is killed, and nobody hears so.
 func loseLeader(ctx context.Context, c *cluster) error {
 	n, err := c.leader(ctx)
