@@ -157,7 +157,7 @@ func TestReadsNeverGoBack(t *testing.T) {
 			id := l.leader().cfg.Session.Server
 			time.Sleep(20 * time.Millisecond)
 			l.isolate(id, true)
-			time.Sleep(4 * time.Second)
+			time.Sleep(2 * time.Second)
 			l.isolate(id, false)
 			l.leader()
 		}

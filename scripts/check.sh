@@ -76,8 +76,9 @@ planted() {
 }
 
 # The race detector sees what runs in the test's own process. So -short leaves out the
-# tests that run a built binary, in which it is not, and those that damage byte after
-# byte on one goroutine: "go test ./..." runs both.
+# tests that run a built binary, in which it is not, and those that go byte after byte, or
+# through megabytes, on one goroutine; of the simulation it has fewer seeds. "go test ./..."
+# runs all of it.
 #
 # In virtual time (testing/synctest) two processors break the detector: up to Go 1.26 the
 # timers of a bubble share one of its contexts, whichever processor runs them

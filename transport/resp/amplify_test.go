@@ -36,6 +36,9 @@ func stuckOrGone(h *harness, clients int) bool {
 // A reply that is many times as long as its request takes memory in proportion to the
 // request, although its client reads none of it, and none beyond a hard limit.
 func TestALongReplyToAShortRequestIsNotMadeAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("megabytes on one goroutine")
+	}
 	const times, factorMax = 20_000, 32
 	for _, words := range []string{
 		"command docs client", "command docs client|list", "command info client", "command getkeys mget k",

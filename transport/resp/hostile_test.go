@@ -128,6 +128,9 @@ func TestAnEndlessPipelineTakesBoundedMemory(t *testing.T) {
 // A few bytes ask for a large reply: they must not be collected for a whole
 // pipeline, nor those that the machine makes.
 func TestAPipelineThatAsksForLargeRepliesTakesBoundedMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("megabytes on one goroutine")
+	}
 	h := startServer(t, nil)
 	for _, ask := range []string{"COMMAND DOCS", "KEYS *"} {
 		c := h.dial(t)

@@ -205,7 +205,7 @@ func TestAReplyDoesNotWaitForTheLastPush(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				if o.client.shown.pending.Load() < pushBytesMax/2 { // never empty, and never too much
+				if o.client.shown.pending.Load() < pushBytesMax/32 { // never empty, and never too much
 					o.push(int64(len(line)), func() []byte { return line })
 				}
 			}
@@ -268,6 +268,9 @@ func TestWhatAMonitorIsSentOfOthersIsAsInRedis(t *testing.T) {
 // A monitor's line takes up to four bytes for each of a command's. One that no monitor may
 // have is not made, and one that they may have is made once.
 func TestAMonitorMultipliesNoLargeCommand(t *testing.T) {
+	if testing.Short() {
+		t.Skip("megabytes on one goroutine")
+	}
 	for name, c := range map[string]struct {
 		bytes, others int
 		own           bool

@@ -12,10 +12,21 @@ import (
 )
 
 var (
-	seeds     = flag.Int("sim.seeds", 10, "how many seeds to simulate")
+	seeds     = flag.Int("sim.seeds", 0, "how many seeds to simulate (default 10, and 4 with -short)")
 	firstSeed = flag.Uint64("sim.first", 1, "the first seed")
 	loud      = flag.Bool("sim.log", false, "show the servers' logs")
 )
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *seeds == 0 {
+		*seeds = 10
+		if testing.Short() {
+			*seeds = 4 // the race detector takes ten times as long for each
+		}
+	}
+	m.Run()
+}
 
 // unjudgedOneIn: of this many histories one may take too long to judge.
 const unjudgedOneIn = 100
