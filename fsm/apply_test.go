@@ -109,7 +109,7 @@ func TestAnEntryPurgesABoundedNumberOfObjects(t *testing.T) {
 	l.index++
 	for i := range objects {
 		for _, m := range l.machines {
-			m.Keys().Put(0, &keyspace.Object{Key: fmt.Sprint(i), Str: []byte("v"), DeadlineMS: l.stampMS + 100})
+			m.Keys().Put(0, keyspace.Draft{Key: []byte(fmt.Sprint(i)), Str: []byte("v"), DeadlineMS: l.stampMS + 100})
 		}
 	}
 	l.stampMS += 100
@@ -135,7 +135,7 @@ func TestStoredRepliesAreBoundedAndTheOldestGiveWay(t *testing.T) {
 	const size = fsm.StoredBytesMax / 4
 	l.index++
 	for _, m := range l.machines {
-		m.Keys().Put(0, &keyspace.Object{Key: "big", Str: bytes.Repeat([]byte("x"), size), Encoding: keyspace.Raw})
+		m.Keys().Put(0, keyspace.Draft{Key: []byte("big"), Str: bytes.Repeat([]byte("x"), size), Encoding: keyspace.Raw})
 	}
 	for number := range uint64(4) {
 		l.entry(batch(one, number+1, 0, "get big", "incr a"))
@@ -167,7 +167,7 @@ func TestRepliesThatShareAValueAreNotMultiplied(t *testing.T) {
 	l := newLog(t, 1)
 	l.register(one)
 	l.index++
-	l.machines[0].Keys().Put(0, &keyspace.Object{Key: "big", Str: make([]byte, 1<<20), Encoding: keyspace.Raw})
+	l.machines[0].Keys().Put(0, keyspace.Draft{Key: []byte("big"), Str: make([]byte, 1<<20), Encoding: keyspace.Raw})
 	line := "mget" + strings.Repeat(" big", 1000)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -189,7 +189,7 @@ func TestAPanicIsAnErrorReplyThatIsTheSameEverywhere(t *testing.T) {
 	var answers []reply.Value
 	for range 2 {
 		answers = append(answers, m.Guard(func(c *command.Context) reply.Value {
-			c.Keys.Put(0, &keyspace.Object{Key: "half", Str: []byte("done")})
+			c.Keys.Put(0, keyspace.Draft{Key: []byte("half"), Str: []byte("done")})
 			panic(fmt.Sprintf("at %p", c))
 		}))
 	}
@@ -276,11 +276,11 @@ func TestTheDigestSeesEveryPartOfTheState(t *testing.T) {
 	if base().machines[0].Digest() != want {
 		t.Fatal("the same entries gave another digest")
 	}
-	put := func(change func(o *keyspace.Object)) func(*log) {
+	put := func(change func(d *keyspace.Draft)) func(*log) {
 		return func(l *log) {
-			o := *l.machines[0].Keys().Get(0, []byte("b"))
-			change(&o)
-			l.machines[0].Keys().Put(0, &o)
+			d := l.machines[0].Keys().Get(0, []byte("b")).Draft()
+			change(&d)
+			l.machines[0].Keys().Put(0, d)
 		}
 	}
 	seen := map[[20]byte]string{want: "the base"}
@@ -293,11 +293,11 @@ func TestTheDigestSeesEveryPartOfTheState(t *testing.T) {
 		"an acknowledgement": func(l *log) { l.entry(batch(one, 2, 1)) },
 		"a part":             func(l *log) { l.entry(partOf2(two, 2)) },
 		"a setting":          func(l *log) { l.entry(batch(one, 2, 0, "raft set proto-max-bulk-len 2mb")) },
-		"a value":            put(func(o *keyspace.Object) { o.Str = []byte("tixt") }),
-		"an encoding":        put(func(o *keyspace.Object) { o.Encoding = keyspace.Raw }),
-		"a deadline":         put(func(o *keyspace.Object) { o.DeadlineMS = math.MaxInt64 }),
-		"an access":          put(func(o *keyspace.Object) { o.AccessMS-- }),
-		"a key":              put(func(o *keyspace.Object) { o.Key = "B" }),
+		"a value":            put(func(d *keyspace.Draft) { d.Str = []byte("tixt") }),
+		"an encoding":        put(func(d *keyspace.Draft) { d.Encoding = keyspace.Raw }),
+		"a deadline":         put(func(d *keyspace.Draft) { d.DeadlineMS = math.MaxInt64 }),
+		"an access":          put(func(d *keyspace.Draft) { d.AccessMS-- }),
+		"a key":              put(func(d *keyspace.Draft) { d.Key = []byte("B") }),
 		"a database":         func(l *log) { l.machines[0].Keys().Swap(0, 1) },
 		"a deletion":         func(l *log) { l.machines[0].Keys().Delete(0, []byte("c")) },
 	} {

@@ -106,7 +106,7 @@ func (c *Capture) write(w *rdb.Writer) error {
 		}
 		expires := 0
 		c.keys.Range(db, func(o *keyspace.Object) bool {
-			if o.DeadlineMS != 0 {
+			if o.DeadlineMS() != 0 {
 				expires++
 			}
 			return true
@@ -125,7 +125,7 @@ func (c *Capture) writeObjects(w *rdb.Writer, db int) (err error) {
 	fields := []rdb.Field{{Name: objectField}}
 	c.keys.Range(db, func(o *keyspace.Object) bool {
 		fields[0].Value = appendObject(fields[0].Value[:0], o, c.head.clockMS)
-		err = w.String(o.Key, o.Str, o.DeadlineMS, fields...)
+		err = w.String(o.Key(), o.Str(), o.DeadlineMS(), fields...)
 		return err == nil
 	})
 	return err
@@ -165,9 +165,9 @@ func (c *Capture) DigestWhile(proceed func() bool) (digest [20]byte, done bool) 
 	for db := range keyspace.Databases {
 		c.keys.Range(db, func(o *keyspace.Object) bool {
 			scratch = appendObject(append(scratch[:0], byte(db)), o, c.head.clockMS)
-			scratch = strconv.AppendInt(scratch, o.DeadlineMS, 10)
-			scratch = appendBytes(scratch, o.Key)
-			hashParts(h, scratch, o.Str)
+			scratch = strconv.AppendInt(scratch, o.DeadlineMS(), 10)
+			scratch = appendBytes(scratch, o.Key())
+			hashParts(h, scratch, o.Str())
 			if hashed++; hashed%digestStride == 0 {
 				going = proceed()
 			}

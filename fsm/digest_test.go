@@ -57,7 +57,7 @@ func TestAFlippedByteShowsInDigestAndHash(t *testing.T) {
 	l.register(one)
 	l.entry(batch(one, 1, 0, "set a text", "set b text"))
 	sound, flipped := l.machines[0], l.machines[1]
-	flipped.Keys().Get(0, []byte("a")).Str[0] ^= 1
+	flipped.Keys().Get(0, []byte("a")).Str()[0] ^= 1
 	l.ask(entry.WholeDigest)
 	if sound.Hash() != flipped.Hash() {
 		t.Error("the running hash knows what no entry has touched")

@@ -37,7 +37,7 @@ func TestAStockRedisLoadsASnapshot(t *testing.T) {
 		}
 	}
 	deadline, err := client.PExpireTime(t.Context(), "ttl").Result()
-	if err != nil || deadline.Milliseconds() != m.Keys().Get(0, []byte("ttl")).DeadlineMS {
+	if err != nil || deadline.Milliseconds() != m.Keys().Get(0, []byte("ttl")).DeadlineMS() {
 		t.Errorf("ttl expires at %v, %v", deadline, err)
 	}
 	if n := client.DBSize(t.Context()).Val(); n != 3 {

@@ -207,15 +207,16 @@ func (s *restoring) object(event *rdb.Event) error {
 		return fmt.Errorf("an object in database %d", event.DB)
 	}
 	s.objects[event.DB]++
-	o := &keyspace.Object{Key: event.Key, Str: event.Value, DeadlineMS: event.DeadlineMS}
+	draft := keyspace.Draft{Str: event.Value, Keep: true, DeadlineMS: event.DeadlineMS}
 	if len(event.Fields) != 1 || event.Fields[0].Name != objectField {
 		return fmt.Errorf("an object of database %d does not have the one field that belongs to it", event.DB)
 	}
-	if err := decodeObject(event.Fields[0].Value, o, s.head.clockMS); err != nil {
+	if err := decodeObject(event.Fields[0].Value, &draft, s.head.clockMS); err != nil {
 		return err
 	}
 	if s.keep {
-		s.machine.keys.Put(event.DB, o)
+		draft.Key = []byte(event.Key)
+		s.machine.keys.Put(event.DB, draft)
 	}
 	return nil
 }

@@ -215,7 +215,7 @@ func TestCapturesAreWrittenBesideWrites(t *testing.T) {
 	m := l.machines[0]
 	l.index++
 	for i := range 5000 {
-		m.Keys().Put(i%3, &keyspace.Object{Key: fmt.Sprint("k", i), Str: []byte("old")})
+		m.Keys().Put(i%3, keyspace.Draft{Key: []byte(fmt.Sprint("k", i)), Str: []byte("old")})
 	}
 	var work sync.WaitGroup
 	number := uint64(0)
@@ -288,7 +288,7 @@ func checksumOf(data []byte) []byte {
 func BenchmarkCaptureAMillion(b *testing.B) {
 	m := fsm.New()
 	for i := range 1_000_000 {
-		m.Keys().Put(0, &keyspace.Object{Key: fmt.Sprint("key:", i), Str: []byte(strings.Repeat("v", 16))})
+		m.Keys().Put(0, keyspace.Draft{Key: []byte(fmt.Sprint("key:", i)), Str: []byte(strings.Repeat("v", 16))})
 	}
 	b.Run("capture", func(b *testing.B) {
 		for b.Loop() {
@@ -325,7 +325,7 @@ func TestVerifyingTakesNoMemoryForValues(t *testing.T) {
 	const size = 16 << 20
 	l := newLog(t, 1)
 	l.register(one)
-	l.machines[0].Keys().Put(0, &keyspace.Object{Key: "large", Str: bytes.Repeat([]byte("v"), size)})
+	l.machines[0].Keys().Put(0, keyspace.Draft{Key: []byte("large"), Str: bytes.Repeat([]byte("v"), size)})
 	piece := bytes.Repeat([]byte("p"), entry.PartBytesMax/2)
 	l.entry(entry.Batch{Session: one, Kind: entry.Part, Number: 1, PartTotal: 2048, PartBytes: piece})
 	data := snapshotOf(t, l.machines[0])

@@ -190,15 +190,16 @@ const objectField = "k"
 
 // appendObject appends what RDB does not say of an object.
 func appendObject(dst []byte, o *keyspace.Object, clockMS int64) []byte {
-	dst = append(dst, byte(o.Encoding))
-	return binary.AppendVarint(dst, clockMS-o.AccessMS)
+	dst = append(dst, byte(o.Encoding()))
+	return binary.AppendVarint(dst, clockMS-o.AccessMS())
 }
 
-func decodeObject(data []byte, o *keyspace.Object, clockMS int64) error {
+// decodeObject reads what appendObject has written.
+func decodeObject(data []byte, draft *keyspace.Draft, clockMS int64) error {
 	d := decoder{rest: data}
-	o.Encoding = keyspace.Encoding(d.byte())
-	o.AccessMS = clockMS - d.varint()
-	if o.Encoding > keyspace.Raw {
+	draft.Encoding = keyspace.Encoding(d.byte())
+	draft.AccessMS = clockMS - d.varint()
+	if draft.Encoding > keyspace.Raw {
 		d.bad = true
 	}
 	return d.end("object")

@@ -40,7 +40,7 @@ func repeated(times int, words ...string) (args [][]byte, wireBytes int64) {
 func TestNoRequestTakesMuchMoreMemoryThanItsOwnBytes(t *testing.T) {
 	const factorMax = 32
 	k := keyspace.New([16]byte{})
-	k.Put(0, &keyspace.Object{Key: "k", Str: bytes.Repeat([]byte("v"), 100), Encoding: keyspace.Raw})
+	k.Put(0, keyspace.Draft{Key: []byte("k"), Str: bytes.Repeat([]byte("v"), 100), Encoding: keyspace.Raw})
 	for _, words := range [][]string{
 		{"command", "docs", "client"}, {"command", "docs", "client|list"}, {"command", "docs", "nope"},
 		{"command", "info", "client"}, {"command", "info", "nope"},
@@ -97,7 +97,7 @@ func TestKeysOfAllTakesTheRoomOfItsReply(t *testing.T) {
 	const count = 100_000
 	k := keyspace.New([16]byte{})
 	for i := range count {
-		k.Put(0, &keyspace.Object{Key: "key:" + strconv.Itoa(i)})
+		k.Put(0, keyspace.Draft{Key: []byte("key:" + strconv.Itoa(i))})
 	}
 	args := [][]byte{[]byte("keys"), []byte("*")}
 	took := allocated(func() { keysCommand(&Context{Keys: k, Args: args}) })

@@ -85,6 +85,8 @@ type Context struct {
 	DueMS int64
 
 	Lookups Lookups // counted since the context was made
+
+	digits [20]byte // room for a number on its way into an object
 }
 
 // Rand is the command's randomness: the same draws on every node.

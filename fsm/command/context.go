@@ -2,10 +2,10 @@ package command
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/kvorum/kvorum/fsm/keyspace"
 	"github.com/kvorum/kvorum/fsm/reply"
-	"github.com/kvorum/kvorum/internal/memory"
 )
 
 // The errors that more than one command answers.
@@ -50,35 +50,30 @@ func (c *Context) count(o *keyspace.Object) {
 // notice sets DueMS if o's deadline has passed by the leader's stamp; of a
 // write such objects are absent already.
 func (c *Context) notice(o *keyspace.Object) {
-	if o.DeadlineMS != 0 && o.DeadlineMS <= c.NowMS {
-		c.DueMS = o.DeadlineMS
+	if o.Due(c.NowMS) {
+		c.DueMS = o.DeadlineMS()
 	}
 }
 
-// keep returns an argument as the keyspace may own it: as a copy, or as it is if the
-// command came in a body of its own and is little more than this argument.
-func (c *Context) keep(arg []byte) []byte {
-	if c.BodyBytes > 0 && len(arg) >= c.BodyBytes-c.BodyBytes/8 {
-		return arg[:len(arg):len(arg)]
-	}
-	return memory.Clone(arg)
+// putString makes an argument the value of key, in the encoding that Redis gives
+// a value that it has been sent. A large one is kept without a copy if the command
+// came in a body of its own and is little more than this argument.
+func (c *Context) putString(key, value []byte, deadlineMS int64) {
+	c.put(keyspace.Draft{
+		Key: key, Str: slices.Clip(value), Keep: c.BodyBytes > 0 && len(value) >= c.BodyBytes-c.BodyBytes/8,
+		Encoding: encodingOf(value), DeadlineMS: deadlineMS,
+	})
 }
 
-// putString makes b, which the keyspace owns from then on, the value of key,
-// in the encoding that Redis gives a value that it has been sent.
-func (c *Context) putString(key string, b []byte, deadlineMS int64) {
-	c.put(keyspace.Object{Key: key, Str: b, Encoding: encodingOf(b), DeadlineMS: deadlineMS})
-}
-
-// put replaces the object of o's key by o, written now. One whose deadline has
-// passed is gone at once.
-func (c *Context) put(o keyspace.Object) {
-	if o.DeadlineMS != 0 && o.DeadlineMS <= c.NowMS {
-		c.Keys.Delete(c.DB, []byte(o.Key))
+// put makes the object that d describes, written now, the one of its key. One
+// whose deadline has passed is gone at once.
+func (c *Context) put(d keyspace.Draft) {
+	if d.DeadlineMS != 0 && d.DeadlineMS <= c.NowMS {
+		c.Keys.Delete(c.DB, d.Key)
 		return
 	}
-	o.AccessMS = c.NowMS
-	c.Keys.Put(c.DB, &o)
+	d.AccessMS = c.NowMS
+	c.Keys.Put(c.DB, d)
 }
 
 // bulkMax is how long a string may be; a context without settings has the default.

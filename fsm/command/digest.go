@@ -33,8 +33,8 @@ func (d *digest) mixInt(n uint32) { d.mix(binary.BigEndian.AppendUint32(nil, n))
 // mixObject adds an object's type, value, and whether it has a deadline.
 func (d *digest) mixObject(o *keyspace.Object) {
 	d.mixInt(0) // the type string
-	d.mix(o.Str)
-	if o.DeadlineMS != 0 {
+	d.mix(o.Str())
+	if o.DeadlineMS() != 0 {
 		d.xor([]byte("!!expire!!"))
 	}
 }
@@ -53,7 +53,7 @@ func debugDigestCommand(c *Context) reply.Value {
 		c.Keys.Range(db, func(o *keyspace.Object) bool {
 			c.notice(o)
 			var one digest
-			one.mix([]byte(o.Key))
+			one.mix([]byte(o.Key()))
 			one.mixObject(o)
 			all.xor(one[:])
 			return true

@@ -61,14 +61,14 @@ func (c *Context) expire(baseMS, unitMS int64) reply.Value {
 	}
 	when = when*unitMS + baseMS
 	o := c.object(c.Args[1])
-	if o == nil || !opts.allow(o.DeadlineMS, when) {
+	if o == nil || !opts.allow(o.DeadlineMS(), when) {
 		return reply.Int(0)
 	}
 	if when <= c.NowMS {
 		c.Keys.Delete(c.DB, c.Args[1])
 		return reply.Int(1)
 	}
-	next := *o
+	next := o.Draft()
 	next.DeadlineMS = when
 	c.put(next)
 	return reply.Int(1)
@@ -76,10 +76,10 @@ func (c *Context) expire(baseMS, unitMS int64) reply.Value {
 
 func persistCommand(c *Context) reply.Value {
 	o := c.object(c.Args[1])
-	if o == nil || o.DeadlineMS == 0 {
+	if o == nil || o.DeadlineMS() == 0 {
 		return reply.Int(0)
 	}
-	next := *o
+	next := o.Draft()
 	next.DeadlineMS = 0
 	c.put(next)
 	return reply.Int(1)
@@ -88,13 +88,15 @@ func persistCommand(c *Context) reply.Value {
 func ttlCommand(c *Context) reply.Value  { return c.lifetimeLeft(c.leftMS, 1000) }
 func pttlCommand(c *Context) reply.Value { return c.lifetimeLeft(c.leftMS, 1) }
 
-func expiretimeCommand(c *Context) reply.Value  { return c.lifetimeLeft(deadlineMS, 1000) }
-func pexpiretimeCommand(c *Context) reply.Value { return c.lifetimeLeft(deadlineMS, 1) }
+func expiretimeCommand(c *Context) reply.Value {
+	return c.lifetimeLeft((*keyspace.Object).DeadlineMS, 1000)
+}
+func pexpiretimeCommand(c *Context) reply.Value {
+	return c.lifetimeLeft((*keyspace.Object).DeadlineMS, 1)
+}
 
 // leftMS is how long an object with a deadline has left, at least 1 while it is there.
-func (c *Context) leftMS(o *keyspace.Object) int64 { return max(o.DeadlineMS-c.NowMS, 1) }
-
-func deadlineMS(o *keyspace.Object) int64 { return o.DeadlineMS }
+func (c *Context) leftMS(o *keyspace.Object) int64 { return max(o.DeadlineMS()-c.NowMS, 1) }
 
 // lifetimeLeft answers what of says of the object in units of unitMS, rounded
 // to the nearest; -1 without a deadline, -2 without the key.
@@ -103,7 +105,7 @@ func (c *Context) lifetimeLeft(of func(*keyspace.Object) int64, unitMS int64) re
 	switch {
 	case o == nil:
 		return reply.Int(-2)
-	case o.DeadlineMS == 0:
+	case o.DeadlineMS() == 0:
 		return reply.Int(-1)
 	}
 	ms := of(o)

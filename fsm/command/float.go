@@ -19,14 +19,12 @@ const (
 
 func incrbyfloatCommand(c *Context) reply.Value {
 	sum, by := newLongDouble(), newLongDouble()
-	next := keyspace.Object{}
+	next := keyspace.Draft{Key: c.Args[1], Keep: true}
 	if o := c.object(c.Args[1]); o != nil {
-		next.Key, next.DeadlineMS = o.Key, o.DeadlineMS
-		if !parseLongDouble(sum, o.Str) {
+		next.DeadlineMS = o.DeadlineMS()
+		if !parseLongDouble(sum, o.Str()) {
 			return errNotFloat
 		}
-	} else {
-		next.Key = string(c.Args[1])
 	}
 	if !parseLongDouble(by, c.Args[2]) {
 		return errNotFloat

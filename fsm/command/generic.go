@@ -66,8 +66,8 @@ func renamenxCommand(c *Context) reply.Value {
 
 // rename moves o, the object of the first argument, to the key of the second.
 func (c *Context) rename(o *keyspace.Object) {
-	next := *o
-	next.Key = string(c.Args[2])
+	next := o.Draft()
+	next.Key = c.Args[2]
 	c.Keys.Delete(c.DB, c.Args[1])
 	c.put(next)
 }
@@ -101,10 +101,10 @@ func moveCommand(c *Context) reply.Value {
 	if o == nil || c.Keys.Get(to, c.Args[1]) != nil {
 		return reply.Int(0)
 	}
-	next := *o
+	next := o.Draft()
 	next.AccessMS = c.NowMS
 	c.Keys.Delete(c.DB, c.Args[1])
-	c.Keys.Put(to, &next)
+	c.Keys.Put(to, next)
 	return reply.Int(1)
 }
 
@@ -147,11 +147,11 @@ func copyCommand(c *Context) reply.Value {
 	if o == nil || !opts.replace && c.Keys.Get(opts.db, c.Args[2]) != nil {
 		return reply.Int(0)
 	}
-	next := *o
-	next.Key = string(c.Args[2])
+	next := o.Draft()
+	next.Key = c.Args[2]
 	next.AccessMS = c.NowMS
-	// The bytes are shared; the room behind them stays the original's.
-	next.Str = slices.Clip(o.Str)
-	c.Keys.Put(opts.db, &next)
+	// The bytes may be shared; the room behind them stays the original's.
+	next.Str = slices.Clip(next.Str)
+	c.Keys.Put(opts.db, next)
 	return reply.Int(1)
 }

@@ -41,10 +41,10 @@ func parseLCSOptions(args [][]byte) (o lcsOptions, refused reply.Value) {
 func lcsCommand(c *Context) reply.Value {
 	var a, b []byte
 	if o := c.lookup(c.Args[1]); o != nil {
-		a = o.Str
+		a = o.Str()
 	}
 	if o := c.lookup(c.Args[2]); o != nil {
-		b = o.Str
+		b = o.Str()
 	}
 	opts, refused := parseLCSOptions(c.Args[3:])
 	switch {

@@ -66,21 +66,19 @@ func decrbyCommand(c *Context) reply.Value {
 
 // increment adds by to the integer at the first argument, which begins as 0.
 func (c *Context) increment(by int64) reply.Value {
-	next := keyspace.Object{Encoding: keyspace.Int}
+	next := keyspace.Draft{Key: c.Args[1], Encoding: keyspace.Int}
 	var n int64
 	if o := c.object(c.Args[1]); o != nil {
 		var ok bool
-		if n, ok = parseInt(o.Str); !ok {
+		if n, ok = parseInt(o.Str()); !ok {
 			return errNotInteger
 		}
-		next.Key, next.DeadlineMS = o.Key, o.DeadlineMS
-	} else {
-		next.Key = string(c.Args[1])
+		next.DeadlineMS = o.DeadlineMS()
 	}
 	if by > 0 && n > math.MaxInt64-by || by < 0 && n < math.MinInt64-by {
 		return errOverflow
 	}
-	next.Str = strconv.AppendInt(nil, n+by, 10)
+	next.Str = strconv.AppendInt(c.digits[:0], n+by, 10)
 	c.put(next)
 	return reply.Int(n + by)
 }

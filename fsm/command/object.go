@@ -19,7 +19,7 @@ func (c *Context) onObject(answer func(*keyspace.Object) reply.Value) reply.Valu
 
 func objectEncodingCommand(c *Context) reply.Value {
 	return c.onObject(func(o *keyspace.Object) reply.Value {
-		switch o.Encoding {
+		switch o.Encoding() {
 		case keyspace.Int:
 			return reply.Text("int")
 		case keyspace.Embstr:
@@ -35,14 +35,14 @@ func objectFreqCommand(c *Context) reply.Value {
 
 func objectIdletimeCommand(c *Context) reply.Value {
 	return c.onObject(func(o *keyspace.Object) reply.Value {
-		return reply.Int(max(c.NowMS-o.AccessMS, 0) / 1000)
+		return reply.Int(max(c.NowMS-o.AccessMS(), 0) / 1000)
 	})
 }
 
 // objectRefcountCommand answers what Redis does, where small integers are shared.
 func objectRefcountCommand(c *Context) reply.Value {
 	return c.onObject(func(o *keyspace.Object) reply.Value {
-		if n, ok := parseInt(o.Str); ok && o.Encoding == keyspace.Int && n >= 0 && n < sharedIntegers {
+		if n, ok := parseInt(o.Str()); ok && o.Encoding() == keyspace.Int && n >= 0 && n < sharedIntegers {
 			return reply.Int(1<<31 - 1)
 		}
 		return reply.Int(1)
@@ -74,7 +74,7 @@ func memoryUsageCommand(c *Context) reply.Value {
 	if o == nil {
 		return reply.Nil()
 	}
-	return reply.Int(int64(objectBytes + len(o.Key) + len(o.Str)))
+	return reply.Int(int64(objectBytes + len(o.Key()) + len(o.Str())))
 }
 
 // help is a container's answer to HELP: its sub-commands in pairs of usage and meaning.

@@ -58,7 +58,7 @@ func printCapture(c *keyspace.Capture) string {
 	var out strings.Builder
 	for db := range keyspace.Databases {
 		c.Range(db, func(o *keyspace.Object) bool {
-			fmt.Fprintf(&out, "%d %q %q %d %d %d\n", db, o.Key, o.Str, o.Encoding, o.DeadlineMS, o.AccessMS)
+			fmt.Fprintf(&out, "%d %q %q %d %d %d\n", db, o.Key(), o.Str(), o.Encoding(), o.DeadlineMS(), o.AccessMS())
 			return true
 		})
 	}

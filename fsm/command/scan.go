@@ -17,9 +17,9 @@ func keysCommand(c *Context) reply.Value {
 		keys = make([]reply.Value, 0, c.Keys.Len(c.DB))
 	}
 	c.Keys.Range(c.DB, func(o *keyspace.Object) bool {
-		if all || glob.Match(pattern, []byte(o.Key)) {
+		if all || glob.Match(pattern, []byte(o.Key())) {
 			c.notice(o)
-			keys = append(keys, reply.Text(o.Key))
+			keys = append(keys, reply.Text(o.Key()))
 		}
 		return true
 	})
@@ -36,7 +36,7 @@ func randomkeyCommand(c *Context) reply.Value {
 	}
 	o := c.Keys.At(c.DB, c.Rand().Below(size))
 	c.notice(o)
-	return reply.Text(o.Key)
+	return reply.Text(o.Key())
 }
 
 // scanOptions are the options of SCAN.
@@ -88,7 +88,7 @@ func scanCommand(c *Context) reply.Value {
 	var keys []reply.Value
 	next := c.Keys.Scan(c.DB, cursor, opts.count, func(o *keyspace.Object) {
 		c.notice(o)
-		if opts.matching && !glob.Match(opts.pattern, []byte(o.Key)) {
+		if opts.matching && !glob.Match(opts.pattern, []byte(o.Key())) {
 			return
 		}
 		if opts.typed {
@@ -97,7 +97,7 @@ func scanCommand(c *Context) reply.Value {
 		if opts.foreign {
 			return
 		}
-		keys = append(keys, reply.Text(o.Key))
+		keys = append(keys, reply.Text(o.Key()))
 	})
 	return reply.List(reply.Bytes(strconv.AppendUint(nil, next, 10)), reply.List(keys...))
 }

@@ -13,7 +13,7 @@ func dumpCommand(c *Context) reply.Value {
 	if o == nil {
 		return reply.Nil()
 	}
-	return reply.Bytes(rdb.AppendDump(nil, o.Str))
+	return reply.Bytes(rdb.AppendDump(nil, o.Str()))
 }
 
 // restoreOptions are the options of RESTORE.
@@ -91,9 +91,9 @@ func restoreCommand(c *Context) reply.Value {
 // restore puts a value that DUMP has serialised, which may share the
 // arguments' bytes, in its place.
 func (c *Context) restore(value []byte, deadlineMS int64, opts restoreOptions) {
-	o := keyspace.Object{
-		Key:        string(c.Args[1]),
-		Str:        append([]byte{}, value...),
+	next := keyspace.Draft{
+		Key:        c.Args[1],
+		Str:        value,
 		Encoding:   encodingOf(value),
 		DeadlineMS: deadlineMS,
 		AccessMS:   c.NowMS,
@@ -103,7 +103,7 @@ func (c *Context) restore(value []byte, deadlineMS int64, opts restoreOptions) {
 		return
 	}
 	if opts.idleSeconds > 0 {
-		o.AccessMS -= min(opts.idleSeconds, c.NowMS/1000) * 1000
+		next.AccessMS -= min(opts.idleSeconds, c.NowMS/1000) * 1000
 	}
-	c.Keys.Put(c.DB, &o)
+	c.Keys.Put(c.DB, next)
 }

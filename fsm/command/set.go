@@ -135,10 +135,10 @@ func setCommand(c *Context) reply.Value {
 			return answer
 		}
 		if opts.lifetime == lifetimeKeep && old != nil {
-			deadlineMS = old.DeadlineMS
+			deadlineMS = old.DeadlineMS()
 		}
 	}
-	c.putString(string(c.Args[1]), c.keep(c.Args[2]), deadlineMS)
+	c.putString(c.Args[1], c.Args[2], deadlineMS)
 	return answer
 }
 
@@ -157,7 +157,7 @@ func setnxCommand(c *Context) reply.Value {
 	if c.object(c.Args[1]) != nil {
 		return reply.Int(0)
 	}
-	c.putString(string(c.Args[1]), c.keep(c.Args[2]), 0)
+	c.putString(c.Args[1], c.Args[2], 0)
 	return reply.Int(1)
 }
 
@@ -170,13 +170,13 @@ func (c *Context) setExpiring(l lifetime) reply.Value {
 	if refused.IsError() {
 		return refused
 	}
-	c.putString(string(c.Args[1]), c.keep(c.Args[3]), deadlineMS)
+	c.putString(c.Args[1], c.Args[3], deadlineMS)
 	return reply.OK
 }
 
 func getsetCommand(c *Context) reply.Value {
 	old := bulkOrNil(c.lookup(c.Args[1]))
-	c.putString(string(c.Args[1]), c.keep(c.Args[2]), 0)
+	c.putString(c.Args[1], c.Args[2], 0)
 	return old
 }
 
@@ -203,7 +203,7 @@ func msetnxCommand(c *Context) reply.Value {
 
 func (c *Context) setPairs() {
 	for i := 1; i < len(c.Args); i += 2 {
-		c.putString(string(c.Args[i]), c.keep(c.Args[i+1]), 0)
+		c.putString(c.Args[i], c.Args[i+1], 0)
 	}
 }
 
@@ -216,7 +216,7 @@ func getexCommand(c *Context) reply.Value {
 	if o == nil {
 		return reply.Nil()
 	}
-	next := *o
+	next := o.Draft()
 	switch {
 	case opts.lifetime.timed():
 		var refused reply.Value
@@ -226,10 +226,10 @@ func getexCommand(c *Context) reply.Value {
 	case opts.lifetime == lifetimePersist:
 		next.DeadlineMS = 0
 	default:
-		return reply.Bytes(o.Str)
+		return reply.Bytes(o.Str())
 	}
 	c.put(next)
-	return reply.Bytes(o.Str)
+	return reply.Bytes(o.Str())
 }
 
 // bulkOrNil is the reply of a command that answers a string.
@@ -237,5 +237,5 @@ func bulkOrNil(o *keyspace.Object) reply.Value {
 	if o == nil {
 		return reply.Nil()
 	}
-	return reply.Bytes(o.Str)
+	return reply.Bytes(o.Str())
 }

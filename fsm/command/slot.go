@@ -57,7 +57,7 @@ func slotOf(arg []byte) (slot int64, refused reply.Value) {
 // visit returns false. There is no index by slot: every key is looked at.
 func (c *Context) inSlot(slot int64, visit func(*keyspace.Object) bool) {
 	c.Keys.Range(c.DB, func(o *keyspace.Object) bool {
-		return int64(KeySlot([]byte(o.Key))) != slot || visit(o)
+		return int64(KeySlot([]byte(o.Key()))) != slot || visit(o)
 	})
 }
 
@@ -96,7 +96,7 @@ func clusterGetKeysInSlotCommand(c *Context) reply.Value {
 	}
 	c.inSlot(slot, func(o *keyspace.Object) bool {
 		c.notice(o)
-		keys = append(keys, reply.Text(o.Key))
+		keys = append(keys, reply.Text(o.Key()))
 		return int64(len(keys)) < most
 	})
 	return reply.List(keys...)

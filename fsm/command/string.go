@@ -31,7 +31,7 @@ func strlenCommand(c *Context) reply.Value {
 	if o == nil {
 		return reply.Int(0)
 	}
-	return reply.Int(int64(len(o.Str)))
+	return reply.Int(int64(len(o.Str())))
 }
 
 func getrangeCommand(c *Context) reply.Value {
@@ -44,7 +44,7 @@ func getrangeCommand(c *Context) reply.Value {
 	if o == nil {
 		return reply.Bytes(nil)
 	}
-	size := int64(len(o.Str))
+	size := int64(len(o.Str()))
 	if start < 0 && end < 0 && start > end {
 		return reply.Bytes(nil)
 	}
@@ -53,7 +53,7 @@ func getrangeCommand(c *Context) reply.Value {
 	if start > end {
 		return reply.Bytes(nil)
 	}
-	return reply.Bytes(o.Str[start : end+1])
+	return reply.Bytes(o.Str()[start : end+1])
 }
 
 // fromEnd turns an index that counts from the end into one that counts from
@@ -76,19 +76,16 @@ func setrangeCommand(c *Context) reply.Value {
 		return errOffset
 	}
 	o, patch := c.object(c.Args[1]), c.Args[3]
-	next := keyspace.Object{Encoding: keyspace.Raw}
+	next := keyspace.Draft{Key: c.Args[1], Keep: true, Encoding: keyspace.Raw}
 	var old []byte
 	if o != nil {
-		next.Key, next.DeadlineMS, old = o.Key, o.DeadlineMS, o.Str
+		next.DeadlineMS, old = o.DeadlineMS(), o.Str()
 	}
 	if len(patch) == 0 {
 		return reply.Int(int64(len(old)))
 	}
 	if offset > c.bulkMax()-int64(len(patch)) {
 		return errStringTooBig
-	}
-	if o == nil {
-		next.Key = string(c.Args[1])
 	}
 	size := max(len(old), int(offset)+len(patch))
 	next.Str = memory.Grow(old, size)[:size]
@@ -100,16 +97,15 @@ func setrangeCommand(c *Context) reply.Value {
 func appendCommand(c *Context) reply.Value {
 	o, tail := c.object(c.Args[1]), c.Args[2]
 	if o == nil {
-		c.putString(string(c.Args[1]), c.keep(tail), 0)
+		c.putString(c.Args[1], tail, 0)
 		return reply.Int(int64(len(tail)))
 	}
-	if int64(len(o.Str)) > c.bulkMax()-int64(len(tail)) {
+	if int64(len(o.Str())) > c.bulkMax()-int64(len(tail)) {
 		return errStringTooBig
 	}
-	next := *o
+	next := o.Draft()
 	next.Encoding = keyspace.Raw
-	// The newest object of a key alone may use what is spare beyond its length.
-	next.Str = memory.Append(o.Str, tail)
+	next.Tail = tail
 	c.put(next)
-	return reply.Int(int64(len(next.Str)))
+	return reply.Int(int64(len(next.Str) + len(tail)))
 }

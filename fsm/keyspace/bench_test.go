@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"runtime/metrics"
 	"slices"
 	"testing"
 	"time"
@@ -17,11 +18,11 @@ func filled(n int, deadlineMS int64) (*Keyspace, float64) {
 	runtime.ReadMemStats(&before)
 	k := New([16]byte{1})
 	for i := range n {
-		o := &Object{Key: keyNumber(i), Str: make([]byte, 64), Encoding: Raw}
+		d := Draft{Key: []byte(keyNumber(i)), Str: make([]byte, 64), Encoding: Raw}
 		if deadlineMS != 0 {
-			o.DeadlineMS = deadlineMS + int64(i)
+			d.DeadlineMS = deadlineMS + int64(i)
 		}
-		k.Put(0, o)
+		k.Put(0, d)
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
@@ -33,13 +34,13 @@ func filled(n int, deadlineMS int64) (*Keyspace, float64) {
 func BenchmarkKeyspace(b *testing.B) {
 	for _, n := range []int{2_000_000, 5_000_000} {
 		k, perKey := filled(n, 0)
-		keys := make([][]byte, 1<<16)
+		keys, value := make([][]byte, 1<<16), make([]byte, 64)
 		for i := range keys {
 			keys[i] = []byte(keyNumber(rand.IntN(n)))
 		}
 		b.Run(fmt.Sprintf("set/%d", n), func(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
-				k.Put(0, &Object{Key: string(keys[i&0xFFFF]), Str: make([]byte, 64), Encoding: Raw})
+				k.Put(0, Draft{Key: keys[i&0xFFFF], Str: value, Encoding: Raw})
 			}
 			b.ReportMetric(perKey, "B/key")
 		})
@@ -55,20 +56,37 @@ func BenchmarkKeyspace(b *testing.B) {
 				k.At(0, rand.IntN(n))
 			}
 		})
+		b.Run(fmt.Sprintf("collect/%d", n), func(b *testing.B) {
+			before := collectorSeconds()
+			for b.Loop() {
+				runtime.GC()
+			}
+			b.ReportMetric((collectorSeconds()-before)*1e3/float64(b.N), "cpu-ms/op")
+			runtime.KeepAlive(k)
+		})
 		b.Run(fmt.Sprintf("capture/%d", n), func(b *testing.B) { benchmarkCapture(b, k, keys) })
 	}
 }
 
+// collectorSeconds is the processor time that the collector has taken, but for
+// what it does while there is nothing else to do.
+func collectorSeconds() float64 {
+	sample := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}}
+	metrics.Read(sample)
+	return sample[0].Value.Float64()
+}
+
 func benchmarkCapture(b *testing.B, k *Keyspace, keys [][]byte) {
 	var captures, writes []time.Duration
+	value := make([]byte, 64)
 	for b.Loop() {
 		start := time.Now()
 		c := k.Capture()
 		captures = append(captures, time.Since(start))
 		for range 20 {
-			o := &Object{Key: string(keys[rand.IntN(len(keys))]), Str: make([]byte, 64)}
+			d := Draft{Key: keys[rand.IntN(len(keys))], Str: value}
 			start := time.Now()
-			k.Put(0, o)
+			k.Put(0, d)
 			writes = append(writes, time.Since(start))
 		}
 		runtime.KeepAlive(c)
@@ -91,7 +109,7 @@ func BenchmarkDeadlines(b *testing.B) {
 	k, perKey := filled(n, 1_000_000)
 	b.Run("set", func(b *testing.B) {
 		for b.Loop() {
-			k.Put(0, &Object{Key: keyNumber(rand.IntN(n)), Str: make([]byte, 64), DeadlineMS: 2_000_000 + rand.Int64N(1_000_000)})
+			k.Put(0, Draft{Key: []byte(keyNumber(rand.IntN(n))), Str: make([]byte, 64), DeadlineMS: 2_000_000 + rand.Int64N(1_000_000)})
 		}
 		b.ReportMetric(perKey, "B/key")
 	})

@@ -85,7 +85,7 @@ func (b *bucket) lowerBound(hash uint64) int {
 func (b *bucket) find(hash uint64, key string) (at int, found bool) {
 	at = b.lowerBound(hash)
 	for ; at < len(b.entries) && b.entries[at].hash == hash; at++ {
-		if c := strings.Compare(b.entries[at].object.Key, key); c >= 0 {
+		if c := strings.Compare(b.entries[at].object.Key(), key); c >= 0 {
 			return at, c == 0
 		}
 	}

@@ -40,7 +40,7 @@ func (d *database) put(epoch, hash uint64, o *Object) (replaced *Object) {
 		d.blocks = make([]uint32, 1<<blockBits)
 	}
 	b := d.writable(epoch, d.slot(hash))
-	at, found := b.find(hash, o.Key)
+	at, found := b.find(hash, o.Key())
 	if found {
 		replaced = b.entries[at].object
 		b.entries[at].object = o
@@ -48,7 +48,7 @@ func (d *database) put(epoch, hash uint64, o *Object) (replaced *Object) {
 	}
 	for len(b.entries) >= bucketEntriesMax && d.split(epoch, d.slot(hash)) {
 		b = d.bucket(d.slot(hash))
-		at, _ = b.find(hash, o.Key)
+		at, _ = b.find(hash, o.Key())
 	}
 	b.insert(at, entry{hash: hash, object: o})
 	d.count++
@@ -155,8 +155,8 @@ func (d *database) rank(rank int) entry {
 	return d.bucket(slot).entries[rank]
 }
 
-// stringOf views a key as a string for the length of a look-up: nothing keeps it.
+// stringOf views bytes as a string: nobody changes them as long as it is used.
 func stringOf(key []byte) string { return unsafe.String(unsafe.SliceData(key), len(key)) }
 
-// bytesOf views a key as bytes for the length of a hash: nothing changes them.
+// bytesOf views a key as bytes, which nobody changes.
 func bytesOf(key string) []byte { return unsafe.Slice(unsafe.StringData(key), len(key)) }

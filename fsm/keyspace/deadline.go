@@ -22,7 +22,7 @@ func (a deadline) before(b deadline) bool {
 	if a.hash != b.hash {
 		return a.hash < b.hash
 	}
-	return strings.Compare(a.object.Key, b.object.Key) < 0
+	return strings.Compare(a.object.Key(), b.object.Key()) < 0
 }
 
 // deadlines is the index of the objects of one database that have a deadline.
@@ -48,22 +48,22 @@ func (d *deadlines) len() int {
 
 // add indexes an object; one without a deadline is ignored.
 func (d *deadlines) add(hash uint64, o *Object, clockMS int64) {
-	if o.DeadlineMS == 0 {
+	if o.DeadlineMS() == 0 {
 		return
 	}
 	if d.tree == nil {
 		d.tree = btree.NewBTreeGOptions(deadline.before, btree.Options{NoLocks: true})
 	}
-	d.tree.Set(deadline{ms: o.DeadlineMS, hash: hash, object: o})
+	d.tree.Set(deadline{ms: o.DeadlineMS(), hash: hash, object: o})
 	d.account(o, clockMS, 1)
 }
 
 // drop forgets an object; one without a deadline is ignored.
 func (d *deadlines) drop(hash uint64, o *Object, clockMS int64) {
-	if o.DeadlineMS == 0 {
+	if o.DeadlineMS() == 0 {
 		return
 	}
-	d.tree.Delete(deadline{ms: o.DeadlineMS, hash: hash, object: o})
+	d.tree.Delete(deadline{ms: o.DeadlineMS(), hash: hash, object: o})
 	d.account(o, clockMS, -1)
 }
 
@@ -71,8 +71,8 @@ func (d *deadlines) account(o *Object, clockMS int64, sign int) {
 	if o.Due(clockMS) {
 		d.due += sign
 	}
-	d.high += int64(sign) * (o.DeadlineMS >> 32)
-	d.low += int64(sign) * (o.DeadlineMS & (1<<32 - 1))
+	d.high += int64(sign) * (o.DeadlineMS() >> 32)
+	d.low += int64(sign) * (o.DeadlineMS() & (1<<32 - 1))
 }
 
 // first returns the earliest deadline.

@@ -6,9 +6,11 @@
 // under every history. SCAN's cursor is a position in it, which is why a scan
 // may take its steps on different nodes; RANDOMKEY draws a rank in it.
 //
-// Objects are immutable once they are in a database; changing one replaces it.
-// Value bytes are never overwritten (appending into spare capacity beyond the
-// length that others see is allowed to the database's newest object only).
+// Objects are immutable; changing one puts another in its place. A small one is
+// a single allocation without pointers (see Object). Value bytes are never
+// overwritten (appending into spare capacity beyond the length that others see
+// is allowed to the database's newest object only).
+//
 // Each database is an extendible hash table over the leading bits of the hash:
 // a directory, in pages, of buckets that keep their objects in order. Pages and
 // buckets are copied at the first write after a Capture, so that a capture

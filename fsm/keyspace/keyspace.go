@@ -64,7 +64,7 @@ func (k *Keyspace) Purge(limit int) int {
 			return removed
 		}
 		d := k.databases[db]
-		d.remove(k.epoch, first.hash, bytesOf(first.object.Key))
+		d.remove(k.epoch, first.hash, bytesOf(first.object.Key()))
 		d.deadlines.drop(first.hash, first.object, k.clockMS)
 		k.expired++
 	}
@@ -97,9 +97,10 @@ func (k *Keyspace) Get(db int, key []byte) *Object {
 	return o
 }
 
-// Put inserts o or replaces the object of the same key. The keyspace owns o from then on.
-func (k *Keyspace) Put(db int, o *Object) {
-	hash := k.hash(bytesOf(o.Key))
+// Put makes the object that a draft describes, and inserts it or replaces the
+// object of the same key.
+func (k *Keyspace) Put(db int, draft Draft) {
+	hash, o := k.hash(draft.Key), draft.object()
 	d := k.databases[db]
 	if replaced := d.put(k.epoch, hash, o); replaced != nil {
 		d.deadlines.drop(hash, replaced, k.clockMS)

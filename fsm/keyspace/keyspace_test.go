@@ -11,7 +11,7 @@ import (
 
 // put stores a key with a value that names it.
 func put(k *Keyspace, db int, key string, deadlineMS int64) {
-	k.Put(db, &Object{Key: key, Str: []byte("value of " + key), Encoding: Embstr, DeadlineMS: deadlineMS})
+	k.Put(db, Draft{Key: []byte(key), Str: []byte("value of " + key), Encoding: Embstr, DeadlineMS: deadlineMS})
 }
 
 func keyNumber(i int) string { return fmt.Sprintf("key:%012d", i) }
@@ -54,13 +54,13 @@ func TestTheOrderDependsOnTheKeysAlone(t *testing.T) {
 		history(k)
 		check(t, k)
 		var orders []string
-		k.Range(0, func(o *Object) bool { orders = append(orders, o.Key); return true })
+		k.Range(0, func(o *Object) bool { orders = append(orders, o.Key()); return true })
 		for cursor, first := uint64(0), true; first || cursor != 0; first = false {
 			orders = append(orders, fmt.Sprint("cursor ", cursor))
-			cursor = k.Scan(0, cursor, 10, func(o *Object) { orders = append(orders, o.Key) })
+			cursor = k.Scan(0, cursor, 10, func(o *Object) { orders = append(orders, o.Key()) })
 		}
 		for rank := 0; rank < k.Len(0); rank += 7 {
-			orders = append(orders, k.At(0, rank).Key)
+			orders = append(orders, k.At(0, rank).Key())
 		}
 		if i == 0 {
 			want = orders
@@ -86,7 +86,7 @@ func TestAScanReturnsWhatStaysWhileOthersComeAndGo(t *testing.T) {
 			}
 			seen := map[string]int{}
 			for cursor, first := uint64(0), true; first || cursor != 0; first = false {
-				cursor = k.Scan(0, cursor, 1+random.IntN(50), func(o *Object) { seen[o.Key]++ })
+				cursor = k.Scan(0, cursor, 1+random.IntN(50), func(o *Object) { seen[o.Key()]++ })
 				for range random.IntN(400) {
 					key := fmt.Sprintf("goes-%d", random.IntN(5000))
 					if random.IntN(3) == 0 {
@@ -138,7 +138,7 @@ func TestAScanStepIsShortAmongDueObjects(t *testing.T) {
 	k.Advance(1)
 	steps := 0
 	for cursor, first := uint64(0), true; first || cursor != 0; first = false {
-		cursor = k.Scan(0, cursor, 10, func(o *Object) { t.Fatalf("%s is past its deadline", o.Key) })
+		cursor = k.Scan(0, cursor, 10, func(o *Object) { t.Fatalf("%s is past its deadline", o.Key()) })
 		steps++
 	}
 	if steps != 500 {
@@ -186,7 +186,7 @@ func TestAnInstantsDueObjectsCountAsAbsentAtOnce(t *testing.T) {
 	if count, _ := k.Deadlines(3); k.Len(3) != 1 || count != 1 {
 		t.Fatalf("%d objects are left", k.Len(3))
 	}
-	if o := k.At(3, 0); o == nil || o.Key != "stays" {
+	if o := k.At(3, 0); o == nil || o.Key() != "stays" {
 		t.Fatalf("At returns %v", o)
 	}
 	if k.Delete(3, []byte(keyNumber(9))) || k.Get(3, []byte(keyNumber(8))) != nil {
@@ -271,7 +271,7 @@ func TestACaptureIsReadBesideAWriter(t *testing.T) {
 	for round := range 20 {
 		stamp := []byte(fmt.Sprint("round ", round))
 		for i := range n {
-			k.Put(0, &Object{Key: keyNumber(i), Str: stamp, DeadlineMS: int64(1_000_000 + i)})
+			k.Put(0, Draft{Key: []byte(keyNumber(i)), Str: stamp, DeadlineMS: int64(1_000_000 + i)})
 		}
 		c := k.Capture()
 		readers.Add(1)
@@ -279,11 +279,11 @@ func TestACaptureIsReadBesideAWriter(t *testing.T) {
 			defer readers.Done()
 			seen := 0
 			c.Range(0, func(o *Object) bool {
-				if strings.HasPrefix(o.Key, "key:") {
+				if strings.HasPrefix(o.Key(), "key:") {
 					seen++
 				}
-				if string(o.Str) != string(stamp) {
-					t.Errorf("round %d: %s has %q", round, o.Key, o.Str)
+				if string(o.Str()) != string(stamp) {
+					t.Errorf("round %d: %s has %q", round, o.Key(), o.Str())
 					return false
 				}
 				return true
@@ -304,17 +304,17 @@ func TestWhatLeavesPastItsDeadlineIsCounted(t *testing.T) {
 	k := New([16]byte{})
 	k.Advance(1000)
 	for _, key := range []string{"purged", "replaced", "deleted"} {
-		k.Put(0, &Object{Key: key, DeadlineMS: 1100})
+		k.Put(0, Draft{Key: []byte(key), DeadlineMS: 1100})
 	}
-	k.Put(0, &Object{Key: "replaced early", DeadlineMS: 1100})
-	k.Put(0, &Object{Key: "deleted early", DeadlineMS: 1100})
-	k.Put(0, &Object{Key: "replaced early"})
+	k.Put(0, Draft{Key: []byte("replaced early"), DeadlineMS: 1100})
+	k.Put(0, Draft{Key: []byte("deleted early"), DeadlineMS: 1100})
+	k.Put(0, Draft{Key: []byte("replaced early")})
 	k.Delete(0, []byte("deleted early"))
 	if k.Expired() != 0 {
 		t.Errorf("%d have expired before their time", k.Expired())
 	}
 	k.Advance(1100)
-	k.Put(0, &Object{Key: "replaced"})
+	k.Put(0, Draft{Key: []byte("replaced")})
 	k.Delete(0, []byte("deleted"))
 	k.Purge(10)
 	if k.Expired() != 3 {

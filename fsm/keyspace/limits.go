@@ -9,6 +9,11 @@ const (
 	// what a capture copies: one pointer for some 300 objects.
 	bucketEntriesMax = 512
 
+	// blockBytesMax is the largest block. What is larger is a wide object, which
+	// takes 64 bytes more but is not copied when its deadline or its key changes,
+	// or when APPEND finds room behind it.
+	blockBytesMax = 2 << 10
+
 	// pageSlots is the size of a page of the directory: what a capture copies
 	// is one pointer for each page, and the first write to a page after it
 	// copies the page (2 KiB).
@@ -36,3 +41,6 @@ const (
 	// objects; the counts let At find a rank without walking the database.
 	blockBits = 10
 )
+
+// A block's header has two bytes for the length of its key.
+const _ uint16 = blockBytesMax

@@ -1,12 +1,12 @@
 package keyspace
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -17,13 +17,13 @@ var steps = flag.Int("steps", 5000, "steps of each random program")
 // model is the simplest keyspace: Go maps, sorted when an order is asked for.
 type model struct {
 	clockMS   int64
-	databases [Databases]map[string]Object
+	databases [Databases]map[string]Draft
 }
 
 func newModel() *model {
 	m := &model{}
 	for i := range m.databases {
-		m.databases[i] = map[string]Object{}
+		m.databases[i] = map[string]Draft{}
 	}
 	return m
 }
@@ -38,22 +38,22 @@ func (m *model) copy() *model {
 
 // ordered returns the objects of a database in hash order, with those past
 // their deadline only if all.
-func (m *model) ordered(k *Keyspace, db int, all bool) []Object {
-	objects := []Object{}
+func (m *model) ordered(k *Keyspace, db int, all bool) []Draft {
+	objects := []Draft{}
 	for _, o := range m.databases[db] {
-		if all || !o.Due(m.clockMS) {
+		if all || !o.dueBy(m.clockMS) {
 			objects = append(objects, o)
 		}
 	}
-	slices.SortFunc(objects, func(a, b Object) int {
-		x, y := k.hash([]byte(a.Key)), k.hash([]byte(b.Key))
+	slices.SortFunc(objects, func(a, b Draft) int {
+		x, y := k.hash(a.Key), k.hash(b.Key)
 		switch {
 		case x < y:
 			return -1
 		case x > y:
 			return 1
 		}
-		return strings.Compare(a.Key, b.Key)
+		return bytes.Compare(a.Key, b.Key)
 	})
 	return objects
 }
@@ -61,12 +61,12 @@ func (m *model) ordered(k *Keyspace, db int, all bool) []Object {
 func (m *model) purge(k *Keyspace, limit int) int {
 	type candidate struct {
 		db int
-		o  Object
+		o  Draft
 	}
 	var due []candidate
 	for db := range m.databases {
 		for _, o := range m.ordered(k, db, true) {
-			if o.Due(m.clockMS) {
+			if o.dueBy(m.clockMS) {
 				due = append(due, candidate{db, o})
 			}
 		}
@@ -79,27 +79,30 @@ func (m *model) purge(k *Keyspace, limit int) int {
 	})
 	due = due[:min(limit, len(due))]
 	for _, c := range due {
-		delete(m.databases[c.db], c.o.Key)
+		delete(m.databases[c.db], string(c.o.Key))
 	}
 	return len(due)
 }
 
-func equal(a, b Object) bool {
-	return a.Key == b.Key && string(a.Str) == string(b.Str) && a.Encoding == b.Encoding &&
+// dueBy is Object.Due of what is not an object yet.
+func (d *Draft) dueBy(clockMS int64) bool { return d.DeadlineMS != 0 && d.DeadlineMS <= clockMS }
+
+func equal(a, b Draft) bool {
+	return string(a.Key) == string(b.Key) && string(a.Str) == string(b.Str) && a.Encoding == b.Encoding &&
 		a.DeadlineMS == b.DeadlineMS && a.AccessMS == b.AccessMS
 }
 
 // collect drains one of the Range methods.
-func collect(walk func(func(*Object) bool)) []Object {
-	objects := []Object{}
+func collect(walk func(func(*Object) bool)) []Draft {
+	objects := []Draft{}
 	walk(func(o *Object) bool {
-		objects = append(objects, *o)
+		objects = append(objects, o.Draft())
 		return true
 	})
 	return objects
 }
 
-func wantObjects(t *testing.T, what string, got, want []Object) {
+func wantObjects(t *testing.T, what string, got, want []Draft) {
 	t.Helper()
 	if !slices.EqualFunc(got, want, equal) {
 		t.Fatalf("%s: %d objects differ from the model's %d", what, len(got), len(want))
@@ -117,20 +120,29 @@ type trial struct {
 	copies   []*model
 }
 
+// value is short, or about as long as a block may be.
+func (r *trial) value() []byte {
+	b := fmt.Appendf(nil, "%d", r.random.Uint32())
+	if r.random.IntN(20) == 0 {
+		b = bytes.Repeat(b, (blockBytesMax+r.random.IntN(100)-50)/len(b))
+	}
+	return b
+}
+
 func (r *trial) step() {
 	db := r.random.IntN(3)
 	key := fmt.Sprintf("key-%d", r.random.IntN(r.keys))
 	switch p := r.random.IntN(1000); {
 	case p < 550:
-		o := Object{Key: key, Str: fmt.Appendf(nil, "%d", r.random.Uint32()), Encoding: Encoding(r.random.IntN(3)), AccessMS: r.m.clockMS}
+		o := Draft{Key: []byte(key), Str: r.value(), Encoding: Encoding(r.random.IntN(3)), AccessMS: r.m.clockMS}
 		if r.random.IntN(3) == 0 {
 			o.DeadlineMS = max(1, r.m.clockMS+r.random.Int64N(2000)-100)
 		}
 		r.m.databases[db][key] = o
-		r.k.Put(db, &o)
+		r.k.Put(db, o)
 	case p < 900:
 		o, present := r.m.databases[db][key]
-		present = present && !o.Due(r.m.clockMS)
+		present = present && !o.dueBy(r.m.clockMS)
 		delete(r.m.databases[db], key)
 		if got := r.k.Delete(db, []byte(key)); got != present {
 			r.t.Fatalf("Delete(%s) = %v, the model says %v", key, got, present)
@@ -150,7 +162,7 @@ func (r *trial) step() {
 		r.m.databases[db], r.m.databases[other] = r.m.databases[other], r.m.databases[db]
 	case p < 997 && r.random.IntN(4) == 0:
 		r.k.Flush(db)
-		r.m.databases[db] = map[string]Object{}
+		r.m.databases[db] = map[string]Draft{}
 	case p >= 997:
 		r.captures = append(r.captures, r.k.Capture())
 		r.copies = append(r.copies, r.m.copy())
@@ -183,19 +195,19 @@ func (r *trial) compareDatabase(db int) {
 	if r.k.Len(db) != len(want) {
 		r.t.Fatalf("Len is %d, the model's %d", r.k.Len(db), len(want))
 	}
-	var scanned []Object
+	var scanned []Draft
 	for cursor, first := uint64(0), true; first || cursor != 0; first = false {
-		cursor = r.k.Scan(db, cursor, 1+r.random.IntN(20), func(o *Object) { scanned = append(scanned, *o) })
+		cursor = r.k.Scan(db, cursor, 1+r.random.IntN(20), func(o *Object) { scanned = append(scanned, o.Draft()) })
 	}
 	wantObjects(r.t, "Scan", scanned, want)
 	all := r.m.ordered(r.k, db, true)
 	deadlines := 0
 	for rank, o := range want {
-		if got := r.k.Get(db, []byte(o.Key)); got == nil || !equal(*got, o) {
+		if got := r.k.Get(db, o.Key); got == nil || !equal(got.Draft(), o) {
 			r.t.Fatalf("Get(%s) = %v, the model has %v", o.Key, got, o)
 		}
 		got := r.k.At(db, rank)
-		if got == nil || got.Due(r.m.clockMS) || len(all) == len(want) && !equal(*got, o) {
+		if got == nil || got.Due(r.m.clockMS) || len(all) == len(want) && !equal(got.Draft(), o) {
 			r.t.Fatalf("At(%d) = %v, the model has %v", rank, got, o)
 		}
 		if o.DeadlineMS != 0 {
@@ -206,7 +218,7 @@ func (r *trial) compareDatabase(db int) {
 		r.t.Fatalf("%d objects have deadlines, the model has %d", got, deadlines)
 	}
 	for _, o := range all {
-		if o.Due(r.m.clockMS) && r.k.Get(db, []byte(o.Key)) != nil {
+		if o.dueBy(r.m.clockMS) && r.k.Get(db, o.Key) != nil {
 			r.t.Fatalf("Get(%s) returns an object past its deadline", o.Key)
 		}
 	}

@@ -1,5 +1,7 @@
 package keyspace
 
+import "unsafe"
+
 // Encoding is what OBJECT ENCODING names; it is state, since it can be asked for.
 type Encoding uint8
 
@@ -10,16 +12,113 @@ const (
 	Raw
 )
 
-// Object is one key with its value. It is immutable once in a database.
+// Object is one key with its value. Put makes objects, from drafts, and nothing
+// changes one afterwards: whoever has a key or a value may refer to its bytes
+// for good, and must not write to them.
+//
+// It is a header that begins one of two forms:
+//
+//   - A block is a single allocation without pointers, so the collector does
+//     not look into it: the header, the deadline if there is one, the key, the
+//     value.
+//   - A wide object is larger than a block may be. Its key and its value are
+//     allocations of their own, which an object that replaces it can share.
+//
+// Invariants:
+//  1. An Object begins an allocation that has the form and the fields that its
+//     flags name. It is never copied: a copy would be a header alone.
+//  2. It has a deadline exactly if flagTimed is set.
 type Object struct {
-	Key        string
-	Str        []byte   // the value of a string, its digits when Encoding is Int
-	Encoding   Encoding // what OBJECT ENCODING answers
-	DeadlineMS int64    // Unix milliseconds; 0 is none
-	AccessMS   int64    // the machine's clock at its last write (OBJECT IDLETIME)
+	_        noCopy
+	accessMS int64
+	strBytes uint32 // of a block's value
+	keyBytes uint16 // of a block's key
+	encoding Encoding
+	flags    flags
 }
+
+// flags say what follows an object's header.
+type flags uint8
+
+const (
+	flagTimed flags = 1 << iota // the object is a timed one
+	flagWide                    // the object is a wide one; else it is a block
+)
+
+// timed is the beginning of an object that has a deadline.
+type timed struct {
+	Object
+	deadlineMS int64
+}
+
+// wide is an object whose key and value stand apart from it. It has room for a
+// deadline even if it has none.
+type wide struct {
+	timed
+	key string
+	str []byte
+}
+
+// noCopy makes go vet find copies of what it is a field of.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
+
+const (
+	headerBytes   = int(unsafe.Sizeof(Object{}))
+	deadlineBytes = int(unsafe.Sizeof(timed{})) - headerBytes
+)
+
+// wide returns the whole of a wide object.
+func (o *Object) wide() *wide { return (*wide)(unsafe.Pointer(o)) }
+
+// inBlock returns where the byte at an offset into a block's key and value is. A
+// pointer to the block's end would keep the next allocation alive, so there must
+// be such a byte.
+func (o *Object) inBlock(offset int) *byte {
+	at := headerBytes + int(o.flags&flagTimed)*deadlineBytes + offset
+	return (*byte)(unsafe.Add(unsafe.Pointer(o), at))
+}
+
+// Key returns the key.
+func (o *Object) Key() string {
+	switch {
+	case o.flags&flagWide != 0:
+		return o.wide().key
+	case o.keyBytes == 0:
+		return ""
+	}
+	return unsafe.String(o.inBlock(0), int(o.keyBytes))
+}
+
+// Str returns the value of a string, its digits when the encoding is Int.
+func (o *Object) Str() []byte {
+	switch {
+	case o.flags&flagWide != 0:
+		return o.wide().str
+	case o.strBytes == 0:
+		return nil
+	}
+	return unsafe.Slice(o.inBlock(int(o.keyBytes)), int(o.strBytes))
+}
+
+// Encoding returns what OBJECT ENCODING answers.
+func (o *Object) Encoding() Encoding { return o.encoding }
+
+// DeadlineMS returns the deadline in Unix milliseconds; 0 is none.
+func (o *Object) DeadlineMS() int64 {
+	if o.flags&flagTimed == 0 {
+		return 0
+	}
+	return (*timed)(unsafe.Pointer(o)).deadlineMS
+}
+
+// AccessMS returns the machine's clock at the last write (OBJECT IDLETIME).
+func (o *Object) AccessMS() int64 { return o.accessMS }
 
 // Due reports whether the object is past its deadline on a clock.
 func (o *Object) Due(clockMS int64) bool {
-	return o.DeadlineMS != 0 && o.DeadlineMS <= clockMS
+	deadlineMS := o.DeadlineMS()
+	return deadlineMS != 0 && deadlineMS <= clockMS
 }

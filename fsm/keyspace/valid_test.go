@@ -35,25 +35,25 @@ func valid(k *Keyspace, d *database) error {
 		}
 		depths[b.depth]++
 		for i, e := range b.entries {
-			if e.hash != k.hash([]byte(e.object.Key)) || d.bucket(d.slot(e.hash)) != b {
-				return fmt.Errorf("key %q is in the wrong bucket", e.object.Key)
+			if e.hash != k.hash([]byte(e.object.Key())) || d.bucket(d.slot(e.hash)) != b {
+				return fmt.Errorf("key %q is in the wrong bucket", e.object.Key())
 			}
 			if i > 0 {
-				if last := b.entries[i-1]; last.hash > e.hash || last.hash == e.hash && last.object.Key >= e.object.Key {
-					return fmt.Errorf("keys %q and %q are out of order", last.object.Key, e.object.Key)
+				if last := b.entries[i-1]; last.hash > e.hash || last.hash == e.hash && last.object.Key() >= e.object.Key() {
+					return fmt.Errorf("keys %q and %q are out of order", last.object.Key(), e.object.Key())
 				}
 			}
 			count++
 			blocks[e.hash>>(hashBits-blockBits)]++
-			if e.object.DeadlineMS == 0 {
+			if e.object.DeadlineMS() == 0 {
 				continue
 			}
 			deadlines++
 			if e.object.Due(k.clockMS) {
 				due++
 			}
-			if found, ok := d.deadlines.tree.Get(deadline{e.object.DeadlineMS, e.hash, e.object}); !ok || found.object != e.object {
-				return fmt.Errorf("key %q is not in the index of deadlines", e.object.Key)
+			if found, ok := d.deadlines.tree.Get(deadline{e.object.DeadlineMS(), e.hash, e.object}); !ok || found.object != e.object {
+				return fmt.Errorf("key %q is not in the index of deadlines", e.object.Key())
 			}
 		}
 	}
