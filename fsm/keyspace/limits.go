@@ -10,8 +10,9 @@ const (
 	bucketEntriesMax = 512
 
 	// blockBytesMax is the largest block. What is larger is a wide object, which
-	// takes 64 bytes more but is not copied when its deadline or its key changes,
-	// or when APPEND finds room behind it.
+	// takes 64 bytes and two allocations more, but is not copied when its deadline
+	// or its key changes, or when APPEND finds room behind it. A new block takes
+	// less time than a new wide object up to here, and as long at 4 KiB.
 	blockBytesMax = 2 << 10
 
 	// pageSlots is the size of a page of the directory: what a capture copies

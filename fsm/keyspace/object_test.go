@@ -57,11 +57,12 @@ func TestAnObjectHasWhatItsDraftSaysAtEachBoundary(t *testing.T) {
 			sizes = append(sizes, blockBytesMax-header+off)
 		}
 	}
+	key, value := pattern(1<<16+1, 1), pattern(1<<16+1, 2)
 	for _, keyBytes := range sizes {
 		for _, strBytes := range sizes {
 			for _, deadlineMS := range []int64{0, 1, -1, 1<<63 - 1, -1 << 63} {
 				d := Draft{
-					Key: pattern(keyBytes, 1), Str: pattern(strBytes, 2), Encoding: Raw, DeadlineMS: deadlineMS,
+					Key: key[:keyBytes], Str: value[:strBytes:strBytes], Encoding: Raw, DeadlineMS: deadlineMS,
 					AccessMS: -int64(strBytes), Keep: keyBytes%2 == 0,
 				}
 				checkObject(t, d)
@@ -91,14 +92,17 @@ func FuzzObject(f *testing.F) {
 // of a command are the connection's again afterwards.
 func TestAnObjectDoesNotChangeWithItsDraft(t *testing.T) {
 	for _, size := range []int{1, 10, blockBytesMax, 1 << 19} {
-		d := Draft{Key: pattern(size, 1), Str: pattern(size, 2), Tail: pattern(size, 3)}
-		o := d.object()
-		for _, b := range [][]byte{d.Key, d.Str, d.Tail} {
-			clear(b)
-		}
-		want := string(pattern(size, 2)) + string(pattern(size, 3))
-		if o.Key() != string(pattern(size, 1)) || string(o.Str()) != want {
-			t.Errorf("an object of 3 times %d bytes has changed", size)
+		for _, tail := range []int{0, size} {
+			room := pattern(2*size, 2)
+			d := Draft{Key: pattern(size, 1), Str: room[:size], Tail: pattern(tail, 3)}
+			o := d.object()
+			for _, b := range [][]byte{d.Key, room, d.Tail} {
+				clear(b)
+			}
+			want := string(pattern(size, 2)) + string(pattern(tail, 3))
+			if o.Key() != string(pattern(size, 1)) || string(o.Str()) != want {
+				t.Errorf("an object of 2 times %d and %d bytes has changed", size, tail)
+			}
 		}
 	}
 }
