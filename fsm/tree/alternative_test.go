@@ -62,12 +62,7 @@ func BenchmarkAlternative(b *testing.B) {
 				runtime.KeepAlive(other)
 			}},
 		} {
-			b.Run(fmt.Sprintf("%s/n=%d", op.name, n), func(b *testing.B) {
-				b.ReportAllocs()
-				for i := 0; b.Loop(); i++ {
-					op.run(i)
-				}
-			})
+			b.Run(fmt.Sprintf("%s/n=%d", op.name, n), func(b *testing.B) { measure(b, op.run) })
 		}
 		b.Run(fmt.Sprintf("memory/n=%d", n), func(b *testing.B) {
 			b.ReportMetric(heapBytes(n, func() any { return otherTree(n) }), "B/field")
@@ -122,19 +117,13 @@ func BenchmarkSearch(b *testing.B) {
 	}
 	sum := 0
 	b.Run("prefixes", func(b *testing.B) {
-		for i := 0; b.Loop(); i++ {
-			sum += lowerBound(prefixes, sought[i&0xFFF])
-		}
+		measure(b, func(i int) { sum += lowerBound(prefixes, sought[i&0xFFF]) })
 	})
 	b.Run("type parameter", func(b *testing.B) {
-		for i := 0; b.Loop(); i++ {
-			sum += searchType[hashed, byHash](elements, hashed{hash: sought[i&0xFFF]})
-		}
+		measure(b, func(i int) { sum += searchType[hashed, byHash](elements, hashed{hash: sought[i&0xFFF]}) })
 	})
 	b.Run("function", func(b *testing.B) {
-		for i := 0; b.Loop(); i++ {
-			sum += searchFunction(elements, hashed{hash: sought[i&0xFFF]}, byHash{}.compare)
-		}
+		measure(b, func(i int) { sum += searchFunction(elements, hashed{hash: sought[i&0xFFF]}, byHash{}.compare) })
 	})
 	runtime.KeepAlive(sum)
 }

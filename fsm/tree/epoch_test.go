@@ -59,6 +59,21 @@ func TestAShareCostsOtherTreesNothing(t *testing.T) {
 	}
 }
 
+// TestASlowerReaderLowersNoMark has two readers raise the counter and share a
+// tree in the other order; the node that the first one saw stays as it is.
+func TestASlowerReaderLowersNoMark(t *testing.T) {
+	tree := numbered(Epoch{Now: 1}, 10)
+	tree.Share(2)
+	tree.Set(Epoch{Now: 2}, 7, &item{7, 7, 2}, tie(7))
+	view := tree.Share(4)
+	tree.Share(3)
+	tree.root.epoch = 3 // as if it had been made between both
+	tree.Set(Epoch{Now: 4}, 7, &item{7, 7, 3}, tie(7))
+	if old, _ := view.Get(7, tie(7)); old.value != 2 {
+		t.Errorf("the view has changed: %v", *old)
+	}
+}
+
 // TestAChangeThatOthersWouldSeePanics holds the tree against a caller who skips
 // a step: Writable after a capture, or the counter after a Share.
 func TestAChangeThatOthersWouldSeePanics(t *testing.T) {

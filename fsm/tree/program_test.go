@@ -263,7 +263,7 @@ func randomCode(seed uint64, size int) []byte {
 // nodes and compares every answer with a sorted slice's. Captures, views and
 // clones that were made on the way must never change.
 func TestAnOrderedTreeIsASortedSlice(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(20) {
 		p := newProgram(randomCode(seed, 6000))
 		for n := 0; len(p.code) > 0; n++ {
 			if err := p.step(); err != nil {

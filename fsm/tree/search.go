@@ -1,18 +1,21 @@
 package tree
 
+import "math/bits"
+
 // lowerBound returns the position of the first prefix that is at least the one
-// sought. The loop has no branch that a processor could guess wrong.
+// sought. It steps by the borrow of a subtraction, so that there is no branch
+// for a processor to guess wrong.
 func lowerBound(prefixes []uint64, prefix uint64) int {
 	base, n := 0, len(prefixes)
 	for n > 1 {
 		half := n >> 1
-		if prefixes[base+half-1] < prefix {
-			base += half
-		}
+		_, below := bits.Sub64(prefixes[base+half-1], prefix, 0)
+		base += half & -int(below)
 		n -= half
 	}
-	if n == 1 && prefixes[base] < prefix {
-		base++
+	if n == 1 {
+		_, below := bits.Sub64(prefixes[base], prefix, 0)
+		base += int(below)
 	}
 	return base
 }

@@ -103,3 +103,14 @@ func TestAppendingLeavesFullNodes(t *testing.T) {
 		}
 	}
 }
+
+// TestATreeThatIsBuiltIsValid builds trees of many sizes at the width that is
+// used: the last nodes of each level give their spare room back.
+func TestATreeThatIsBuiltIsValid(t *testing.T) {
+	for _, n := range []int{0, 1, 10, 63, 64, 65, 100, 4095, 4096, 4097, 10_000} {
+		tree := numbered(Epoch{Now: 1}, n)
+		if err := validOrdered(tree); err != nil {
+			t.Errorf("%d elements: %v", n, err)
+		}
+	}
+}
