@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -115,6 +116,18 @@ func hashOfFields(n, width int) hash {
 	return h
 }
 
+// stringsOfFields has elements of 16 bytes, a string's header, over the same blocks.
+func stringsOfFields(n, width int) *Ordered[string] {
+	t := NewOrdered[string](benchEpoch)
+	t.width = uint8(width)
+	for i := range n {
+		field := fieldNumber(i)
+		block := string(append(append([]byte{16, 64}, field...), make([]byte, 64)...))
+		t.Set(benchEpoch, hashOf(field), block, func(other string) int { return strings.Compare(other, block) })
+	}
+	return t
+}
+
 // sortedSetOf has scores in another order than its members are inserted in.
 func sortedSetOf(n, width int) sortedSet {
 	z := sortedSet{newTree(width), newTree(width)}
@@ -173,7 +186,12 @@ func BenchmarkMemory(b *testing.B) {
 	for _, width := range benchWidths {
 		for _, n := range benchSizes {
 			b.Run(fmt.Sprintf("width=%d/n=%d", width, n), func(b *testing.B) {
+				for b.Loop() {
+					runtime.KeepAlive(width)
+				}
+				b.ReportMetric(0, "ns/op")
 				b.ReportMetric(heapBytes(n, func() any { return hashOfFields(n, width) }), "B/field")
+				b.ReportMetric(heapBytes(n, func() any { return stringsOfFields(n, width) }), "B/field-as-string")
 				b.ReportMetric(heapBytes(n, func() any { return sortedSetOf(n, width) }), "B/member")
 				b.ReportMetric(heapBytes(n, func() any {
 					list := NewSequence[block](benchEpoch)
@@ -183,9 +201,6 @@ func BenchmarkMemory(b *testing.B) {
 					}
 					return list
 				}), "B/list-element")
-				for b.Loop() {
-					runtime.KeepAlive(width)
-				}
 			})
 		}
 	}
