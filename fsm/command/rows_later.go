@@ -12,7 +12,7 @@ var laterRows = []*Command{
 		Keys:       []KeySpec{{Flags: KeyOW | KeyUpdate, Begin: 1, Step: 1}},
 		Categories: []string{"write", "fast"},
 		Run: func(c *Context) reply.Value {
-			c.putString(string(c.Args[1]), []byte("later"), 0)
+			c.putString(c.Args[1], []byte("later"), 0)
 			return reply.OK
 		},
 	},
