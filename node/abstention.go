@@ -115,7 +115,7 @@ func (a *abstention) handOver() {
 
 // anotherMayLead reports whether another voter answers that may lead.
 func (a *abstention) anotherMayLead() bool {
-	others, _, _ := votersBut(a.node.configuration(), a.node.cfg.Session.Server)
+	others, _ := votersBut(a.node.configuration(), a.node.cfg.Session.Server)
 	for _, server := range others {
 		if never, err := a.node.neverLeads(server); err == nil && !never {
 			return true

@@ -113,11 +113,11 @@ func (f *failover) view() detector.View {
 // mayStand reports whether this node could stand for election by itself.
 func (f *failover) mayStand() bool {
 	n := f.node
-	_, _, voter := votersBut(n.configuration(), n.cfg.Session.Server)
+	_, voter := votersBut(n.configuration(), n.cfg.Session.Server)
 	f.mu.Lock()
 	stood := !f.detector.MayStand(time.Now())
 	f.mu.Unlock()
-	return voter == 1 && !stood && !n.ends() && !n.lead.abstention.withholds.Load()
+	return voter && !stood && !n.ends() && !n.lead.abstention.withholds.Load()
 }
 
 // ends reports whether this node has left, is stopping, or has failed.

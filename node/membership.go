@@ -128,6 +128,9 @@ func (n *Node) configuration() raft.Configuration {
 
 // voters counts the voters of the newest configuration.
 func (n *Node) voters() int {
-	others, _, self := votersBut(n.configuration(), n.cfg.Session.Server)
-	return len(others) + self
+	others, votes := votersBut(n.configuration(), n.cfg.Session.Server)
+	if votes {
+		return len(others) + 1
+	}
+	return len(others)
 }

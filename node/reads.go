@@ -12,12 +12,12 @@ import (
 )
 
 // reads confirms that this node's machine is current, without trusting a clock
-// (design, invariant 5). Reads that wait when a round begins are confirmed by
+// (ReadIndex, Raft dissertation §6.4; design, invariant 5). Reads that wait when a round begins are confirmed by
 // it, all at once; those that come meanwhile wait for the next. A round is
 //
-//   - on the leader: the commit index, then a question to every voter for its
-//     term (round.go). It is over when a majority, this node included, has
-//     answered "at most yours" and this node still leads in that term;
+//   - on the leader: the commit index, then a question to the voters for their
+//     terms (round.go; package readindex counts the votes). It is over when a majority,
+//     this node included, has answered "at most yours" and this node still leads in that term;
 //   - elsewhere: one question to the leader, with this node's term.
 //
 // Then the readers wait until the machine has applied the confirmed index, and
@@ -325,7 +325,7 @@ func (r *reads) tend() time.Duration {
 	again := time.Duration(0)
 	if len(r.waiting)+len(r.questions)+len(r.confirmed) > 0 || r.current != nil {
 		again = expiryTick
-		if r.current != nil && r.current.asked < len(r.current.voters) {
+		if r.current != nil && r.current.votes != nil && !r.current.votes.AllAsked() {
 			again = lateAfter
 		}
 		if pause := r.retryAt.Sub(now); pause > 0 && pause < again {
@@ -337,7 +337,7 @@ func (r *reads) tend() time.Duration {
 	refuse(failed, errUnknownOutcome)
 	start.ask(r)
 	if slow != nil {
-		r.poll(slow, len(slow.voters))
+		r.poll(slow, slow.votes.Voters())
 	}
 	return again
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/kvorum/kvorum/node/readindex"
 )
 
 // round is one confirmation under way, for the readers and the other nodes'
@@ -17,13 +19,7 @@ type round struct {
 	tickets   []*readTicket
 	questions []question
 
-	// Leader only.
-	voters    []string // the others, those who answer fast first
-	asked     int      // of them
-	majority  int      // of all voters
-	self      int      // 1 if this node is a voter
-	confirmed []string // who answered "at most yours"
-	failed    int
+	votes *readindex.Round // of a leader's round; nil elsewhere
 }
 
 // begin starts a round if somebody waits and none is under way. The caller
@@ -55,8 +51,9 @@ func (r *reads) beginAsLeader(c *round) bool {
 	}
 	c.leader, c.term = n.cfg.Session.Server, term
 	c.index = n.raft.CommitIndex()
-	c.voters, c.majority, c.self = votersBut(n.configuration(), c.leader)
-	slices.SortStableFunc(c.voters, func(a, b string) int { return r.late[a] - r.late[b] })
+	others, votes := votersBut(n.configuration(), c.leader)
+	slices.SortStableFunc(others, func(a, b string) int { return r.late[a] - r.late[b] })
+	c.votes = readindex.New(term, others, votes)
 	return true
 }
 
@@ -71,23 +68,22 @@ func (r *reads) beginAsFollower(c *round) bool {
 	return true
 }
 
-// votersBut returns the voters other than one, the majority of all, and
-// whether that one is a voter (1 or 0).
-func votersBut(conf raft.Configuration, server string) (others []string, majority, self int) {
+// votersBut returns the voters other than one, and whether that one is a voter.
+func votersBut(conf raft.Configuration, server string) (others []string, votes bool) {
 	for _, s := range conf.Servers {
 		switch {
 		case s.Suffrage != raft.Voter:
 		case string(s.ID) == server:
-			self = 1
+			votes = true
 		default:
 			others = append(others, string(s.ID))
 		}
 	}
-	return others, (len(others)+self)/2 + 1, self
+	return others, votes
 }
 
 // alone reports whether nobody else has to be asked: this node is the only voter.
-func (c *round) alone() bool { return c.majority > 0 && c.self >= c.majority }
+func (c *round) alone() bool { return c.votes != nil && c.votes.Needed() == 0 }
 
 // ask sends the questions of a round that has begun; nil does nothing.
 func (c *round) ask(r *reads) {
@@ -103,7 +99,7 @@ func (c *round) ask(r *reads) {
 		r.voted(c, "", 0, nil)
 		return
 	}
-	r.poll(c, c.majority-c.self)
+	r.poll(c, c.votes.Needed())
 }
 
 // poll asks voters until some number of them have been asked. A round begins
@@ -111,9 +107,7 @@ func (c *round) ask(r *reads) {
 // late, and that one comes last in the next rounds.
 func (r *reads) poll(c *round, number int) {
 	r.mu.Lock()
-	from := c.asked
-	c.asked = max(from, min(number, len(c.voters)))
-	voters := c.voters[from:c.asked]
+	voters := c.votes.Ask(number)
 	r.mu.Unlock()
 	for _, v := range voters {
 		r.node.cfg.Peers.Term(v, func(term uint64, err error) { r.voted(c, v, term, err) })
@@ -124,32 +118,31 @@ func (r *reads) poll(c *round, number int) {
 // others can be asked.
 func (r *reads) hurry(now time.Time) *round {
 	c := r.current
-	if c == nil || c.asked == 0 || c.asked == len(c.voters) || now.Sub(c.begun) < lateAfter {
+	if c == nil || c.votes == nil || c.votes.AllAsked() || now.Sub(c.begun) < lateAfter {
 		return nil
 	}
-	for _, v := range c.voters[:c.asked] {
-		if !slices.Contains(c.confirmed, v) {
-			r.late[v] = 1
-		}
+	for _, v := range c.votes.Missing() {
+		r.late[v] = 1
 	}
 	return c
 }
 
-// answered is what the leader said to this node's question.
+// answered takes what the leader said to this node's question.
 func (r *reads) answered(c *round, a ReadAnswer, err error) {
 	r.mu.Lock()
-	if r.current != c {
-		r.mu.Unlock()
-		return
+	var then aftermath
+	switch {
+	case r.current != c:
+	case err != nil || a.Term < c.term:
+		then = r.fail()
+	default:
+		then = r.succeed(c, a)
 	}
-	if err != nil || a.Term < c.term {
-		r.fail(c)
-		return
-	}
-	r.succeed(c, a)
+	r.mu.Unlock()
+	then.carryOut(r)
 }
 
-// voted is a voter's answer for its term; the voter "" is nobody.
+// voted takes a voter's answer for its term; the voter "" is nobody.
 func (r *reads) voted(c *round, voter string, term uint64, err error) {
 	r.mu.Lock()
 	if err != nil {
@@ -157,30 +150,68 @@ func (r *reads) voted(c *round, voter string, term uint64, err error) {
 	} else {
 		delete(r.late, voter)
 	}
-	if r.current != c {
-		r.mu.Unlock()
-		return
-	}
-	switch {
-	case voter == "":
-	case err != nil || term > c.term:
-		c.failed++
-	default:
-		c.confirmed = append(c.confirmed, voter)
-	}
-	confirmed := len(c.confirmed) + c.self
-	switch {
-	case confirmed >= c.majority && r.stillLeads(c):
-		r.succeed(c, ReadAnswer{Index: c.index, Term: c.term, StampMS: r.stamp()})
-	case confirmed >= c.majority || confirmed+len(c.voters)-len(c.confirmed)-c.failed < c.majority:
-		r.fail(c)
-	default:
-		early, wanting := c.takeConfirmed(), c.failed > 0
-		r.mu.Unlock()
-		r.answerEarly(c, early)
-		if wanting {
-			r.poll(c, len(c.voters))
+	var then aftermath
+	if r.current == c {
+		if err != nil {
+			c.votes.Fail(voter)
+		} else {
+			c.votes.Answer(voter, term)
 		}
+		then = r.judge(c)
+	}
+	r.mu.Unlock()
+	then.carryOut(r)
+}
+
+// judge ends a leader's round if its votes allow, or have, that. The caller holds mu.
+func (r *reads) judge(c *round) aftermath {
+	switch c.votes.Outcome() {
+	case readindex.Confirmed:
+		if !r.stillLeads(c) {
+			return r.fail()
+		}
+		return r.succeed(c, ReadAnswer{Index: c.index, Term: c.term, StampMS: r.stamp()})
+	case readindex.Refuted:
+		return r.fail()
+	}
+	then := aftermath{questions: c.takeConfirmed()}
+	if c.votes.AnyFailed() {
+		then.wanting = c
+	}
+	switch {
+	case len(then.questions) == 0:
+	case r.stillLeads(c):
+		then.answer = ReadAnswer{Index: c.index, Term: c.term, StampMS: r.stamp()}
+	default:
+		then.err = ErrNotLeader
+	}
+	return then
+}
+
+// aftermath is what is left to do once mu is released.
+type aftermath struct {
+	done      *confirmation // to be delivered
+	questions []question    // to be answered: with answer, or with err
+	answer    ReadAnswer
+	err       error
+	next      *round // it has begun: its voters, or the leader, are to be asked
+	wanting   *round // all its voters are to be asked
+	again     bool   // run is to look
+}
+
+func (a aftermath) carryOut(r *reads) {
+	if a.done != nil {
+		r.deliver(a.done)
+	}
+	for _, q := range a.questions {
+		q.answer(a.answer, a.err)
+	}
+	a.next.ask(r)
+	if a.wanting != nil {
+		r.poll(a.wanting, a.wanting.votes.Voters())
+	}
+	if a.again {
+		signal(r.wake)
 	}
 }
 
@@ -189,68 +220,42 @@ func (r *reads) stillLeads(c *round) bool {
 	return leads && term == c.term
 }
 
-// takeConfirmed removes the questions whose asker's own vote, which came with
-// the question, makes up for one that is missing.
+// takeConfirmed removes the questions for which the round is confirmed already.
 func (c *round) takeConfirmed() []question {
-	var early []question
+	var confirmed []question
 	rest := c.questions[:0]
 	for _, q := range c.questions {
-		if len(c.confirmed)+c.self+1 >= c.majority && slices.Contains(c.voters, q.Server) && !slices.Contains(c.confirmed, q.Server) {
-			early = append(early, q)
+		if c.votes.ConfirmedFor(q.Server) {
+			confirmed = append(confirmed, q)
 		} else {
 			rest = append(rest, q)
 		}
 	}
 	c.questions = rest
-	return early
+	return confirmed
 }
 
-func (r *reads) answerEarly(c *round, early []question) {
-	if len(early) == 0 {
-		return
-	}
-	if !r.stillLeads(c) {
-		refuse(early, ErrNotLeader)
-		return
-	}
-	a := ReadAnswer{Index: c.index, Term: c.term, StampMS: r.stamp()}
-	for _, q := range early {
-		q.answer(a, nil)
-	}
-}
-
-// succeed ends a round; the caller holds mu, which it releases.
-func (r *reads) succeed(c *round, a ReadAnswer) {
+// succeed ends a round with an answer. The caller holds mu.
+func (r *reads) succeed(c *round, a ReadAnswer) aftermath {
 	r.current = nil
-	done := &confirmation{begun: c.begun, answer: a, tickets: c.tickets}
-	awaited := len(done.tickets) > 0 // told now: from here on forget may take tickets out
-	if awaited {
-		r.confirmed = append(r.confirmed, done)
+	then := aftermath{questions: c.questions, answer: a}
+	if len(c.tickets) > 0 { // decided now: once mu is released forget may take tickets out
+		then.done = &confirmation{begun: c.begun, answer: a, tickets: c.tickets}
+		r.confirmed = append(r.confirmed, then.done)
 	}
-	var next *round
-	if !c.alone() {
-		next = r.begin(time.Now())
-	} else if len(r.waiting)+len(r.questions) > 0 {
-		signal(r.wake) // the next round would be over on this stack, and so on
+	if c.alone() { // the next round would be over on this stack, and so on
+		then.again = len(r.waiting)+len(r.questions) > 0
+	} else {
+		then.next = r.begin(time.Now())
 	}
-	r.mu.Unlock()
-	if awaited {
-		r.deliver(done)
-	}
-	for _, q := range c.questions {
-		q.answer(a, nil)
-	}
-	next.ask(r)
+	return then
 }
 
-// fail ends a round without an answer: its readers wait for another. The
-// caller holds mu, which it releases.
-func (r *reads) fail(c *round) {
+// fail ends the round under way without an answer: its readers wait for another. The
+// caller holds mu.
+func (r *reads) fail() aftermath {
 	r.retryAt = time.Now().Add(roundRetry)
-	failed := r.giveUp()
-	r.mu.Unlock()
-	refuse(failed, errRoundFailed)
-	signal(r.wake)
+	return aftermath{questions: r.giveUp(), err: errRoundFailed, again: true}
 }
 
 // giveUp puts the readers of the round under way back in line, first, and
@@ -284,11 +289,8 @@ func (r *reads) question(q ReadQuestion, answer func(ReadAnswer, error)) {
 		return
 	}
 	index := n.raft.CommitIndex()
-	others, majority, votes := votersBut(n.configuration(), n.cfg.Session.Server)
-	if slices.Contains(others, q.Server) {
-		votes++
-	}
-	if votes >= majority {
+	others, votes := votersBut(n.configuration(), n.cfg.Session.Server)
+	if readindex.New(term, others, votes).ConfirmedFor(q.Server) {
 		if now, leads := n.leads(); !leads || now != term {
 			answer(ReadAnswer{}, ErrNotLeader)
 			return
@@ -326,10 +328,10 @@ func (r *reads) stamp() int64 {
 // leader's own reads.
 func (r *reads) confirmOwn(term, index uint64) {
 	r.mu.Lock()
-	c := r.current
-	if c == nil || c.leader != r.node.cfg.Session.Server {
-		r.mu.Unlock()
-		return
+	var then aftermath
+	if c := r.current; c != nil && c.leader == r.node.cfg.Session.Server {
+		then = r.succeed(c, ReadAnswer{Index: index, Term: term, StampMS: r.stamp()})
 	}
-	r.succeed(c, ReadAnswer{Index: index, Term: term, StampMS: r.stamp()})
+	r.mu.Unlock()
+	then.carryOut(r)
 }

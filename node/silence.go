@@ -49,7 +49,7 @@ func (f *failover) ask(why detector.Reason, v detector.View) detector.Round {
 	q := SilenceQuestion{
 		Server: self, Term: v.Term, Log: n.position(), Leader: v.Leader, Refused: why == detector.Refused, GivenUp: why == detector.GivenUp,
 	}
-	others, _, _ := votersBut(n.configuration(), self)
+	others, _ := votersBut(n.configuration(), self)
 	round := detector.Round{Voters: len(others) + 1, Self: f.answer().of(self)}
 	if faultStandsAlone {
 		round.Voters = 1
