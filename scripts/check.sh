@@ -44,7 +44,7 @@ builds() {
 }
 
 vetted() {
-  go vet ./... && go vet -tags kvorum_faults ./... && go vet -tags kvorum_later ./...
+  go vet ./... && go vet -tags kvorum_faults ./... && go vet -tags kvorum_later ./fsm/command
 }
 
 linted() {
