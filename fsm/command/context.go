@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/kvorum/kvorum/fsm/keyspace"
@@ -108,24 +107,4 @@ func textEncoding(b []byte) keyspace.Encoding {
 		return keyspace.Embstr
 	}
 	return keyspace.Raw
-}
-
-// is reports whether arg is an option's name, as C's strcasecmp compares:
-// without regard to ASCII case, and up to a zero byte. name is in lower case.
-func is(arg []byte, name string) bool {
-	if i := bytes.IndexByte(arg, 0); i >= 0 {
-		arg = arg[:i]
-	}
-	if len(arg) != len(name) {
-		return false
-	}
-	for i, b := range arg {
-		if 'A' <= b && b <= 'Z' {
-			b += 'a' - 'A'
-		}
-		if b != name[i] {
-			return false
-		}
-	}
-	return true
 }

@@ -1,45 +1,11 @@
 package command
 
 import (
-	"math"
 	"slices"
 
 	"github.com/kvorum/kvorum/fsm/keyspace"
 	"github.com/kvorum/kvorum/fsm/reply"
 )
-
-func delCommand(c *Context) reply.Value {
-	var removed int64
-	for _, key := range c.Args[1:] {
-		if c.Keys.Delete(c.DB, key) {
-			removed++
-		}
-	}
-	return reply.Int(removed)
-}
-
-func unlinkCommand(c *Context) reply.Value { return delCommand(c) }
-
-func existsCommand(c *Context) reply.Value {
-	var found int64
-	for _, key := range c.Args[1:] {
-		if c.lookup(key) != nil {
-			found++
-		}
-	}
-	return reply.Int(found)
-}
-
-// touchCommand is a read here: a read leaves no trace in the replicated state,
-// so only writes count as an object's last access.
-func touchCommand(c *Context) reply.Value { return existsCommand(c) }
-
-func typeCommand(c *Context) reply.Value {
-	if c.lookup(c.Args[1]) == nil {
-		return reply.Status("none")
-	}
-	return reply.Status("string")
-}
 
 func renameCommand(c *Context) reply.Value {
 	o := c.object(c.Args[1])
@@ -71,21 +37,6 @@ func (c *Context) rename(o *keyspace.Object) {
 	c.Keys.Delete(c.DB, c.Args[1])
 	c.put(next)
 }
-
-// parseDatabase reads an int as C has it; which database it names, if any, is
-// for the caller to judge.
-func parseDatabase(arg []byte) (int, reply.Value) {
-	n, ok := parseInt(arg)
-	switch {
-	case !ok:
-		return 0, errNotInteger
-	case n < math.MinInt32 || n > math.MaxInt32:
-		return 0, errNotInt32
-	}
-	return int(n), reply.Value{}
-}
-
-func validDatabase(db int) bool { return db >= 0 && db < keyspace.Databases }
 
 func moveCommand(c *Context) reply.Value {
 	to, refused := parseDatabase(c.Args[2])

@@ -57,26 +57,6 @@ var objectHelp = help("OBJECT",
 	"IDLETIME <key>", "Seconds since the value was last written.",
 	"REFCOUNT <key>", "How many references the value has.")
 
-func memoryUsageCommand(c *Context) reply.Value {
-	for i := 3; i < len(c.Args); i += 2 {
-		if !is(c.Args[i], "samples") || i+1 == len(c.Args) {
-			return errSyntax
-		}
-		n, ok := parseInt(c.Args[i+1])
-		switch {
-		case !ok:
-			return errNotInteger
-		case n < 0:
-			return errSyntax
-		}
-	}
-	o := c.object(c.Args[2])
-	if o == nil {
-		return reply.Nil()
-	}
-	return reply.Int(int64(objectBytes + len(o.Key()) + len(o.Str())))
-}
-
 // help is a container's answer to HELP: its sub-commands in pairs of usage and meaning.
 func help(container string, pairs ...string) reply.Value {
 	lines := []reply.Value{reply.Status(container + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")}

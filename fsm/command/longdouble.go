@@ -3,9 +3,6 @@ package command
 import (
 	"bytes"
 	"math/big"
-
-	"github.com/kvorum/kvorum/fsm/keyspace"
-	"github.com/kvorum/kvorum/fsm/reply"
 )
 
 // C's long double on x86-64, in which Redis computes INCRBYFLOAT: its precision,
@@ -16,31 +13,6 @@ const (
 	longDoubleExpMax = 16384
 	longDoubleExpMin = -16444
 )
-
-func incrbyfloatCommand(c *Context) reply.Value {
-	sum, by := newLongDouble(), newLongDouble()
-	next := keyspace.Draft{Key: c.Args[1], Keep: true}
-	if o := c.object(c.Args[1]); o != nil {
-		next.DeadlineMS = o.DeadlineMS()
-		if !parseLongDouble(sum, o.Str()) {
-			return errNotFloat
-		}
-	}
-	if !parseLongDouble(by, c.Args[2]) {
-		return errNotFloat
-	}
-	if sum.IsInf() || by.IsInf() {
-		return errNaN
-	}
-	sum.Add(sum, by)
-	if sum.MantExp(nil) > longDoubleExpMax {
-		return errNaN
-	}
-	next.Str = printLongDouble(sum)
-	next.Encoding = textEncoding(next.Str)
-	c.put(next)
-	return reply.Bytes(next.Str)
-}
 
 func newLongDouble() *big.Float { return new(big.Float).SetPrec(longDoubleBits) }
 

@@ -1,8 +1,6 @@
 package command
 
 import (
-	"strconv"
-
 	"github.com/kvorum/kvorum/fsm/keyspace"
 	"github.com/kvorum/kvorum/fsm/reply"
 )
@@ -55,11 +53,4 @@ func swapdbCommand(c *Context) reply.Value {
 		c.Keys.Swap(a, b)
 	}
 	return reply.OK
-}
-
-// timeCommand answers the cluster's clock: seconds, and microseconds within them.
-func timeCommand(c *Context) reply.Value {
-	return reply.List(
-		reply.Bytes(strconv.AppendInt(nil, c.NowMS/1000, 10)),
-		reply.Bytes(strconv.AppendInt(nil, c.NowMS%1000*1000, 10)))
 }

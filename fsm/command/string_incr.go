@@ -14,33 +14,6 @@ var (
 	errNaN          = reply.Err("ERR increment would produce NaN or Infinity")
 )
 
-// parseInt reads a signed 64-bit decimal that is written in the one way that
-// Redis accepts: no sign but "-", no leading zeros, no spaces.
-func parseInt(b []byte) (int64, bool) {
-	digits := b
-	negative := len(b) > 1 && b[0] == '-'
-	if negative {
-		digits = b[1:]
-	}
-	if len(digits) == 0 || len(digits) > 19 {
-		return 0, false
-	}
-	if digits[0] == '0' {
-		return 0, len(b) == 1
-	}
-	var n uint64
-	for _, d := range digits {
-		if d < '0' || d > '9' {
-			return 0, false
-		}
-		n = n*10 + uint64(d-'0') // 19 digits fit
-	}
-	if negative {
-		return -int64(n), n <= 1<<63
-	}
-	return int64(n), n <= math.MaxInt64
-}
-
 func incrCommand(c *Context) reply.Value { return c.increment(1) }
 
 func decrCommand(c *Context) reply.Value { return c.increment(-1) }
@@ -81,4 +54,29 @@ func (c *Context) increment(by int64) reply.Value {
 	next.Str = strconv.AppendInt(c.digits[:0], n+by, 10)
 	c.put(next)
 	return reply.Int(n + by)
+}
+
+func incrbyfloatCommand(c *Context) reply.Value {
+	sum, by := newLongDouble(), newLongDouble()
+	next := keyspace.Draft{Key: c.Args[1], Keep: true}
+	if o := c.object(c.Args[1]); o != nil {
+		next.DeadlineMS = o.DeadlineMS()
+		if !parseLongDouble(sum, o.Str()) {
+			return errNotFloat
+		}
+	}
+	if !parseLongDouble(by, c.Args[2]) {
+		return errNotFloat
+	}
+	if sum.IsInf() || by.IsInf() {
+		return errNaN
+	}
+	sum.Add(sum, by)
+	if sum.MantExp(nil) > longDoubleExpMax {
+		return errNaN
+	}
+	next.Str = printLongDouble(sum)
+	next.Encoding = textEncoding(next.Str)
+	c.put(next)
+	return reply.Bytes(next.Str)
 }
