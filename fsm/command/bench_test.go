@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/kvorum/kvorum/fsm/keyspace"
@@ -26,6 +27,33 @@ func BenchmarkSet(b *testing.B) {
 func BenchmarkGet(b *testing.B)    { benchmarkCommand(b, "get", "key:000000000001") }
 func BenchmarkIncr(b *testing.B)   { benchmarkCommand(b, "incr", "counter") }
 func BenchmarkAppend(b *testing.B) { benchmarkCommand(b, "append", "key", "x") }
+
+func BenchmarkLookup(b *testing.B) {
+	for _, line := range []string{"SET key value", "OBJECT encoding key"} {
+		b.Run(line, func(b *testing.B) {
+			args := bytes.Fields([]byte(line))
+			b.ReportAllocs()
+			for b.Loop() {
+				if row, _ := Lookup(args); row.Route() == Local {
+					b.Fatal("a local row")
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkKeysOf(b *testing.B) {
+	for _, line := range []string{"get key", "mset a 1 b 2 c 3"} {
+		b.Run(line, func(b *testing.B) {
+			args := bytes.Fields([]byte(line))
+			row, _ := Lookup(args)
+			b.ReportAllocs()
+			for b.Loop() {
+				row.KeysOf(args)
+			}
+		})
+	}
+}
 
 func TestLookupAllocatesNothing(t *testing.T) {
 	args := [][]byte{[]byte("SET"), []byte("k"), []byte("v")}

@@ -119,16 +119,13 @@ const (
 	MovableKeys
 )
 
-// Command is one row of the table.
+// Command is one row of the table, made by the functions of table_row.go.
 type Command struct {
 	Name       string // lower case; a sub-command's is "client|id"
 	Arity      int    // exact if positive, at least -Arity if negative; the name counts
 	Flags      Flags
-	FirstKey   int // 0: no keys
-	LastKey    int // negative: from the end
-	KeyStep    int
 	Keys       []KeySpec
-	Categories []string // ACL categories without "@", in Redis's order
+	Categories []string // ACL categories without "@"
 	Tips       []string
 	Doc        Doc
 	Sub        []*Command
@@ -139,6 +136,7 @@ type Command struct {
 	Script     Inside                     // what it answers in a script
 	Exec       Inside                     // what it answers in a transaction
 
+	own      []string   // categories that do not follow from the flags, in place of the group's
 	unlisted []*Command // sub-commands that run here and that Redis's table does not know as such
 	sub      table      // Sub and unlisted by name
 	told     told

@@ -81,13 +81,11 @@ func TestEveryRowIsValid(t *testing.T) {
 			bad("a write without a function would be answered by the connection")
 		}
 		for _, k := range row.Keys {
-			if k.Begin < 1 || k.Step < 1 || (k.vary != nil) != (k.Flags&KeyVariable != 0) {
+			if k.Hidden != (k.Begin == 0) || k.Hidden != (k.Step < 1) || (k.vary != nil) != (k.Flags&KeyVariable != 0) {
 				bad("a key specification that finds nothing, never ends, or varies by flag or function only")
 			}
 		}
-		if (row.FirstKey > 0) != (len(row.Keys) > 0) {
-			bad("key positions without specifications, or the other way round")
-		}
+		checkDocumentedKeys(row, row.Doc.Args, bad)
 		if d := row.Doc; row.Doc.Since != "" && (d.Summary == "" || d.Group == "" || d.Complexity == "") {
 			bad("not documented")
 		}
@@ -100,5 +98,15 @@ func TestEveryRowIsValid(t *testing.T) {
 	}
 	for _, row := range rows {
 		check(row, "")
+	}
+}
+
+// checkDocumentedKeys checks that each documented key is of a specification that the row has.
+func checkDocumentedKeys(row *Command, args []Arg, bad func(string)) {
+	for i := range args {
+		if args[i].Type == ArgKey && (args[i].KeySpec < 0 || args[i].KeySpec >= len(row.Keys)) {
+			bad("a documented key without a specification")
+		}
+		checkDocumentedKeys(row, args[i].Args, bad)
 	}
 }

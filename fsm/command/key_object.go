@@ -56,15 +56,3 @@ var objectHelp = help("OBJECT",
 	"FREQ <key>", "How often the key is used, under an LFU policy.",
 	"IDLETIME <key>", "Seconds since the value was last written.",
 	"REFCOUNT <key>", "How many references the value has.")
-
-// help is a container's answer to HELP: its sub-commands in pairs of usage and meaning.
-func help(container string, pairs ...string) reply.Value {
-	lines := []reply.Value{reply.Status(container + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")}
-	for i, line := range append(pairs, "HELP", "Prints this help.") {
-		if i%2 == 1 {
-			line = "    " + line
-		}
-		lines = append(lines, reply.Status(line))
-	}
-	return reply.List(lines...)
-}

@@ -13,7 +13,7 @@ import (
 type table map[string]*Command
 
 // rows is every row, in the order in which COMMAND lists them, with what COMMAND tells of it.
-var rows = joinRows(stringRows, genericRows, connectionRows, serverRows, clusterRows, raftRows, laterRows)
+var rows = joinRows(stringRows, keyRows, connectionRows, serverRows, clusterRows, raftRows, laterRows)
 
 // commands is the table of all rows but sub-commands; those hang on their containers.
 var commands = indexRows(rows)
@@ -190,7 +190,12 @@ func errorf(format string, args ...any) reply.Value {
 func (c *Command) KeysOf(args [][]byte) []int {
 	var positions []int
 	for i := range c.Keys {
-		positions = c.Keys[i].appendPositions(positions, len(args))
+		positions = c.Keys[i].appendPositions(positions, args)
 	}
 	return positions
+}
+
+// hasKeys reports whether the command may have arguments that are keys, and not only routed as such.
+func (c *Command) hasKeys() bool {
+	return slices.ContainsFunc(c.Keys, func(k KeySpec) bool { return k.Flags&KeyNotKey == 0 })
 }

@@ -105,29 +105,52 @@ func (c *Command) describe() reply.Value {
 	if len(c.Sub) > 0 {
 		subs = describeRows(c.Sub)
 	}
+	first, last, step := c.keyRange()
 	return reply.List(
 		reply.Text(c.Name), reply.Int(int64(c.Arity)), statusSet(c.Flags.names()),
-		reply.Int(int64(c.FirstKey)), reply.Int(int64(c.LastKey)), reply.Int(int64(c.KeyStep)),
+		reply.Int(int64(first)), reply.Int(int64(last)), reply.Int(int64(step)),
 		reply.SetOf(categories...), reply.SetOf(tips...), reply.SetOf(keys...), subs)
 }
 
+// describe is a key specification as COMMAND INFO shows it.
 func (k *KeySpec) describe() reply.Value {
 	var pairs []reply.Value
 	if k.Notes != "" {
 		pairs = append(pairs, reply.Text("notes"), reply.Text(k.Notes))
 	}
-	pairs = append(pairs,
+	return reply.MapOf(append(pairs,
 		reply.Text("flags"), statusSet(k.Flags.names()),
-		reply.Text("begin_search"), reply.MapOf(
-			reply.Text("type"), reply.Text("index"),
-			reply.Text("spec"), reply.MapOf(reply.Text("index"), reply.Int(int64(k.Begin)))),
-		reply.Text("find_keys"), reply.MapOf(
-			reply.Text("type"), reply.Text("range"),
-			reply.Text("spec"), reply.MapOf(
-				reply.Text("lastkey"), reply.Int(int64(k.Last)),
-				reply.Text("keystep"), reply.Int(int64(k.Step)),
-				reply.Text("limit"), reply.Int(int64(k.Limit)))))
-	return reply.MapOf(pairs...)
+		reply.Text("begin_search"), k.describeBegin(),
+		reply.Text("find_keys"), k.describeFind())...)
+}
+
+// describeBegin shows where the keys begin.
+func (k *KeySpec) describeBegin() reply.Value {
+	switch {
+	case k.Hidden:
+		return describeRule("unknown")
+	case k.Keyword != "":
+		return describeRule("keyword", reply.Text("keyword"), reply.Text(k.Keyword), reply.Text("startfrom"), reply.Int(int64(k.Begin)))
+	}
+	return describeRule("index", reply.Text("index"), reply.Int(int64(k.Begin)))
+}
+
+// describeFind shows which arguments from there on are keys.
+func (k *KeySpec) describeFind() reply.Value {
+	switch {
+	case k.Hidden:
+		return describeRule("unknown")
+	case k.Counted:
+		return describeRule("keynum", reply.Text("keynumidx"), reply.Int(0), reply.Text("firstkey"), reply.Int(1),
+			reply.Text("keystep"), reply.Int(int64(k.Step)))
+	}
+	return describeRule("range", reply.Text("lastkey"), reply.Int(int64(k.Last)), reply.Text("keystep"), reply.Int(int64(k.Step)),
+		reply.Text("limit"), reply.Int(int64(k.Limit)))
+}
+
+// describeRule shows a rule by its type and numbers.
+func describeRule(typ string, pairs ...reply.Value) reply.Value {
+	return reply.MapOf(reply.Text("type"), reply.Text(typ), reply.Text("spec"), reply.MapOf(pairs...))
 }
 
 // statusSet is a set of simple strings.
@@ -190,19 +213,25 @@ func keysReply(args [][]byte, flags bool) reply.Value {
 	if row != nil && row.Sub != nil && len(args) > 1 {
 		row = row.sub.find(args[1])
 	}
-	switch {
-	case row == nil:
+	if row == nil {
 		return reply.Err("ERR Invalid command specified")
-	case len(row.Keys) == 0:
+	}
+	return row.keysReply(args, flags)
+}
+
+// keysReply answers which keys the row finds in args, with what it does to them if flags are asked for.
+func (c *Command) keysReply(args [][]byte, flags bool) reply.Value {
+	switch {
+	case !c.hasKeys():
 		return reply.Err("ERR The command has no key arguments")
-	case !row.accepts(len(args)):
+	case !c.accepts(len(args)):
 		return reply.Err("ERR Invalid number of arguments specified for command")
 	}
 	values := make([]reply.Value, 0, len(args))
-	for i := range row.Keys {
-		spec := &row.Keys[i]
+	for i := range c.Keys {
+		spec := &c.Keys[i]
 		shared := statusSet(spec.flagsIn(args).names())
-		for _, at := range spec.appendPositions(make([]int, 0, len(args)), len(args)) {
+		for _, at := range spec.appendPositions(make([]int, 0, len(args)), args) {
 			value := reply.Bytes(args[at])
 			if flags {
 				value = reply.List(value, shared)
@@ -210,7 +239,7 @@ func keysReply(args [][]byte, flags bool) reply.Value {
 			values = append(values, value)
 		}
 	}
-	if len(values) == 0 {
+	if len(values) == 0 && c.Flags&NoMandatoryKeys == 0 {
 		return reply.Err("ERR Invalid arguments specified for command")
 	}
 	return reply.List(values...)

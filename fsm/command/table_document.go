@@ -63,10 +63,13 @@ func documentArgs(args []Arg) reply.Value {
 
 func (a *Arg) document() reply.Value {
 	pairs := textPairs("name", a.Name, "type", argTypeNames[a.Type])
-	if a.Type == ArgKey {
+	if a.Type == ArgKey || a.KeySpec > 0 {
 		pairs = append(pairs, reply.Text("key_spec_index"), reply.Int(int64(a.KeySpec)))
 	}
-	pairs = append(pairs, textPairs("token", a.Token, "since", a.Since, "deprecated_since", a.DeprecatedSince)...)
+	if a.Token != "" || a.Type == ArgToken {
+		pairs = append(pairs, reply.Text("token"), reply.Text(a.Token))
+	}
+	pairs = append(pairs, textPairs("since", a.Since, "deprecated_since", a.DeprecatedSince)...)
 	var flags []string
 	if a.Optional {
 		flags = append(flags, "optional")

@@ -145,3 +145,61 @@ func TestTheTableAnswersQuestionsAboutCommandsAsRedisDoes(t *testing.T) {
 		}
 	}
 }
+
+// The functions that make rows are held against commands that are still to come.
+func TestRowsThatAreStillToComeCanBeSaidAsRedisDescribesThem(t *testing.T) {
+	real, _ := tableEngines(t)
+	for _, row := range command.PlannedRows() {
+		info, docs := command.Told(row)
+		theirs := describeFlat(mustDo(t, real, "COMMAND", "INFO", row.Name).Elems[0])
+		if mine := describeFlat(overWire(t, info)); mine != theirs {
+			t.Errorf("COMMAND INFO %s:\nours   %s\ntheirs %s", row.Name, mine, theirs)
+		}
+		theirs = withoutWords(mustDo(t, real, "COMMAND", "DOCS", row.Name))
+		if mine := withoutWords(overWire(t, reply.MapOf(reply.Text(row.Name), docs))); mine != theirs {
+			t.Errorf("COMMAND DOCS %s:\nours   %s\ntheirs %s", row.Name, mine, theirs)
+		}
+	}
+}
+
+// overWire returns a reply as a client reads it in RESP3.
+func overWire(t *testing.T, v reply.Value) reply.Value {
+	t.Helper()
+	read, err := corpus.OnWire(v, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read
+}
+
+func TestKeysBehindWordsAndCountsAreFoundAsByRedis(t *testing.T) {
+	real, _ := tableEngines(t)
+	planned := map[string]*command.Command{}
+	for _, row := range command.PlannedRows() {
+		planned[row.Name] = row
+	}
+	for _, line := range []string{
+		"xreadgroup group g c streams a b 0 0", "xreadgroup group g c STREAMS a 0", "xreadgroup group g c noack streams a b c 0 0 0",
+		"xreadgroup group streams c streams a b 0 0", "xreadgroup group g c count 1 a b", "xreadgroup group g c count 1 noack streams",
+		"eval x 0", "eval x 0 a b", "eval x 1 a", "eval x 2 a b c", "eval x 2 a", "eval x -1 a", "eval x no a", "eval x",
+		"eval x 9223372036854775807 a", "eval x 99999999999999999999 a",
+		"zunionstore d 2 a b", "zunionstore d 2 a b weights 1 2", "zunion 1 a withscores", "lmpop 2 a b left", "lmpop 0 a left",
+		"blpop a 0", "blpop a b c 0", "sort a", "sort a by b get c", "sort a limit 0 1 store d",
+		"georadius a 1 2 3 m", "georadius a 1 2 3 m store b", "georadius a 1 2 3 km withdist STOREDIST b",
+		"migrate h 1 k 0 9", "migrate h 1 \"\" 0 9 keys a b c", "migrate h 1 \"\" 0 9 keys keys", "migrate h 1 \"\" 0 9 copy keys a",
+		"bitop and d a b", "bitop not d", "sort a store b alpha store c", "sort a store", "spublish c m", "hset a b c", "hset a b",
+	} {
+		args, err := corpus.ParseCommand("command getkeys " + line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := real.Do(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine := overWire(t, command.KeysReply(planned[string(args[2])], args[2:]))
+		if corpus.PrintSorted(mine) != corpus.PrintSorted(theirs) {
+			t.Errorf("%s:\nours   %s\ntheirs %s", line, corpus.PrintSorted(mine), corpus.PrintSorted(theirs))
+		}
+	}
+}
