@@ -30,6 +30,9 @@ const (
 	// what then still waits for a leader waits in vain.
 	shutdownTogetherWithin = 2 * time.Second
 
+	// stacksBytesMax bounds what SIGQUIT writes of the stacks of all goroutines.
+	stacksBytesMax = 64 << 20
+
 	// lastLinesWithin bounds how long a process that ends waits for a stream to take
 	// its last lines: a stalled one must not keep it.
 	lastLinesWithin = time.Second
@@ -67,6 +70,7 @@ const (
 	// known to be done, and done but there is no leader.
 	exitFailed   = 1
 	exitUnknown  = 2
+	exitQuit     = 2 // after SIGQUIT, as Go's runtime has it
 	exitNoLeader = 3
 
 	// askDialTimeout bounds how long members and status wait for a connection,

@@ -40,6 +40,7 @@ func localCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer endOnQuit(cmd.ErrOrStderr())()
 			return runCluster(cmd.Context(), plan, cmd.OutOrStdout())
 		},
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -95,6 +96,39 @@ func TestANodeOutlivesItsLogsReaderAndItsTerminal(t *testing.T) {
 				t.Errorf("it ended with %v", err)
 			}
 		})
+	}
+}
+
+// SIGQUIT asks for the stacks of a process that is stuck: it ends also if nobody reads them.
+func TestSIGQUITEndsANodeWhoeverReadsTheStacks(t *testing.T) {
+	t.Parallel()
+	written := filepath.Join(t.TempDir(), "stderr")
+	file := func(t *testing.T) *os.File {
+		f, err := os.Create(written)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	for name, output := range map[string]func(*testing.T) *os.File{"stalled": stalledPipe, "read": file} {
+		t.Run(name, func(t *testing.T) {
+			port := freePorts(t, 1)
+			node, ended := startWith(t, output(t), "serve", "--id", "n1", "--listen", loopback(port), "--data", initialised(t, "n1", port))
+			c := client(loopback(port))
+			defer c.Close()
+			eventually(t, 20*time.Second, func() error { return c.Set(t.Context(), "k", "v", 0).Err() })
+			if err := node.Signal(syscall.SIGQUIT); err != nil {
+				t.Fatal(err)
+			}
+			var exit *exec.ExitError
+			if err := awaitEnd(t, ended, 10*time.Second); !errors.As(err, &exit) || exit.ExitCode() != 2 {
+				t.Errorf("it ended with %v, want status 2 as of Go's runtime", err)
+			}
+		})
+	}
+	if text, err := os.ReadFile(written); err != nil || !strings.Contains(string(text), "goroutine ") || !strings.Contains(string(text), "main.serve(") {
+		t.Errorf("no stacks were written: %v, %.200s", err, text)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -70,11 +71,11 @@ func (f *recoverFlags) check() error {
 	if _, err := os.Stat(f.from); err != nil {
 		return fmt.Errorf("--from: %w", err)
 	}
-	from, err := filepath.Abs(f.from)
+	from, err := resolved(f.from)
 	if err != nil {
 		return fmt.Errorf("--from: %w", err)
 	}
-	data, err := filepath.Abs(f.data)
+	data, err := resolved(f.data)
 	if err != nil {
 		return fmt.Errorf("--data: %w", err)
 	}
@@ -82,6 +83,20 @@ func (f *recoverFlags) check() error {
 		return fmt.Errorf("--data %s is in --from, which keeps what it holds; give a directory beside it", f.data)
 	}
 	return nil
+}
+
+// resolved returns where a path leads, symbolic links followed; its end need not exist yet.
+func resolved(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
+		return real, err
+	}
+	parent, err := resolved(filepath.Dir(path))
+	return filepath.Join(parent, filepath.Base(path)), err
 }
 
 func recoverCluster(f *recoverFlags, stdout io.Writer) (err error) {

@@ -42,7 +42,11 @@ func TestALoneSurvivorBecomesAClusterOfItsOwn(t *testing.T) {
 	if err := r.stop(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	for _, at := range []string{old, filepath.Join(old, "new")} {
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(old, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{old, filepath.Join(old, "new"), link, filepath.Join(link, "deep", "new")} {
 		if _, err := give(at, "--accept-loss"); err == nil || !strings.Contains(err.Error(), "is in --from") {
 			t.Errorf("into the old directory: %v", err)
 		}

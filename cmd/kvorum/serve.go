@@ -45,6 +45,7 @@ func serve(ctx context.Context, flags *serveFlags, stderr io.Writer) error {
 		return err
 	}
 	outliveReaders()
+	defer endOnQuit(stderr)()
 	log, err := flags.log.open(stderr, string(flags.id))
 	if err != nil {
 		return err

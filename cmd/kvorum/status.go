@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -246,9 +247,22 @@ func (c *clusterStatus) remarks() []string {
 		if c.Leader == "" && n == c.latest() {
 			say(n, "of those that answer, it has the latest log: it ends with entry %d, of term %d", n.own.LastIndex, n.own.LastTerm)
 		}
-		if skew := n.Known.ClockSkewMS; skew != nil && (*skew > skewRemarkMS || *skew < -skewRemarkMS) {
-			say(n, "its clock differs by %s from that of %s; let both follow a time server", milliseconds(skew), c.asked.name(c.asked.ID))
+		if n.Known.clockDiffers() {
+			say(n, "its clock differs by %s from that of %s; let both follow a time server", milliseconds(n.Known.ClockSkewMS), c.asked.name(c.asked.ID))
 		}
 	}
 	return remarks
+}
+
+// clockDiffers reports whether the two clocks differ by more than status remarks, whatever
+// part of the round trip each of its ways took: that much of the skew may be the network's.
+func (m *memberStatus) clockDiffers() bool {
+	if m.ClockSkewMS == nil {
+		return false
+	}
+	skew, uncertain := math.Abs(float64(*m.ClockSkewMS)), 0.0
+	if m.RoundTripMS != nil {
+		uncertain = float64(*m.RoundTripMS) / 2
+	}
+	return skew-uncertain > skewRemarkMS
 }

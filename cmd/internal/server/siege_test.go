@@ -75,6 +75,9 @@ func (s siege) lay(t *testing.T, addr string) {
 }
 
 func TestSilentPeerConnectionsDelayNoServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a delay beside thousands of connections")
+	}
 	t.Parallel()
 	for name, greeting := range map[string]struct {
 		from string // "": the follower's name
