@@ -55,7 +55,9 @@ func TestABusyLineRefusesNobody(t *testing.T) {
 						longest = max(longest, d)
 					}
 					mean := sum / time.Duration(len(took))
-					if mean < n.cfg.WriteTimeout || longest > 3*mean/2 {
+					// First in, first out, the longest takes some 4/3 of the mean; in any other order
+					// more than 5/2.
+					if mean < n.cfg.WriteTimeout || longest > 2*mean {
 						t.Errorf("a write took %v, and %v at most", mean, longest)
 					}
 				})
