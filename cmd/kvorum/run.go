@@ -11,6 +11,15 @@ import (
 
 // run is the whole program: it returns when the command that args name is over.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return explainCommand(root, root.ExecuteContext(ctx))
+}
+
+// rootCommand makes the program's command with all of its sub-commands.
+func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kvorum",
 		Short:         "A Redis-compatible store that does not lose acknowledged writes",
@@ -22,13 +31,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return fromEnvironment(cmd.Flags())
 		},
 	}
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(explainFlag)
 	root.AddCommand(serveCommand(), initCommand(), localCommand(), healthCommand(), recoverCommand(), membersCommand(), statusCommand(), upgradeCommand(), versionCommand())
-	return explainCommand(root, root.ExecuteContext(ctx))
+	return root
 }
 
 // explainCommand says which commands there are when there is no such one.

@@ -5,9 +5,12 @@ import (
 	"strings"
 )
 
+// dependenciesFile holds the table of modules that are not ours.
+const dependenciesFile = "docs/dependencies.md"
+
 // checkDependencies wants every module that our source imports to be named in
-// the README, where the table of dependencies says why it is there.
-func checkDependencies(files []*file, readme string) []Finding {
+// the table of dependencies, which says why it is there.
+func checkDependencies(files []*file, table string) []Finding {
 	var findings []Finding
 	seen := map[string]bool{}
 	for _, f := range files {
@@ -18,8 +21,8 @@ func checkDependencies(files []*file, readme string) []Finding {
 				continue
 			}
 			seen[importPath] = true
-			if !slices.ContainsFunc(modulesOf(importPath), func(name string) bool { return strings.Contains(readme, "`"+name+"`") }) {
-				findings = append(findings, Finding{f.at(spec.Pos()), importPath + " is not among the README's dependencies",
+			if !slices.ContainsFunc(modulesOf(importPath), func(name string) bool { return strings.Contains(table, "`"+name+"`") }) {
+				findings = append(findings, Finding{f.at(spec.Pos()), importPath + " is not in " + dependenciesFile,
 					"say there why it is used"})
 			}
 		}
@@ -27,7 +30,7 @@ func checkDependencies(files []*file, readme string) []Finding {
 	return findings
 }
 
-// modulesOf returns the names under which the README may list the module of an
+// modulesOf returns the names under which the table may list the module of an
 // import: its path or any longer prefix of it, GitHub's without the host.
 func modulesOf(importPath string) []string {
 	parts := strings.Split(strings.TrimPrefix(importPath, "github.com/"), "/")

@@ -12,11 +12,16 @@ func Check(root string) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	dependencies, err := os.ReadFile(filepath.Join(root, dependenciesFile))
 	if err != nil {
-		return nil, fmt.Errorf("read the README: %w", err)
+		return nil, fmt.Errorf("read the table of dependencies: %w", err)
 	}
-	return append(check(files), checkDependencies(files, string(readme))...), nil
+	documents, err := readDocuments(root)
+	if err != nil {
+		return nil, err
+	}
+	findings := append(check(files), checkDependencies(files, string(dependencies))...)
+	return append(findings, checkDocuments(documents, readBelow(root))...), nil
 }
 
 func check(files []*file) []Finding {

@@ -120,14 +120,14 @@ func TestPlantedFaultsMayReadTheClock(t *testing.T) {
 	}
 }
 
-// TestEachDependencyIsExplained plants one that the README does not name.
+// TestEachDependencyIsExplained plants one that the table does not name.
 func TestEachDependencyIsExplained(t *testing.T) {
 	files := []*file{mustParse(t, "node/a.go", "package node\n\nimport _ \"github.com/some/library/v2/part\"\n")}
 	if got := join(checkDependencies(files, "`some/other`")); !strings.Contains(got, "some/library") {
 		t.Errorf("not found: %q", got)
 	}
-	for _, readme := range []string{"| `some/library` |", "| `some/library/v2` |"} {
-		if got := join(checkDependencies(files, readme)); got != "" {
+	for _, table := range []string{"| `some/library` |", "| `some/library/v2` |"} {
+		if got := join(checkDependencies(files, table)); got != "" {
 			t.Error(got)
 		}
 	}
