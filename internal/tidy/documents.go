@@ -46,12 +46,12 @@ var (
 
 	// sourcePath is a path of ours to a file, in code type: `node/session.go`.
 	sourcePath = regexp.MustCompile("`((?:cluster|cmd|docs|fsm|internal|node|scripts|transport)/[\\w./-]+\\.(?:go|sh|md))`")
-	// place is where a document says that a function is: `session.seal` in [`node/session.go`].
+	// place is where a document says that something is declared: `session.seal` in [`node/session.go`].
 	place = regexp.MustCompile("`(?:(\\w+)\\.)?(\\w+)` in \\[?`([\\w./-]+\\.go)`")
 )
 
 // checkDocuments wants everything that a document refers to be there: files, headings, and
-// functions in the files that it names. read returns a file's content by its path.
+// declarations in the files that it names. read returns a file's content by its path.
 func checkDocuments(documents []document, read func(path string) (content string, exists bool)) []Finding {
 	var findings []Finding
 	for _, d := range documents {
@@ -74,7 +74,7 @@ func checkDocuments(documents []document, read func(path string) (content string
 		}
 		for _, m := range place.FindAllStringSubmatch(prose, -1) {
 			if source, exists := read(m[3]); exists && !declares(source, m[1], m[2]) {
-				missing(fmt.Sprintf("the function %s, in %s,", strings.TrimPrefix(m[1]+"."+m[2], "."), m[3]))
+				missing(fmt.Sprintf("the declaration of %s in %s", strings.TrimPrefix(m[1]+"."+m[2], "."), m[3]))
 			}
 		}
 	}
@@ -111,13 +111,13 @@ func slug(title string) string {
 	return strings.ReplaceAll(notInSlug.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), ""), " ", "-")
 }
 
-// declares reports whether a Go source declares a function, or a method of a type.
+// declares reports whether a Go source declares a name at its top, or a method of a type.
 func declares(source, receiver, name string) bool {
-	if receiver == "" {
-		return strings.Contains(source, "\nfunc "+name+"(")
+	pattern := `(?m)^(func |type |var |const |\t)` + name + `\b`
+	if receiver != "" {
+		pattern = `(?m)^func \(\w+ \*?` + receiver + `(\[\w+\])?\) ` + name + `\(`
 	}
-	method := regexp.MustCompile(`\nfunc \(\w+ \*?` + receiver + `(\[\w+\])?\) ` + name + `\(`)
-	return method.MatchString(source)
+	return regexp.MustCompile(pattern).MatchString(source)
 }
 
 // readBelow returns a function that reads files by their paths below root. A folder exists,
