@@ -12,8 +12,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// admit is the leader's side of joining. It is safe to repeat, by this leader
-// or by the next: every step starts from the committed configuration.
+// admit handles a join request on the leader. Repeating it is safe, on this leader or on the next,
+// because every step starts from the committed configuration. The cases are:
 //
 //	asker in the configuration, outdated     refused: its data directory is an old copy
 //	…, elsewhere                             its new address is taken over, unless it still runs at
@@ -27,7 +27,8 @@ import (
 //	                                         a non-voter
 func (s *Service) admit(ctx context.Context, q admitQuestion) (admitAnswer, error) {
 	if own := s.endpoint.Cluster(); q.Cluster != "" && q.Cluster != own {
-		return admitAnswer{}, fmt.Errorf("%s belongs to cluster %s, and this server to %s", q.Server, q.Cluster, own) // no refusal: its own leader may be elsewhere
+		// Not a Refused: the leader of its own cluster may be elsewhere.
+		return admitAnswer{}, fmt.Errorf("%s belongs to cluster %s, and this server to %s", q.Server, q.Cluster, own)
 	}
 	release, err := s.aloneWithConfiguration(ctx)
 	if err != nil {
@@ -62,7 +63,7 @@ func (s *Service) admit(ctx context.Context, q admitQuestion) (admitAnswer, erro
 	return answer, nil
 }
 
-// changed makes a change and returns the configuration after it.
+// changed makes a change and returns the resulting committed configuration.
 func (s *Service) changed(ctx context.Context, a *attached, c Change) (Configuration, error) {
 	if err := a.membership.Change(ctx, c); err != nil {
 		return Configuration{}, err
@@ -70,7 +71,7 @@ func (s *Service) changed(ctx context.Context, a *attached, c Change) (Configura
 	return a.membership.Committed(ctx)
 }
 
-// admitMember answers a server that is in the configuration.
+// admitMember handles the request of a server that is already in the configuration.
 func (s *Service) admitMember(ctx context.Context, now Configuration, itself member.Server, q admitQuestion) (admitAnswer, error) {
 	a := s.attached.Load()
 	answer := admitAnswer{Cluster: s.endpoint.Cluster(), Server: true, Voter: itself.Voter}
@@ -80,8 +81,8 @@ func (s *Service) admitMember(ctx context.Context, now Configuration, itself mem
 			return admitAnswer{}, err
 		}
 	}
-	// A process that runs has the boot number that it has registered, and one that
-	// comes back a higher one, whether a leader was there to be asked before or not.
+	// A running process has the boot number that it registered. A restarted process has a higher
+	// one, whether or not it could ask a leader before.
 	if seen := a.replicated.Boot(q.Server); q.Boot < seen || q.Resumes && q.Boot == seen {
 		return admitAnswer{}, &Refused{outdatedText(q, seen)}
 	}
@@ -109,7 +110,7 @@ func (s *Service) admitMember(ctx context.Context, now Configuration, itself mem
 	return answer, err
 }
 
-// judgeMove is the list of gates that a new address passes.
+// judgeMove checks whether a server may move to a new address.
 func (s *Service) judgeMove(ctx context.Context, now Configuration, itself member.Server, q admitQuestion) error {
 	if err := judgeAddress(now, q, nil); err != nil {
 		return err
@@ -124,7 +125,7 @@ func (s *Service) judgeMove(ctx context.Context, now Configuration, itself membe
 	return nil
 }
 
-// judgeAddress refuses an address that nobody can dial, or that another server has.
+// judgeAddress refuses an address that nobody can dial, or that another server already has.
 func judgeAddress(now Configuration, q admitQuestion, earlier []member.Server) error {
 	if _, _, err := net.SplitHostPort(q.PeerAddr); err != nil {
 		return &Refused{fmt.Sprintf("%s advertises %q, which is not of the form host:port", q.Server, q.PeerAddr)}
@@ -140,7 +141,7 @@ func judgeAddress(now Configuration, q admitQuestion, earlier []member.Server) e
 	return nil
 }
 
-// judgeJoiner is the list of gates that a server outside the configuration passes.
+// judgeJoiner checks whether a server outside the configuration may join.
 func (s *Service) judgeJoiner(ctx context.Context, now Configuration, q admitQuestion, earlier []member.Server) error {
 	id, _, err := member.SplitServerID(q.Server)
 	if err == nil {
@@ -169,6 +170,8 @@ func (s *Service) judgeJoiner(ctx context.Context, now Configuration, q admitQue
 	return s.judgeVersion(ctx, s.attached.Load(), q)
 }
 
+// removedText tells a removed server that it was removed, which server has replaced it, and how it
+// can come back.
 func removedText(server string, successors []member.Server) string {
 	text := fmt.Sprintf("%s is not in the configuration of this cluster any more", server)
 	for _, s := range successors {
@@ -177,11 +180,11 @@ func removedText(server string, successors []member.Server) string {
 	return text + ". A removed server must not come back with its data: start it with an empty data directory and --join, and it joins as a new one"
 }
 
-// look is what the leader has seen of a server that is catching up.
+// look records when the leader first and last saw that a server had caught up.
 type look struct{ since, last time.Time }
 
-// promote makes a non-voter a voter once it has caught up and stayed so, and
-// says what it still lacks ("lags", …) when it is none yet.
+// promote makes a non-voter a voter once it has caught up and has stayed caught up for a while. If
+// the server is not a voter yet, waits says what it still lacks ("is 100 entries behind", …).
 func (s *Service) promote(ctx context.Context, a *attached, now Configuration, server member.Server) (voter bool, waits string, err error) {
 	if server.Voter {
 		delete(s.caughtUp, server.ID)

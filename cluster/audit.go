@@ -11,32 +11,33 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// Audited is the member whose machine is compared with the others'.
+// Audited is the member whose state machine is compared with those of the other servers.
 type Audited interface {
-	// Captures returns its newest capture, the newest one with a digest of the
-	// whole state (zero: none), and a channel that is closed when there may be others.
+	// Captures returns the member's newest capture and its newest capture with a digest of the
+	// whole state; the zero Capture stands for none. The channel is closed when there may be new
+	// ones.
 	Captures() (newest, whole Capture, changed <-chan struct{})
-	// CaptureAt returns its capture of an index. It must not block.
+	// CaptureAt returns the member's capture at an index. It must not block.
 	CaptureAt(index uint64) (Capture, Standing)
-	// AskDigest makes every server take a capture now and returns its index; on
-	// the leader, else ErrNotLeader.
+	// AskDigest makes every server take a capture now, and returns the index of that capture. Only
+	// the leader can do this; other servers return ErrNotLeader.
 	AskDigest(ctx context.Context, whole bool) (uint64, error)
-	// Judged draws the consequences of a verdict, which is not Inconclusive.
+	// Judged acts on a verdict. The verdict is never Inconclusive.
 	Judged(index uint64, v Verdict, reason string)
 }
 
-// Standing says whether a server has a capture of an index.
+// Standing says whether a server has a capture at an index.
 type Standing uint8
 
-// The standings. The numbers travel and never change.
+// The standings. Their numbers are part of the wire protocol and never change.
 const (
-	Missing Standing = 0 // not kept any more, skipped by a snapshot, or never asked for
-	Ahead   Standing = 1 // the machine has not come there
+	Missing Standing = 0 // discarded, skipped by a snapshot, or never requested
+	Ahead   Standing = 1 // the machine has not reached the index yet
 	Kept    Standing = 2
 )
 
-// Audit begins to compare the member's captures with those of the others, and
-// to answer theirs. It is called once, after Attach.
+// Audit starts to compare the member's captures with those of the other servers, and to answer
+// their questions. It is called once, after Attach.
 func (s *Service) Audit(subject Audited) {
 	s.ending.Lock()
 	defer s.ending.Unlock()
@@ -47,9 +48,9 @@ func (s *Service) Audit(subject Audited) {
 	s.running.Go(func() { s.audit(subject) })
 }
 
-// audit compares every capture that it gets to: a difference stays in all later
-// ones, so that none is missed when the newest is compared. One that came to no
-// verdict, for want of answers, or found no majority, is compared again.
+// audit compares the newest captures whenever there are new ones. It may skip older captures: a
+// difference persists in all later captures, so comparing the newest one finds it. A comparison
+// without a verdict, for want of answers, or without a majority is repeated.
 func (s *Service) audit(subject Audited) {
 	var judged, judgedWhole uint64
 	var open splits
@@ -74,13 +75,13 @@ func (s *Service) audit(subject Audited) {
 	}
 }
 
-// splits are the indices at which no majority was found, by what was compared;
-// 0: none since the last that ended it.
+// splits holds the indices of the latest comparisons that found no majority, by what was compared.
+// Zero means that no split is open.
 type splits struct{ hash, whole uint64 }
 
-// heed takes note of a verdict, and reports whether it is to be told: an
-// agreement is not while a split stays that it says nothing of. That is one at
-// a later index, or one of whole states, of which running hashes know nothing.
+// heed records a verdict and reports whether to announce it. An agreement is not announced while an
+// earlier comparison that it cannot settle is still split: a split at a later index, or a split of
+// whole states, about which running hashes say nothing.
 func (o *splits) heed(v Verdict, index uint64, whole bool) bool {
 	switch {
 	case v == Split && whole:
@@ -99,8 +100,8 @@ func (o *splits) heed(v Verdict, index uint64, whole bool) bool {
 	return true
 }
 
-// compare asks the other voters for their captures and judges this server's own
-// as soon as that can be done; false means that it has to be done again.
+// compare asks the other voters for their captures and judges this server's own capture as soon as
+// the answers suffice. It returns false if the comparison has to be repeated.
 func (s *Service) compare(subject Audited, own Capture, whole bool, open *splits) (settled bool) {
 	ctx, cancel := context.WithTimeout(s.ctx, auditTimeout)
 	defer cancel()
@@ -148,13 +149,14 @@ func (s *Service) compare(subject Audited, own Capture, whole bool, open *splits
 	}
 }
 
-// digestAnswer is a server's capture, or why there is none.
+// digestAnswer is a server's capture, or the error if there is none.
 type digestAnswer struct {
 	server  string
 	capture Capture
 	err     error
 }
 
+// describe formats a capture's hash or digest for the reason of a verdict.
 func describe(server string, c Capture, whole bool) string {
 	if whole {
 		return fmt.Sprintf("%s has digest %x", member.ID(server), c.Digest)
@@ -162,8 +164,8 @@ func describe(server string, c Capture, whole bool) string {
 	return fmt.Sprintf("%s has hash %016x", member.ID(server), c.Hash)
 }
 
-// awaitCapture asks a server for its capture of an index until it is there,
-// with its digest if that is wanted and will come.
+// awaitCapture polls a server until it has a capture at an index. If whole is set, it also waits
+// for the digest while that is being computed.
 func (s *Service) awaitCapture(ctx context.Context, server string, index uint64, whole bool) (Capture, error) {
 	for {
 		c, standing, err := s.askCapture(ctx, server, index)
@@ -184,6 +186,7 @@ func (s *Service) awaitCapture(ctx context.Context, server string, index uint64,
 	}
 }
 
+// askCapture asks a server, which may be this one, for its capture at an index.
 func (s *Service) askCapture(ctx context.Context, server string, index uint64) (Capture, Standing, error) {
 	if server == s.server {
 		c, standing := (*s.audited.Load()).CaptureAt(index)
@@ -196,7 +199,7 @@ func (s *Service) askCapture(ctx context.Context, server string, index uint64) (
 	return decodeCapture(a.Payload)
 }
 
-// serveAudit answers another server's question for a capture.
+// serveAudit answers another server's request for a capture or a digest.
 func (h handler) serveAudit(from peer.Caller, req peer.Request, to peer.Responder) {
 	subject := h.audited.Load()
 	switch {
@@ -215,7 +218,7 @@ func (h handler) serveAudit(from peer.Caller, req peer.Request, to peer.Responde
 	}
 }
 
-// answerDigest makes every server take a capture, as leader.
+// answerDigest makes every server take a capture. Only the leader can do this.
 func (h handler) answerDigest(req peer.Request) ([]byte, error) {
 	if len(req.Payload) < 1 {
 		return nil, errShort
@@ -226,22 +229,23 @@ func (h handler) answerDigest(req peer.Request) ([]byte, error) {
 	return appendNumbers(nil, index), err
 }
 
-// DigestReport is what the servers have captured at one index.
+// DigestReport holds the captures of all servers at one index.
 type DigestReport struct {
 	Index   uint64
 	Servers []ServerDigest
 }
 
-// ServerDigest is one server's capture.
+// ServerDigest holds one server's capture.
 type ServerDigest struct {
 	Server  member.Server
-	Capture Capture // of index 0: none
+	Capture Capture // its index is 0 if there is none
 	Err     error   // why there is none
-	Verdict Verdict // beside the voters'
+	Verdict Verdict // compared with the voters
 }
 
-// Digest makes every server take a capture at one index, now, and returns all
-// that are there when ctx ends, or sooner. The error is of the question itself.
+// Digest makes every server take a capture now, all at one index. It returns when every server has
+// answered or ctx ends, with the captures that it has. An error means that no capture could be
+// requested.
 func (s *Service) Digest(ctx context.Context, whole bool) (DigestReport, error) {
 	index, err := s.askDigest(ctx, whole)
 	if err != nil {
@@ -266,8 +270,8 @@ func (s *Service) Digest(ctx context.Context, whole bool) (DigestReport, error) 
 	return report, nil
 }
 
-// judge judges every server by all that have answered: by their hashes, and
-// those that are found equal by their digests, if there are any.
+// judge sets the verdict on every server that answered. It compares the hashes first, then the
+// digests of the servers whose hashes agree, if they have digests.
 func (r *DigestReport) judge() {
 	var poll Poll
 	for _, d := range r.Servers {
@@ -292,7 +296,7 @@ func (r *DigestReport) judge() {
 	}
 }
 
-// askDigest asks whoever leads, also while that changes.
+// askDigest asks the current leader for a digest, and retries while leadership changes.
 func (s *Service) askDigest(ctx context.Context, whole bool) (uint64, error) {
 	payload := []byte{0}
 	if whole {
@@ -309,6 +313,8 @@ func (s *Service) askDigest(ctx context.Context, whole bool) (uint64, error) {
 	}
 }
 
+// askDigestOnce asks the current leader for a digest, without retries. It returns the capture's
+// index.
 func (s *Service) askDigestOnce(ctx context.Context, whole bool, payload []byte) (uint64, error) {
 	leader := s.attached.Load().membership.Leader()
 	switch leader {
@@ -326,15 +332,14 @@ func (s *Service) askDigestOnce(ctx context.Context, whole bool, payload []byte)
 	return index, err
 }
 
-// What a capture's answer says beside its numbers.
+// The flags in an encoded capture.
 const (
 	flagWhole     = 1
 	flagComputing = 2
 	flagDiverged  = 4
 )
 
-// appendCapture is a capture as it travels: standing, flags, version, index,
-// hash, digest.
+// appendCapture encodes a capture for the wire: standing, flags, version, index, hash, digest.
 func appendCapture(dst []byte, c Capture, standing Standing) []byte {
 	var flags byte
 	if c.Whole {
@@ -351,6 +356,7 @@ func appendCapture(dst []byte, c Capture, standing Standing) []byte {
 	return append(dst, c.Digest[:]...)
 }
 
+// decodeCapture decodes what appendCapture encoded.
 func decodeCapture(b []byte) (c Capture, standing Standing, err error) {
 	if len(b) < 2 {
 		return c, Missing, errShort

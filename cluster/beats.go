@@ -7,37 +7,37 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// Beat tells a voter that its sender leads in a term, and how long the sender's disk has
-// owed an answer.
+// Beat is a leader's sign of life to a voter. It carries the leader's term and how long the
+// leader's disk has owed an answer.
 type Beat struct {
 	Term uint64
 	Owed time.Duration
 }
 
-// BeatAnswer tells a leader how a voter's disk does.
+// BeatAnswer tells the leader the state of the voter's disk.
 type BeatAnswer struct {
 	Owed time.Duration // how long the voter's disk has owed an answer
 }
 
-// SilenceQuestion is a voter's: would the other, too, replace the leader?
+// SilenceQuestion is a voter's question to another voter: would you replace the leader, too?
 type SilenceQuestion struct {
-	Server       string // the asker: the connection's, not what the message claims
+	Server       string // the asker, taken from the connection and not from the message
 	Term         uint64
-	Index, After uint64 // of the asker's last entry: its index and its term
+	Index, After uint64 // index and term of the asker's last entry
 	Leader       string
 	Refused      bool // the leader's port refuses
-	GivenUp      bool // the asker is the leader, and has stopped leading
+	GivenUp      bool // the asker is the leader itself and has stopped leading
 }
 
-// SilenceAnswer is a voter's answer.
+// SilenceAnswer is the answer to a SilenceQuestion.
 type SilenceAnswer struct {
 	Agrees       bool
-	Abstains     bool   // it asks nobody for a vote
-	Index, After uint64 // of the voter's last entry: its index and its term
+	Abstains     bool   // the voter itself does not stand for election
+	Index, After uint64 // index and term of the voter's last entry
 	Owes         time.Duration
 }
 
-// The flags of a question of silence and of its answer. The others are free.
+// The flags of a SilenceQuestion and of its answer. All other bits are free.
 const (
 	silenceRefused uint64 = 1
 	silenceGivenUp uint64 = 2
@@ -46,8 +46,8 @@ const (
 	silenceAbstains uint64 = 2
 )
 
-// Beat tells a voter that this server leads. It travels with small questions: nothing
-// that is large, and nothing that waits for a disk, is before it.
+// Beat tells a voter that this server leads. It is sent in the class of small requests, so it never
+// queues behind a large message or behind anything that waits for a disk.
 func (s *Service) Beat(server string, b Beat, done func(BeatAnswer, error)) {
 	req := peer.Request{Kind: kindBeat, Payload: appendNumbers(make([]byte, 0, 16), b.Term, uint64(b.Owed))}
 	s.endpoint.Send(server, req, func(a peer.Answer, err error) {
@@ -66,8 +66,8 @@ func (s *Service) Beat(server string, b Beat, done func(BeatAnswer, error)) {
 	})
 }
 
-// Silence asks a voter whether it, too, would replace the leader. A server of an earlier
-// release does not know the question: an error, which counts as no.
+// Silence asks a voter whether it would replace the leader, too. A server of an earlier release
+// does not know the question and returns an error, which counts as no.
 func (s *Service) Silence(server string, q SilenceQuestion, done func(SilenceAnswer, error)) {
 	flags := flag(q.Refused, silenceRefused) | flag(q.GivenUp, silenceGivenUp)
 	payload := append(appendNumbers(nil, q.Term, q.Index, q.After, flags), q.Leader...)
@@ -89,6 +89,7 @@ func (s *Service) Silence(server string, q SilenceQuestion, done func(SilenceAns
 	})
 }
 
+// flag returns bit if set is true, else 0.
 func flag(set bool, bit uint64) uint64 {
 	if set {
 		return bit
@@ -96,6 +97,7 @@ func flag(set bool, bit uint64) uint64 {
 	return 0
 }
 
+// serveBeat hands a leader's beat to the member and answers with the state of this server's disk.
 func serveBeat(m Member, server string, req peer.Request, to peer.Responder) {
 	var term, owed uint64
 	if _, err := cutNumbers(req.Payload, &term, &owed); err != nil {
@@ -106,6 +108,7 @@ func serveBeat(m Member, server string, req peer.Request, to peer.Responder) {
 	to.Answer(peer.Answer{Payload: appendNumbers(make([]byte, 0, 8), uint64(a.Owed))})
 }
 
+// serveSilence hands a SilenceQuestion to the member and sends its answer when it is ready.
 func serveSilence(m Member, server string, req peer.Request, to peer.Responder) {
 	q := SilenceQuestion{Server: server}
 	var flags uint64

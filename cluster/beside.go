@@ -13,21 +13,21 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// A directory that kvorum init has made holds a whole cluster as soon as it has been
-// served once, by mistake too. Started beside flags that are meant for another cluster,
-// it would be ready, empty, and take writes that the others never see. So a cluster of
-// one that was founded alone, and still is alone, looks at the servers that it is told
-// of: if one of them belongs to another cluster, it does not start; if that shows only
-// later, it is not ready, and goes on, since what it holds may be in use.
+// kvorum init makes a directory for a cluster of one. Once served, even by mistake, that directory
+// holds a whole cluster. If it is started with flags that are meant for another cluster, it would
+// be ready, empty, and take writes that the other servers never see. So a server that founded its
+// cluster alone, and is still alone, asks the servers that its flags name. If one of them belongs
+// to another cluster at the start, this server does not start. If that shows only later, this
+// server becomes unready but keeps running, since its data may be in use.
 
-// aloneStill reports whether this server founded its cluster alone and is its only
-// member, servers being the configuration that it knows.
+// aloneStill reports whether this server founded its cluster alone and is still its only member.
+// servers is the configuration that it knows.
 func (s *Service) aloneStill(servers []member.Server) bool {
 	p := s.cfg.Vault.Identity().Promise
 	return p != nil && len(p.Servers) == 1 && len(servers) == 1 && servers[0].ID == s.server
 }
 
-// toldOf lists the addresses of other servers that this one was started with.
+// toldOf lists the addresses of the other servers in this server's flags.
 func (s *Service) toldOf() []string {
 	addrs := slices.Clone(s.cfg.Join)
 	for _, m := range s.others() {
@@ -36,8 +36,9 @@ func (s *Service) toldOf() []string {
 	return slices.DeleteFunc(addrs, func(addr string) bool { return addr == s.cfg.Advertise })
 }
 
-// checkBeside refuses to start a cluster of one beside the cluster that this server was
-// told of. Where none of that cluster answers it goes on, and says that its flags do nothing.
+// checkBeside refuses to start a cluster of one if a server that its flags name belongs to another
+// cluster. If none of those servers answers, it lets the start go on and logs that the flags have
+// no effect.
 func (s *Service) checkBeside(ctx context.Context, known []member.Server) error {
 	told := s.toldOf()
 	if !s.aloneStill(known) || len(told) == 0 && !s.cfg.Await {
@@ -52,7 +53,8 @@ func (s *Service) checkBeside(ctx context.Context, known []member.Server) error 
 	return nil
 }
 
-// lookBeside looks again while the server runs, and makes it unready then.
+// lookBeside repeats the check of checkBeside while the server runs, and marks the server unready
+// if it fails.
 func (s *Service) lookBeside() {
 	told := s.toldOf()
 	if len(told) == 0 || !s.aloneStill(s.attached.Load().member.Servers()) {
@@ -64,14 +66,14 @@ func (s *Service) lookBeside() {
 	switch text, all := s.beside(ctx, told); {
 	case text == "" && all:
 		s.besideText.Store(nil)
-	case text == "": // what was seen there may be back: its outage must not make this one ready
+	case text == "": // the other cluster may come back, so its outage must not make this server ready
 	case s.besideText.Swap(&text) == nil:
 		s.logger.Error("this server is not ready: " + text)
 	}
 }
 
-// beside names servers at addresses that belong to another cluster, "" for none, and
-// says whether all have answered.
+// beside asks the servers at addrs which cluster they belong to. text names those of another
+// cluster and is empty if there are none; all reports whether every address answered.
 func (s *Service) beside(ctx context.Context, addrs []string) (text string, all bool) {
 	found, answered := make([]string, len(addrs)), make([]bool, len(addrs))
 	var asking sync.WaitGroup
@@ -96,14 +98,14 @@ func (s *Service) beside(ctx context.Context, addrs []string) (text string, all 
 		s.server, strings.Join(found, ", ")), all
 }
 
-// strangerAt names the server at an address if it belongs to another cluster, and says
-// whether one has answered.
+// strangerAt returns the name of the server at an address if it belongs to another cluster.
+// answered reports whether any server answered there.
 func (s *Service) strangerAt(ctx context.Context, addr string) (server string, answered bool) {
 	ctx, cancel := context.WithTimeout(ctx, runningTimeout)
 	defer cancel()
 	server, a, err := s.endpoint.Ask(ctx, addr, "", peer.Request{Kind: kindHello, Payload: encode(helloQuestion{s.list})})
 	var refusal *peer.Refusal
-	if errors.As(err, &refusal) && refusal.Reason == peer.WrongCluster { // this endpoint names its own cluster, once it has one
+	if errors.As(err, &refusal) && refusal.Reason == peer.WrongCluster { // this endpoint names its own cluster in its greeting, once it has one
 		return refusal.Server, true
 	}
 	var answer helloAnswer

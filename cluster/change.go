@@ -9,16 +9,16 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// What an operator changes, through any member: the request finds the leader
-// and is repeated until the leader says that it is done, or refuses. An id is
-// resolved to the server that has it before anything is changed, so that a
-// repetition never reaches a server that has taken its place.
+// Operators change the membership through any member. The member finds the leader and repeats the
+// request until the leader reports success or refuses. A plain id is first resolved to the full
+// name of the server (id@incarnation), so that a repetition can never hit a server that has taken
+// its place.
 
-// changeOp is what is asked for.
+// changeOp names the change that is requested.
 type changeOp string
 
 const (
-	opResolve  changeOp = "resolve" // which server has this id; with "": which leads
+	opResolve  changeOp = "resolve" // which server has this id; with an empty id, which server leads
 	opInvite   changeOp = "invite"
 	opRemove   changeOp = "remove"
 	opPromote  changeOp = "promote"
@@ -34,51 +34,52 @@ type changeQuestion struct {
 	Addr   string   `json:"addr,omitempty"`  // of opInvite
 	Voter  bool     `json:"voter,omitempty"` // of opInvite
 	Force  bool     `json:"force,omitempty"`
-	Leader string   `json:"leader,omitempty"` // of opTransfer: who is not to lead any more
-	// Version, of opFinish, is the newest version of the machine that the asker knows.
+	Leader string   `json:"leader,omitempty"` // of opTransfer: the server that is to stop leading
+	// Version is the newest version of the machine that the asker knows (opFinish).
 	Version uint8 `json:"version,omitempty"`
 }
 
-// changeAnswer says that it is done.
+// changeAnswer reports success.
 type changeAnswer struct {
 	Server string `json:"server,omitempty"` // of opResolve
 }
 
-// Invite has the server that waits at a peer address (--await, --join) join
-// the cluster, to become a voter once it has caught up, or to stay a non-voter.
-// It returns when the server has been added.
+// Invite tells the server that waits at a peer address (--await, --join) to join the cluster. It
+// becomes a voter once it has caught up, or stays a non-voter. Invite returns when the server has
+// been added.
 func (s *Service) Invite(ctx context.Context, addr string, voter bool) error {
 	return s.change(ctx, changeQuestion{Op: opInvite, Addr: addr, Voter: voter})
 }
 
-// Remove takes a server out of the cluster for ever. It is refused if too few
-// of the remaining voters are there, unless forced, and for the last voter.
-// Before the leader is removed, another leads.
+// Remove takes a server out of the cluster for ever. It refuses to remove the last voter. Unless
+// forced, it also refuses if too few of the remaining voters are available. A leader hands over
+// leadership before it is removed.
 func (s *Service) Remove(ctx context.Context, server string, force bool) error {
 	return s.change(ctx, changeQuestion{Op: opRemove, Server: server, Force: force})
 }
 
-// Promote makes a non-voter a voter, once it has caught up and stayed so.
+// Promote makes a non-voter a voter once it has caught up and has stayed caught up for a while.
 func (s *Service) Promote(ctx context.Context, server string) error {
 	return s.change(ctx, changeQuestion{Op: opPromote, Server: server})
 }
 
-// Demote makes a voter a non-voter, which stays one until it is promoted. It is
-// refused as Remove is.
+// Demote makes a voter a non-voter, which it stays until it is promoted. It is refused in the same
+// cases as Remove.
 func (s *Service) Demote(ctx context.Context, server string, force bool) error {
 	return s.change(ctx, changeQuestion{Op: opDemote, Server: server, Force: force})
 }
 
-// Transfer has a voter lead, "" being the one that is best placed, and returns
-// once it does.
+// Transfer makes a voter the leader and returns once it leads. An empty server stands for the
+// best-placed voter.
 func (s *Service) Transfer(ctx context.Context, server string) error {
 	return s.change(ctx, changeQuestion{Op: opTransfer, Server: server})
 }
 
+// change resolves an id to a server if necessary, then asks the leader until the change is done.
 func (s *Service) change(ctx context.Context, q changeQuestion) error {
 	switch q.Op {
 	case opRemove, opDemote, opPromote:
-		if q.Server == "" { // a variable of somebody's script that is not set
+		if q.Server == "" { // typically an unset variable in a script
 			return &Refused{fmt.Sprintf("nobody is named whom to %s: give an id of 'kvorum members list'", q.Op)}
 		}
 	}
@@ -99,10 +100,10 @@ func (s *Service) change(ctx context.Context, q changeQuestion) error {
 	return err
 }
 
-// askUntilDone puts a question to whoever leads, again after everything but an
-// answer or a refusal.
+// askUntilDone sends a request to the current leader. It retries after every failure except a
+// refusal, until ctx ends.
 func (s *Service) askUntilDone(ctx context.Context, q changeQuestion) (changeAnswer, error) {
-	var waited *notYet // the last that somebody has said
+	var waited *notYet // the last reason for waiting that a leader gave
 	for {
 		answer, err := s.askChange(ctx, q)
 		var no *Refused
@@ -122,6 +123,7 @@ func (s *Service) askUntilDone(ctx context.Context, q changeQuestion) (changeAns
 	}
 }
 
+// askChange sends a request to the current leader once, or performs it if this server leads.
 func (s *Service) askChange(ctx context.Context, q changeQuestion) (answer changeAnswer, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askChangeTimeout)
 	defer cancel()
@@ -143,7 +145,7 @@ func (s *Service) askChange(ctx context.Context, q changeQuestion) (answer chang
 	}
 }
 
-// answerChange is the leader's side; nobody passes a change on.
+// answerChange performs a change as the leader. Requests for changes are never passed on.
 func (h handler) answerChange(payload []byte) ([]byte, error) {
 	var q changeQuestion
 	if err := decode(payload, &q); err != nil {

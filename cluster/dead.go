@@ -13,14 +13,14 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// absence is how long a server has not answered, and why it is not removed for it.
+// absence records how long a server has not answered, and why it has not been removed for that.
 type absence struct {
 	look
 	kept string
 }
 
-// noteAbsent keeps since when servers have not answered. Every server does so,
-// so that a new leader need not begin from nothing.
+// noteAbsent records since when servers have not answered. Every server keeps this record, so that
+// a new leader does not have to start from nothing.
 func (s *Service) noteAbsent(found map[string]Health) {
 	now := time.Now()
 	for server, h := range found {
@@ -42,12 +42,13 @@ func (s *Service) noteAbsent(found map[string]Health) {
 	}
 }
 
-// runs reports whether the answer to a question for its state shows that a server
-// runs: one that is starting does, and may take long to restore its data.
+// runs reports whether a server's answer to a question for its state shows that it runs. A starting
+// server counts as running, since restoring its data may take long.
 func runs(err error) bool { return err == nil || errors.Is(err, ErrStarting) }
 
-// removeDead removes, as leader, one server that has been unreachable for longer
-// than the replicated setting allows, if the cluster loses nothing by it.
+// removeDead removes one dead server, if this server leads. A server is dead when it has been
+// unreachable for longer than the replicated setting allows. It is kept if its removal would weaken
+// the cluster.
 func (s *Service) removeDead() {
 	a := s.attached.Load()
 	after := a.replicated.RemoveDeadAfter()
@@ -67,7 +68,7 @@ func (s *Service) removeDead() {
 				slog.String("server", server), slog.Duration("for", time.Since(gone.since).Round(time.Second)))
 			return
 		case errors.As(err, &no):
-			if no.Text != gone.kept { // said once, not at every look
+			if no.Text != gone.kept { // logged once per reason, not at every look
 				gone.kept = no.Text
 				s.absent[server] = gone
 				s.logger.Info("a dead server is not removed by itself", slog.String("server", server), slog.String("why", no.Text))
@@ -78,7 +79,7 @@ func (s *Service) removeDead() {
 	}
 }
 
-// bury removes a dead server, starting from the committed configuration.
+// bury removes a dead server from the committed configuration, if that is safe.
 func (s *Service) bury(server string) error {
 	ctx, cancel := context.WithTimeout(s.ctx, admitTimeout)
 	defer cancel()
@@ -114,9 +115,9 @@ func (s *Service) bury(server string) error {
 	return a.membership.Change(ctx, Change{Step: StepRemove, Server: *dead, From: now.Index})
 }
 
-// weakens says why the cluster would tolerate fewer further losses without a
-// dead server, "" if it would not: a voter of an odd number is kept until a
-// replacement votes.
+// weakens explains why the cluster would tolerate fewer further failures without a dead server, or
+// returns "" if it would not. One voter of an odd number is therefore kept until a replacement
+// votes.
 func weakens(now Configuration, dead member.Server) string {
 	count := voters(now.Servers)
 	if !dead.Voter || (count-2)/2 >= (count-1)/2 {

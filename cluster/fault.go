@@ -2,8 +2,8 @@
 
 package cluster
 
-// Planted faults are compiled away in every build but that of the checkers'
-// own test (tag kvorum_faults, fault_on.go).
+// Planted faults exist only in builds with the tag kvorum_faults (fault_on.go), for the tests that
+// prove the checkers.
 const (
 	faultHastyFounder = false
 	faultFoundsAlone  = false

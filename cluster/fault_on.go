@@ -4,21 +4,21 @@ package cluster
 
 import "sync"
 
-// Only one test at a time sets these, before it opens services.
+// The planted faults. Only one test at a time sets them, before it opens services.
 var (
-	// faultHastyFounder: a founder asks for promises and begins without them, and
-	// does not care whether the others are fresh.
+	// faultHastyFounder makes a founder ask for promises but begin without them, whether or not the
+	// other servers are fresh.
 	faultHastyFounder bool
-	// faultFoundsAlone: a server with an empty directory and a list of itself alone
-	// founds a cluster.
+	// faultFoundsAlone lets a server with an empty directory, and a list of only itself, found a
+	// cluster.
 	faultFoundsAlone bool
 )
 
-// claims are the answers of servers that knew a later version, nil without the
-// fault: what a server has said once counts for ever, as if it were in the log.
+// claims holds the version answers of servers, each of which then counts for ever, as if it were in
+// the log. It is nil while the fault is off.
 var claims *sync.Map
 
-// PlantKeptClaims switches that on or off.
+// PlantKeptClaims switches on or off the fault that a server's version answer counts for ever.
 func PlantKeptClaims(on bool) {
 	claims = nil
 	if on {
@@ -32,6 +32,7 @@ func keepClaim(server string, t told) {
 	}
 }
 
+// keptClaim returns a server's kept version answer, if the fault is on and there is one.
 func keptClaim(server string) (t told, kept bool) {
 	if claims == nil {
 		return t, false
@@ -43,8 +44,8 @@ func keptClaim(server string) (t told, kept bool) {
 	return t, kept
 }
 
-// PlantHastyFounder switches that on or off.
+// PlantHastyFounder switches faultHastyFounder on or off.
 func PlantHastyFounder(on bool) { faultHastyFounder = on }
 
-// PlantFoundsAlone switches that on or off.
+// PlantFoundsAlone switches faultFoundsAlone on or off.
 func PlantFoundsAlone(on bool) { faultFoundsAlone = on }

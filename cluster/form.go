@@ -17,30 +17,30 @@ type Action uint8
 
 // The actions.
 const (
-	// Bootstrap: open the member with the Formation, as the founder.
+	// Bootstrap opens the member with the Formation, as the founder.
 	Bootstrap Action = iota + 1
-	// Await: open the member without one. It is promised; its leader will find it.
+	// Await opens the member without a Formation. It has promised itself, and its leader will find
+	// it.
 	Await
-	// Resume: open the member without one. It has been in its cluster before.
+	// Resume opens the member without a Formation. It has been in its cluster before.
 	Resume
-	// Join: open the member without one. It has been added as a non-voter.
+	// Join opens the member without a Formation. It has been added as a non-voter.
 	Join
 )
 
-// Start is what Form found out.
+// Start is the result of Form.
 type Start struct {
 	Action    Action
 	Cluster   string
 	Formation *member.Formation // of Bootstrap
 }
 
-// Form brings this server to the point where its member may be opened. hasState
-// says whether its disk holds anything that Raft has stored (a term, an entry,
-// a snapshot), and known is the newest configuration there. It waits, and says
-// in the log for whom, until ctx ends; an error means that this server cannot
-// enter, ErrNoPlace that it never can with its data.
+// Form brings this server to the point where its member may be opened. hasState says whether the
+// disk holds anything that Raft has stored (a term, an entry, a snapshot); known is the newest
+// configuration there. Form waits until ctx ends, and logs for whom it waits. An error means that
+// this server cannot enter; ErrNoPlace means that it never can with its data.
 //
-// What the vault holds is the state; a crash resumes at the same one.
+// The vault's content is the state, so after a crash the start resumes in the same state.
 //
 //	vault              Raft's state  who        what happens
 //	1 nothing          –             founder    asks all others until every one is fresh and has the same list;
@@ -64,33 +64,31 @@ type Start struct {
 //	                                            ErrAlone
 //	10 nothing         some          any        refused: the directory was never finished
 //
-// With some state, it asks first whether it still has its place (resume). A cluster of
-// one whose server is told of another cluster's does not start (checkBeside).
+// If the disk has Raft state, Form first asks whether this server still has its place (resume). A
+// cluster of one does not start if its server is told of another cluster's server (checkBeside).
 //
-// Why there is one cluster at most:
-//   - Nobody founds alone: an empty directory and a list of one look like a first
-//     start and are, in practice, a lost disk. A cluster of one is a promise that
+// Why there is at most one cluster:
+//   - Nobody founds alone. An empty directory and a list of one look like a first
+//     start but are, in practice, a lost disk. A cluster of one is a promise that
 //     an operator has stored (kvorum init), once.
 //   - Only the lowest id founds, lists are compared whole, and one vault holds
 //     one promise for ever. Two formations need two incarnations of the founder.
 //   - A later incarnation founds only when every other member is fresh, and
-//     stays so until asked to promise (answerHello). A formation F that could
+//     stays so until it is asked to promise (answerHello). A formation F that could
 //     still elect a leader has been promised by a majority, so one of its
 //     members answers with F, and F stays.
 //   - F can begin with only a majority of its promises (state 2), since a server
 //     whose directory was replaced never votes under its old name again.
 //
-// Where it ends with a message instead of a cluster: when the founder's
-// directory is lost after others have promised and before any of them has an
-// entry (they keep a promise that nobody can redeem), or when a majority of
-// F's members lose theirs before F has begun. Nothing was ever written then;
-// the message names the directories to be emptied, and the start goes on by
-// itself as soon as they are. The remedy is not automatic, since a promise
-// that could be taken back would be none.
+// The start ends with a message instead of a cluster in two cases. The founder's directory is lost
+// after others have promised and before any of them has an entry: they keep a promise that nobody
+// can redeem. Or a majority of F's members lose their directories before F has begun. No data was
+// written in either case. The message names the directories to empty, and the start goes on by
+// itself once they are empty. This remedy is not automatic, because a promise that could be taken
+// back would be none.
 //
-// A server in state 6 opens its Raft lane only after its addition is
-// committed. So whoever holds entries and is not in the configuration has been
-// removed from it, and is refused (Settle).
+// A server in state 6 opens its Raft lane only after its addition is committed. So a server that
+// holds entries but is not in the configuration has been removed from it, and is refused (Settle).
 func (s *Service) Form(ctx context.Context, hasState bool, known []member.Server) (Start, error) {
 	r := &report{service: s}
 	defer r.over()
@@ -178,7 +176,7 @@ func (s *Service) enter(ctx context.Context, cluster string, hasState bool) (Sta
 	return Start{Action: Join, Cluster: cluster}, nil
 }
 
-// outcome of one round of a fresh server.
+// outcome says whether a round of a fresh server's start changed anything.
 type outcome bool
 
 const (
@@ -186,7 +184,7 @@ const (
 	stepped outcome = true // the vault has changed
 )
 
-// freshStep is one round of states 1 and 4.
+// freshStep runs one round of states 1 and 4.
 func (s *Service) freshStep(ctx context.Context, r *report) (outcome, error) {
 	if s.joins() {
 		return s.joinStep(ctx, r)
@@ -213,7 +211,7 @@ func (s *Service) freshStep(ctx context.Context, r *report) (outcome, error) {
 	return waiting, nil
 }
 
-// joinStep is one round of state 8.
+// joinStep runs one round of state 8.
 func (s *Service) joinStep(ctx context.Context, r *report) (outcome, error) {
 	if len(s.whomToAsk("")) == 0 {
 		r.say("waiting to be invited", []string{fmt.Sprintf("an invitation: on a member, RAFT ADD %s", s.cfg.Advertise)})
@@ -227,12 +225,12 @@ func (s *Service) joinStep(ctx context.Context, r *report) (outcome, error) {
 	return stepped, s.bindTo(cluster)
 }
 
-// found mints the cluster and stores the founder's own promise.
+// found mints the cluster's name and stores the founder's own promise.
 func (s *Service) found(servers []member.Server) error {
 	f := member.Formation{Cluster: rand.Text(), Servers: servers}
 	err := s.bind(func() error {
 		if s.cfg.Vault.Identity().Cluster != "" {
-			return nil // bound meanwhile: the next round sees it
+			return nil // bound meanwhile: the next round sees that
 		}
 		return s.cfg.Vault.Promise(f)
 	})
@@ -243,18 +241,18 @@ func (s *Service) found(servers []member.Server) error {
 	return nil
 }
 
-// bindTo stores the cluster that would have us.
+// bindTo stores the name of the cluster whose leader would admit this server.
 func (s *Service) bindTo(cluster string) error {
 	return s.bind(func() error {
 		if s.cfg.Vault.Identity().Cluster != "" {
-			return nil // a founder's promise was faster
+			return nil // a founder's promise came first
 		}
 		var seeds []string
 		if s.joins() {
 			seeds = s.seeds()
 			seeds = seeds[:min(len(seeds), seedsMax)]
 		}
-		if s.cfg.Nonvoter { // before it belongs to the cluster: what comes back without the flag stays one
+		if s.cfg.Nonvoter { // before it belongs to the cluster, so that a restart without the flag still finds a non-voter
 			if err := s.cfg.Vault.Settle(); err != nil {
 				return fmt.Errorf("store that this server is to be a non-voter: %w", err)
 			}
@@ -269,7 +267,7 @@ func (s *Service) bindTo(cluster string) error {
 
 var errDirectoryReplaced = errors.New("its data directory was replaced")
 
-// collect has every server of F promise itself to it (state 2).
+// collect asks every server of F for its promise until all have promised, or enough have (state 2).
 func (s *Service) collect(ctx context.Context, f *member.Formation) error {
 	r := &report{service: s}
 	promised := map[string]bool{s.server: true}
@@ -302,8 +300,8 @@ func (s *Service) collect(ctx context.Context, f *member.Formation) error {
 	}
 }
 
-// decide is what a fresh server does after a survey; it is a function of the
-// list, this server's name and what the others said.
+// decide says what a fresh server does after a survey. Its result depends only on the list, this
+// server's name and the other servers' answers.
 func (s *Service) decide(views []view) decision {
 	d := decision{verdict: verdictFound}
 	var knock bool

@@ -8,14 +8,14 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// The member's questions to others. Each that has a done returns at once and
-// calls it exactly once, from any goroutine, possibly before it returns; done
+// These methods send the member's questions to other servers. A method with a done parameter
+// returns at once and calls done exactly once, from any goroutine, possibly before it returns. done
 // must not block.
 
-// Forward hands an encoded batch to the leader. Batches to one server arrive
-// in the order of the calls. nil means committed; ErrNotLeader, ErrBusy,
-// ErrStarting and peer.ErrNotSent that it was not proposed; a *Refused that it
-// never will be; any other error that the outcome is unknown.
+// Forward sends an encoded batch to the leader. Batches to one server arrive in the order of the
+// calls. done gets nil if the batch was committed; ErrNotLeader, ErrBusy, ErrStarting or
+// peer.ErrNotSent if it was not proposed; a *Refused if it never will be. After any other error the
+// outcome is unknown.
 func (s *Service) Forward(server string, batch []byte, done func(error)) {
 	req := peer.Request{Kind: kindForward, Class: peer.Bulk, Hops: 1, Payload: batch}
 	s.endpoint.Send(server, req, func(a peer.Answer, err error) {
@@ -26,8 +26,8 @@ func (s *Service) Forward(server string, batch []byte, done func(error)) {
 	})
 }
 
-// ReadIndex asks the leader for an index that confirms this server's reads;
-// term is this server's, read after those reads arrived.
+// ReadIndex asks the leader for an index that confirms this server's reads. term is this server's
+// term, read after those reads arrived.
 func (s *Service) ReadIndex(server string, term uint64, done func(ReadAnswer, error)) {
 	req := peer.Request{Kind: kindReadIndex, Payload: appendNumbers(make([]byte, 0, 8), term)}
 	s.endpoint.Send(server, req, func(a peer.Answer, err error) {
@@ -71,17 +71,17 @@ func (s *Service) Gone(ctx context.Context, server string) bool {
 	return s.endpoint.Gone(ctx, server)
 }
 
-// Unanswered returns since when a server has answered nothing (see
+// Unanswered returns the time since which a server has answered nothing (see
 // peer.Endpoint.Unanswered).
 func (s *Service) Unanswered(server string) time.Time { return s.endpoint.Unanswered(server) }
 
-// NeverLeads asks a server whether it is told never to lead.
+// NeverLeads asks a server whether it is configured never to lead.
 func (s *Service) NeverLeads(ctx context.Context, server string) (bool, error) {
 	h, err := s.Inspect(ctx, server)
 	return h.State.NeverLeads, err
 }
 
-// ask calls a server of our cluster and turns refusing answers into errors.
+// ask sends a request to a server of this cluster and turns an answer that refuses into an error.
 func (s *Service) ask(ctx context.Context, server string, req peer.Request) (peer.Answer, error) {
 	a, err := s.endpoint.Call(ctx, server, req)
 	if err != nil {
@@ -90,17 +90,18 @@ func (s *Service) ask(ctx context.Context, server string, req peer.Request) (pee
 	return a, errorOf(a)
 }
 
-// handler is the side of a Service that other servers see.
+// handler is the side of a Service that serves other servers' requests.
 type handler struct{ *Service }
 
-// Admit implements peer.Handler. Whether the caller is in the configuration is
-// not asked here: ours may be behind the caller's.
+// Admit implements peer.Handler. It does not check whether the caller is in the configuration,
+// since this server's configuration may be older than the caller's.
 func (h handler) Admit(peer.Greeting) error {
 	<-h.opened
 	return nil
 }
 
-// Serve implements peer.Handler: a gate for each kind of request.
+// Serve implements peer.Handler. It checks whether a request may be served now, and dispatches it
+// by its kind.
 func (h handler) Serve(from peer.Caller, req peer.Request, to peer.Responder) {
 	switch req.Kind {
 	case kindHello, kindPromise, kindAdmit, kindInvite:
@@ -126,7 +127,7 @@ func (h handler) Serve(from peer.Caller, req peer.Request, to peer.Responder) {
 	case req.Kind == kindChange, req.Kind == kindSettle:
 		h.work(from, req, to)
 	case req.Kind == kindForward && req.Hops > hopsMax:
-		to.Answer(answerOf(ErrNotLeader)) // it has been forwarded before: never again
+		to.Answer(answerOf(ErrNotLeader)) // it has been forwarded before, and is never forwarded twice
 	case req.Kind == kindForward:
 		a.member.AcceptForward(from.Server, req.Payload, func(err error) { to.Answer(answerOf(err)) })
 	case req.Kind == kindReadIndex:
@@ -146,6 +147,8 @@ func (h handler) Serve(from peer.Caller, req peer.Request, to peer.Responder) {
 	}
 }
 
+// serveReadIndex asks the member for an index that confirms the caller's reads, and answers with
+// it.
 func serveReadIndex(m Member, server string, req peer.Request, to peer.Responder) {
 	var term uint64
 	if _, err := cutNumbers(req.Payload, &term); err != nil {
@@ -161,8 +164,8 @@ func serveReadIndex(m Member, server string, req peer.Request, to peer.Responder
 	})
 }
 
-// work answers a question that takes time (a synced write, a change of the
-// configuration) on a goroutine of its own.
+// work answers a slow request (a synced write, a change of the configuration) on a goroutine of its
+// own. It answers busy when too many are at work.
 func (h handler) work(from peer.Caller, req peer.Request, to peer.Responder) {
 	select {
 	case h.handlers <- struct{}{}:
@@ -181,6 +184,7 @@ func (h handler) work(from peer.Caller, req peer.Request, to peer.Responder) {
 	})
 }
 
+// handle runs the request that work was given and returns the encoded answer.
 func (h handler) handle(from peer.Caller, req peer.Request) ([]byte, error) {
 	switch req.Kind {
 	case kindHello:

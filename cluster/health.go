@@ -12,15 +12,15 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// Health is what was last learned of another server.
+// Health is what this server last learned of another server.
 type Health struct {
 	Server    string
 	Reachable bool // it answered the last question
 	Err       error
 	State     State
 	AsOf      time.Time     // when it last answered, on this server's clock
-	RTT       time.Duration // of that question
-	// Skew is the other wall clock minus ours, uncertain by half of RTT.
+	RTT       time.Duration // round-trip time of that question
+	// Skew is the other server's wall clock minus ours, accurate to half of RTT.
 	Skew time.Duration
 }
 
@@ -29,6 +29,7 @@ type healthBook struct {
 	servers map[string]Health
 }
 
+// encodeState encodes this server's state and wall clock for the answer to kindState.
 func (h handler) encodeState(s State) []byte {
 	var flags uint64
 	if s.NeverLeads {
@@ -41,7 +42,7 @@ func (h handler) encodeState(s State) []byte {
 	return append(b, s.Leader...)
 }
 
-// Inspect asks a server for its state now. The error says why there is none.
+// Inspect asks a server for its state now. The error says why there is no answer.
 func (s *Service) Inspect(ctx context.Context, server string) (Health, error) {
 	sent, wall := time.Now(), s.cfg.Now()
 	a, err := s.ask(ctx, server, peer.Request{Kind: kindState})
@@ -60,7 +61,7 @@ func (s *Service) Inspect(ctx context.Context, server string) (Health, error) {
 	return h, nil
 }
 
-// Stored asks a server for the index of the last entry on its disk (WAIT).
+// Stored asks a server for the index of the last entry on its disk (used by WAIT).
 func (s *Service) Stored(ctx context.Context, server string) (uint64, error) {
 	h, err := s.Inspect(ctx, server)
 	return h.State.Stored, err
@@ -69,7 +70,7 @@ func (s *Service) Stored(ctx context.Context, server string) (uint64, error) {
 // Links lists the open connections with other servers.
 func (s *Service) Links() []peer.LinkInfo { return s.endpoint.Links() }
 
-// Health returns what was last learned of a server; false: nothing yet.
+// Health returns what was last learned of a server, and false if nothing has been learned yet.
 func (s *Service) Health(server string) (Health, bool) {
 	s.health.mu.Lock()
 	defer s.health.mu.Unlock()
@@ -77,7 +78,7 @@ func (s *Service) Health(server string) (Health, bool) {
 	return h, ok
 }
 
-// watch asks the others for their state from time to time.
+// watch looks at the other servers every watchEvery.
 func (s *Service) watch() {
 	for s.pause(s.ctx, watchEvery) {
 		s.look()
@@ -87,7 +88,7 @@ func (s *Service) watch() {
 	}
 }
 
-// forgetDeparted ends what is kept for servers that are in no configuration any more.
+// forgetDeparted drops the connections to servers that are no longer in the configuration.
 func (s *Service) forgetDeparted() {
 	servers := s.attached.Load().member.Servers()
 	if len(servers) == 0 {
@@ -98,7 +99,7 @@ func (s *Service) forgetDeparted() {
 	})
 }
 
-// look asks every other server once, side by side.
+// look asks every other server for its state once, all at the same time.
 func (s *Service) look() {
 	ctx, cancel := context.WithTimeout(s.ctx, watchTimeout)
 	defer cancel()

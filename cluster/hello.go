@@ -7,10 +7,10 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// answerHello says who this server is and where it stands. It waits for a
-// promise that is being stored; and once a founder has heard the answer, no
-// promise that an earlier incarnation of it has asked for is given any more: so
-// what the founder heard stays true until it asks for its own.
+// answerHello says who this server is and where it stands. It waits for a promise that is being
+// stored. Once a founder has heard the answer, this server promises nothing to an earlier
+// incarnation of that founder. So what the founder heard stays true until it asks for its own
+// promise.
 func (h handler) answerHello(from string, payload []byte) ([]byte, error) {
 	var q helloQuestion
 	if err := decode(payload, &q); err != nil {
@@ -30,22 +30,22 @@ func (h handler) answerHello(from string, payload []byte) ([]byte, error) {
 			Rebuilt: identity.Rebuilt && !h.begun(),
 		}
 		if identity.Rebuilt && identity.Cluster == "" {
-			answer.List = nil // as one that joins: no founder counts on it, of the first release either
+			answer.List = nil // like a server that joins, so that no founder counts on it, not even one of the first release
 		}
 		return nil
 	})
 	return encode(answer), err
 }
 
-// begun reports whether this server knows a configuration of its cluster, or has stored
-// one that its member has not been opened with yet.
+// begun reports whether this server knows a configuration of its cluster, even one that is stored
+// but that its member has not been opened with yet.
 func (s *Service) begun() bool {
 	a := s.attached.Load()
 	knew := s.knew.Load()
 	return knew != nil && *knew || a != nil && len(a.member.Servers()) > 0
 }
 
-// answerPromise stores a founder's formation before it says yes.
+// answerPromise stores a founder's formation, then answers yes.
 func (h handler) answerPromise(from string, payload []byte) error {
 	var f member.Formation
 	if err := decode(payload, &f); err != nil {
@@ -84,7 +84,7 @@ func (h handler) answerPromise(from string, payload []byte) error {
 	})
 }
 
-// judge is the list of gates that a formation passes before it is promised.
+// judge checks whether this server may promise itself to a formation.
 func (s *Service) judge(from string, f *member.Formation) error {
 	switch {
 	case f.Cluster == "" || len(f.Servers) == 0:
@@ -108,6 +108,7 @@ func differentLists(a string, aList list, b string, bList list) string {
 	return fmt.Sprintf("different lists of members: %s was started with %s, %s with %s", a, aList, b, bList)
 }
 
+// sameFormation reports whether two formations have the same cluster and the same servers.
 func sameFormation(a, b *member.Formation) bool {
 	if a.Cluster != b.Cluster || len(a.Servers) != len(b.Servers) {
 		return false
@@ -120,8 +121,8 @@ func sameFormation(a, b *member.Formation) bool {
 	return true
 }
 
-// bind runs f alone among everything that may bind the vault. It is a token
-// and no mutex, since f waits for a disk.
+// bind runs f under the token that serialises everything that may bind the vault to a cluster. It
+// is a token and not a mutex because f waits for a disk, and waiters give up when the service ends.
 func (s *Service) bind(f func() error) error {
 	select {
 	case s.binding <- struct{}{}:

@@ -10,21 +10,21 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// invitation tells a waiting server where its cluster is.
+// invitation tells a waiting server where its cluster can be found.
 type invitation struct {
 	Cluster string   `json:"cluster"`
 	Seeds   []string `json:"seeds"` // peer addresses of members, the leader's first
 	Voter   bool     `json:"voter,omitempty"`
 }
 
-// inviteAnswer says who has been invited.
+// inviteAnswer names the invited server.
 type inviteAnswer struct {
 	Server  string `json:"server"`
-	Settled bool   `json:"settled,omitempty"` // it asks for no vote by itself
+	Settled bool   `json:"settled,omitempty"` // it does not ask to be made a voter by itself
 }
 
-// invite is the leader's side: it sends the cluster's addresses to the server
-// at an address and waits until that has been added, which it asks for itself.
+// invite runs on the leader. It sends the cluster's addresses to the server at an address and waits
+// until that server, which asks for a place itself, has been added.
 func (s *Service) invite(ctx context.Context, a *attached, q changeQuestion) error {
 	if _, _, err := net.SplitHostPort(q.Addr); err != nil {
 		return &Refused{fmt.Sprintf("%q is no peer address; want host:port, as in 10.0.0.4:16379", q.Addr)}
@@ -54,6 +54,7 @@ func (s *Service) invite(ctx context.Context, a *attached, q changeQuestion) err
 	}
 }
 
+// askInvite sends the invitation to the server at the operator's address.
 func (s *Service) askInvite(ctx context.Context, a *attached, q changeQuestion) (answer inviteAnswer, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -69,8 +70,8 @@ func (s *Service) askInvite(ctx context.Context, a *attached, q changeQuestion) 
 	return answer, decode(got.Payload, &answer)
 }
 
-// answerInvite takes an invitation. One that is repeated, or comes from the
-// cluster that this server belongs to, changes nothing.
+// answerInvite accepts an invitation. A repeated invitation, or one from the cluster to which this
+// server already belongs, changes nothing.
 func (h handler) answerInvite(from string, payload []byte) ([]byte, error) {
 	var i invitation
 	if err := decode(payload, &i); err != nil {
@@ -107,14 +108,14 @@ func (h handler) answerInvite(from string, payload []byte) ([]byte, error) {
 	return encode(answer), nil
 }
 
-// joins reports whether this server joins a running cluster and never founds one. Through
-// its own address it finds none.
+// joins reports whether this server joins a running cluster and never founds one. Its own address
+// does not count as a place to join at, since it leads to no cluster.
 func (s *Service) joins() bool {
 	others := slices.ContainsFunc(s.cfg.Join, func(addr string) bool { return addr != s.cfg.Advertise })
 	return s.cfg.Await || others || s.cfg.Vault.Identity().Rebuilt
 }
 
-// seeds are the addresses at which a cluster to join may be found.
+// seeds lists the addresses at which a cluster to join may be found.
 func (s *Service) seeds() []string {
 	if invited := s.invited.Load(); invited != nil {
 		return append(append([]string(nil), *invited...), s.cfg.Join...)
@@ -122,7 +123,7 @@ func (s *Service) seeds() []string {
 	return append(append([]string(nil), s.cfg.Join...), s.cfg.Vault.Identity().Seeds...)
 }
 
-// askToSettle tells a server to ask for no vote by itself.
+// askToSettle tells a server not to ask by itself to be made a voter.
 func (s *Service) askToSettle(ctx context.Context, server string) error {
 	ctx, cancel := context.WithTimeout(ctx, runningTimeout)
 	defer cancel()

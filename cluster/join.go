@@ -13,13 +13,13 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// knock asks whether a leader would add this server, and returns its cluster.
+// knock asks whether a leader would add this server, and returns that leader's cluster.
 func (s *Service) knock(ctx context.Context) (cluster string, err error) {
 	a, err := s.askAdmit(ctx, admitQuestion{Joining: true, Knock: true})
 	return a.Cluster, err
 }
 
-// join asks until this server is in the committed configuration (state 6 of Form).
+// join asks for a place until this server is in the committed configuration (state 6 of Form).
 func (s *Service) join(ctx context.Context, cluster string) error {
 	r := &report{service: s}
 	for {
@@ -40,17 +40,16 @@ func (s *Service) join(ctx context.Context, cluster string) error {
 	}
 }
 
-// Settle returns nil once this server is what it is to be in the committed
-// configuration: a voter, or a non-voter that asks for nothing. A server that
-// has never been a voter asks the leader, which makes it one when it has caught
-// up. ErrNoPlace means that it must not run. It waits as long as no leader
-// answers, until ctx ends.
+// Settle returns nil once this server has its final role in the committed configuration: it is a
+// voter, or a non-voter that does not ask to vote. A server that has never been a voter asks the
+// leader, which promotes it once it has caught up. ErrNoPlace means that this server must not run.
+// If no leader answers, Settle waits until ctx ends.
 func (s *Service) Settle(ctx context.Context) error {
 	r := &report{service: s, looked: time.Now()}
 	defer r.over()
 	for {
 		asks := !s.cfg.Vault.Identity().Settled
-		a, err := s.askAdmit(ctx, admitQuestion{Vote: asks}) // not joining: an addition is committed before Form returns
+		a, err := s.askAdmit(ctx, admitQuestion{Vote: asks}) // not joining: Form returns only after the addition is committed
 		var no *Refused
 		switch {
 		case err == nil && a.Voter:
@@ -73,12 +72,12 @@ func (s *Service) Settle(ctx context.Context) error {
 	}
 }
 
-// Doubted tells that another server takes this one for removed: whether it is,
-// Settle finds out.
+// Doubted returns a channel that signals when another server believes that this one was removed.
+// Settle finds out whether that is true.
 func (s *Service) Doubted() <-chan struct{} { return s.doubted }
 
-// dismiss tells a server that has just been removed to ask for itself. One
-// that cannot be told finds out when it has had no leader for a while.
+// dismiss tells a server that was just removed to ask for its place. A server that cannot be
+// reached finds out by itself when it has had no leader for a while.
 func (s *Service) dismiss(ctx context.Context, removed member.Server) {
 	ctx, cancel := context.WithTimeout(ctx, runningTimeout)
 	defer cancel()
@@ -88,8 +87,8 @@ func (s *Service) dismiss(ctx context.Context, removed member.Server) {
 	}
 }
 
-// settle records that this server asks for no vote by itself from now on: it is
-// a voter, or is to be none, and whoever demotes it means it.
+// settle records that this server no longer asks by itself to be made a voter. Either it is a
+// voter, so whoever demotes it later means it, or it is meant to be a non-voter.
 func (s *Service) settle() error {
 	return s.bind(func() error {
 		if s.cfg.Vault.Identity().Settled {
@@ -102,15 +101,14 @@ func (s *Service) settle() error {
 	})
 }
 
-// resume asks, before the member of a server that comes back is opened, whether
-// it still has its place; known is the newest configuration that it has stored.
-// ErrNoPlace says that it has none: Raft would count the vote of a removed or a
-// copied server.
+// resume asks whether a server that comes back still has its place, before its member is opened.
+// known is the newest configuration that the server has stored. ErrNoPlace means that it has no
+// place: it must not start, because Raft would count the vote of a removed or copied server.
 //
-// A server that has not moved goes on when no leader answers at once, as all do
-// when a whole cluster starts. One that has moved waits until the leader has
-// taken over its new address: until then it cannot be told from a copy that
-// runs beside the original. The only voter has nobody to ask, and moves by itself.
+// A server that has not moved goes on if no leader answers at once, since no leader can answer when
+// a whole cluster starts. A server that has moved waits until the leader has taken over its new
+// address, because until then it cannot be told from a copy that runs beside the original. The only
+// voter has nobody to ask, and takes its new address by itself.
 func (s *Service) resume(ctx context.Context, known []member.Server) error {
 	s.known = known
 	if process, runs := s.processAt(ctx, s.server, s.cfg.Advertise); runs && process != s.process {
@@ -147,24 +145,24 @@ func outdatedText(q admitQuestion, seen uint64) string {
 		"It may lack writes that this server has acknowledged, and must not run: start it with an empty data directory and --join, and it joins as a new one", q.Server, q.Boot, seen)
 }
 
-// processAt asks who runs at an address; runs says that it is that server,
-// and process which of its processes.
+// processAt asks which server runs at an address. runs reports whether it is the given server, and
+// process tells which of its processes answered.
 func (s *Service) processAt(ctx context.Context, server, addr string) (process string, runs bool) {
 	ctx, cancel := context.WithTimeout(ctx, runningTimeout)
 	defer cancel()
 	who, a, err := s.endpoint.Ask(ctx, addr, server, peer.Request{Kind: kindHello, Payload: encode(helloQuestion{s.list})})
-	if who == "" { // nobody, or not that one
+	if who == "" { // nobody answers, or another server does
 		return "", false
 	}
 	var answer helloAnswer
 	if err == nil && errorOf(a) == nil {
-		_ = decode(a.Payload, &answer) // what cannot be read is another process
+		_ = decode(a.Payload, &answer) // an answer that cannot be read counts as another process
 	}
 	return answer.Process, true
 }
 
-// askAdmit puts a question for a place to the leader: ourselves, the leader
-// that we know, or whichever member passes it on.
+// askAdmit sends a join request to the leader: to this server itself, to the leader that it knows,
+// or to any member, which passes it on.
 func (s *Service) askAdmit(ctx context.Context, q admitQuestion) (admitAnswer, error) {
 	q = s.identified(q)
 	var leader string
@@ -179,7 +177,7 @@ func (s *Service) askAdmit(ctx context.Context, q admitQuestion) (admitAnswer, e
 	return s.askAround(ctx, s.whomToAsk(leader), peer.Request{Kind: kindAdmit, Payload: encode(q)})
 }
 
-// identified is a question for a place with what it says of this server.
+// identified fills in the parts of a join request that describe this server.
 func (s *Service) identified(q admitQuestion) admitQuestion {
 	q.Server, q.PeerAddr, q.Chosen, q.Process = s.server, s.cfg.Advertise, s.cfg.Chosen, s.process
 	q.Cluster = s.cfg.Vault.Identity().Cluster
@@ -190,11 +188,11 @@ func (s *Service) identified(q admitQuestion) admitQuestion {
 	return q
 }
 
-// askAround puts a question for a place to members at some addresses, side by side, and
-// returns the first answer or refusal. Who is asked passes the question on to the
-// leader, so not all are asked at once: one that fails makes room for the next, and
-// when nobody has answered for askNext, as many more are asked as have been already. So a
-// host that is gone, and does not even refuse, costs a moment.
+// askAround sends a join request to the members at some addresses and returns the first answer or
+// refusal. Each of them passes the request on to the leader, so it does not ask all of them at
+// once. When one fails, it asks the next. When nobody has answered for askNext, it doubles the
+// number that were asked. So a host that is gone, and does not even refuse connections, costs only
+// a moment.
 func (s *Service) askAround(ctx context.Context, addrs []string, req peer.Request) (admitAnswer, error) {
 	type result struct {
 		at     int
@@ -236,9 +234,9 @@ func (s *Service) askAround(ctx context.Context, addrs []string, req peer.Reques
 	return admitAnswer{}, errors.Join(append([]error{ErrNotLeader}, failures...)...)
 }
 
-// whomToAsk lists the peer addresses at which a member may be: the leader's
-// first, which need not pass a question on, then the newest configuration's,
-// the list's and the seeds.
+// whomToAsk lists the peer addresses at which a member may be found. The leader's comes first,
+// since the leader need not pass a question on. Then come those of the newest configuration, the
+// list and the seeds.
 func (s *Service) whomToAsk(leader string) []string {
 	servers := s.known
 	if a := s.attached.Load(); a != nil {
@@ -267,6 +265,7 @@ func (s *Service) whomToAsk(leader string) []string {
 	return addrs
 }
 
+// askAdmitAt sends a join request to the member at one address.
 func (s *Service) askAdmitAt(ctx context.Context, addr string, req peer.Request) (answer admitAnswer, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askAdmitTimeout)
 	defer cancel()
@@ -280,7 +279,8 @@ func (s *Service) askAdmitAt(ctx context.Context, addr string, req peer.Request)
 	return answer, decode(a.Payload, &answer)
 }
 
-// answerAdmit answers a question for a place, or passes it on to the leader once.
+// answerAdmit answers a join request if this server leads, else passes it on to the leader, at most
+// once.
 func (h handler) answerAdmit(req peer.Request) ([]byte, error) {
 	var q admitQuestion
 	if err := decode(req.Payload, &q); err != nil {
@@ -304,8 +304,8 @@ func (h handler) answerAdmit(req peer.Request) ([]byte, error) {
 	return passed.Payload, err
 }
 
-// sameID returns the servers of a configuration with the id of server, and
-// server itself if it is there.
+// sameID searches a configuration for the servers that share server's id. It returns server itself,
+// if it is there, and its other incarnations.
 func sameID(servers []member.Server, server string) (itself *member.Server, earlier []member.Server) {
 	for _, s := range servers {
 		switch {

@@ -1,44 +1,43 @@
 package cluster
 
-// Capture is what a server's machine was right after an entry that asked every
-// server for a digest.
+// Capture is the state of a server's machine right after an entry that asked every server for a
+// digest.
 type Capture struct {
-	Version   uint64 // the active one of the machine
+	Version   uint64 // the machine's active version
 	Index     uint64
-	Hash      uint64   // of all entries and replies up to there
-	Computing bool     // a digest of the whole state is on its way
-	Whole     bool     // Digest is there
+	Hash      uint64   // running hash of all entries and replies up to Index
+	Computing bool     // a digest of the whole state is being computed
+	Whole     bool     // Digest is present
 	Digest    [20]byte // of the whole state
-	Diverged  bool     // its server has been found to have diverged, and is believed no more
+	Diverged  bool     // its server was found to have diverged and no longer counts
 }
 
-// Verdict is what a comparison has found of one server.
+// Verdict is the result of comparing one server with the voters.
 type Verdict uint8
 
-// The verdicts. All but the first are final for the index that was compared.
+// The verdicts. All but Inconclusive are final for the index that was compared.
 const (
 	Inconclusive Verdict = iota // too few have answered
-	Agrees                      // a majority of the voters has what it has
-	Diverged                    // a majority of the voters has something else
-	Split                       // no value can have a majority any more
+	Agrees                      // a majority of the voters has the same value
+	Diverged                    // a majority of the voters has another value
+	Split                       // no value can reach a majority any more
 )
 
 func (v Verdict) String() string {
 	return [...]string{"unknown", "agrees", "differs", "no majority"}[v]
 }
 
-// Poll is what is known of one index.
+// Poll collects the voters' captures of one index.
 type Poll struct {
-	Voters int       // in the configuration, all of them
-	Votes  []Capture // of the voters that have answered, the judged one's among them if it votes
-	Whole  bool      // compare the digests of the whole states too
+	Voters int       // the number of voters in the configuration
+	Votes  []Capture // the captures of the voters that have answered, the judged server's included if it votes
+	Whole  bool      // also compare the digests of the whole states
 }
 
-// Judge says what a server's capture is worth beside the voters'. A voter that
-// has not answered, or which has no digest
-// where digests are compared, may have any value. One that has diverged does
-// not count at all: else a replacement, which takes a voter for a while, could
-// turn a minority that was found wrong into a majority.
+// Judge compares a server's capture with the voters' captures. A voter that has not answered may
+// hold any value. So may one without a digest, where digests are compared. A server that has
+// diverged does not count at all: otherwise a replacement, which takes a voter away for a while,
+// could turn a minority that was found wrong into a majority.
 func (p Poll) Judge(own Capture) Verdict {
 	type value struct {
 		version, hash uint64

@@ -12,7 +12,7 @@ import (
 // list is an operator's list of members, ordered by id.
 type list []Listed
 
-// newList checks and orders what an operator gave.
+// newList checks an operator's list and sorts it by id.
 func newList(members []Listed) (list, error) {
 	if len(members) == 0 || len(members) > membersMax {
 		return nil, fmt.Errorf("it names %d members; 1 to %d are possible", len(members), membersMax)
@@ -38,6 +38,7 @@ func newList(members []Listed) (list, error) {
 	return l, nil
 }
 
+// String formats the list as an operator writes it: id=address, separated by commas.
 func (l list) String() string {
 	if len(l) == 0 {
 		return "no list"
@@ -58,7 +59,7 @@ func (l list) find(id string) (Listed, bool) {
 	return Listed{}, false
 }
 
-// founder is the id that founds the cluster: the lowest; "" of an empty list.
+// founder returns the id that founds the cluster, which is the lowest, or "" for an empty list.
 func (l list) founder() string {
 	if len(l) == 0 {
 		return ""
@@ -66,12 +67,12 @@ func (l list) founder() string {
 	return l[0].ID
 }
 
-// fits reports whether a formation is of exactly these members.
+// fits reports whether a formation has exactly these members.
 func (l list) fits(f *member.Formation) bool {
 	return slices.Equal(l, listOf(f))
 }
 
-// listOf is the list that a formation was made from.
+// listOf returns the list that a formation was made from.
 func listOf(f *member.Formation) list {
 	l := make(list, len(f.Servers))
 	for i, s := range f.Servers {
@@ -80,7 +81,7 @@ func listOf(f *member.Formation) list {
 	return l
 }
 
-// serverOf returns the server of an id in a formation, "" for none.
+// serverOf returns the server with an id in a formation, or "" if there is none.
 func serverOf(f *member.Formation, id string) string {
 	for _, s := range f.Servers {
 		if member.ID(s.ID) == id {
@@ -90,7 +91,7 @@ func serverOf(f *member.Formation, id string) string {
 	return ""
 }
 
-// founderOf is the server that a formation was founded by.
+// founderOf returns the server that founds a formation.
 func founderOf(f *member.Formation) string {
 	if len(f.Servers) == 0 {
 		return ""
@@ -98,7 +99,7 @@ func founderOf(f *member.Formation) string {
 	return f.Servers[0].ID
 }
 
-// addressBook finds servers: in the newest configuration, else in the list.
+// addressBook looks servers up in the newest configuration first, then in the list.
 type addressBook struct{ *Service }
 
 // Address implements peer.Book.

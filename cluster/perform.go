@@ -10,11 +10,11 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// perform is the leader's side of a change. It starts from the committed
-// configuration, and does nothing where that is already what is wanted.
+// perform makes a change as the leader. It starts from the committed configuration and does nothing
+// if that already is as requested.
 func (s *Service) perform(ctx context.Context, a *attached, q changeQuestion) (changeAnswer, error) {
 	if q.Op == opInvite {
-		return changeAnswer{}, s.invite(ctx, a, q) // it waits for an admission, which takes the token
+		return changeAnswer{}, s.invite(ctx, a, q) // not under the token: the admission that it waits for takes it
 	}
 	release, err := s.aloneWithConfiguration(ctx)
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *Service) perform(ctx context.Context, a *attached, q changeQuestion) (c
 	server, _ := sameID(now.Servers, q.Server)
 	switch {
 	case server == nil && q.Op == opRemove:
-		return changeAnswer{}, nil // an earlier question has removed it
+		return changeAnswer{}, nil // an earlier request has removed it
 	case server == nil:
 		return changeAnswer{}, &Refused{notMemberText(q.Server, now)}
 	}
@@ -58,8 +58,9 @@ func (s *Service) perform(ctx context.Context, a *attached, q changeQuestion) (c
 	return changeAnswer{}, err
 }
 
-// aloneWithConfiguration waits until nobody else here changes the configuration.
-// It is a token and no mutex, since who holds it waits for commits.
+// aloneWithConfiguration waits for the token that serialises changes of the configuration on this
+// server. It is a token and not a mutex because its holder waits for commits, and waiters give up
+// when ctx ends.
 func (s *Service) aloneWithConfiguration(ctx context.Context) (release func(), err error) {
 	select {
 	case s.admitted <- struct{}{}:
@@ -69,7 +70,8 @@ func (s *Service) aloneWithConfiguration(ctx context.Context) (release func(), e
 	}
 }
 
-// resolve names the server that has an id now.
+// resolve returns the server that has an id now. For an empty id it returns this server, the
+// leader.
 func (s *Service) resolve(now Configuration, id string) (changeAnswer, error) {
 	if id == "" {
 		return changeAnswer{Server: s.server}, nil
@@ -90,13 +92,13 @@ func notMemberText(server string, now Configuration) string {
 	return fmt.Sprintf("%s is no member of this cluster; its members are %s", server, strings.Join(names, ", "))
 }
 
-// takeVoteAway removes a server, or demotes it.
+// takeVoteAway removes or demotes a server.
 func (s *Service) takeVoteAway(ctx context.Context, now Configuration, server member.Server, q changeQuestion) error {
 	a := s.attached.Load()
 	change := Change{Step: StepRemove, Server: server, From: now.Index}
 	if q.Op == opDemote {
 		change.Step = StepDemote
-		if !server.Voter { // it may be on its way to become one
+		if !server.Voter { // it may be about to become a voter
 			if err := s.askToSettle(ctx, server.ID); err != nil {
 				return &notYet{fmt.Sprintf("%s is no voter, and could not be told to stay none: %v", server.ID, err)}
 			}
@@ -116,8 +118,8 @@ func (s *Service) takeVoteAway(ctx context.Context, now Configuration, server me
 		return ErrNotLeader // the next leader does it
 	}
 	if change.Step == StepDemote {
-		// So that it does not ask to be a voter again. One that does not
-		// answer has known for long that it is a voter, which settles it too.
+		// It must not ask to be a voter again. If it does not answer, it has long known that it is
+		// a voter, which has settled it too.
 		_ = s.askToSettle(ctx, server.ID)
 	}
 	if err := a.membership.Change(ctx, change); err != nil {
@@ -130,8 +132,7 @@ func (s *Service) takeVoteAway(ctx context.Context, now Configuration, server me
 	return nil
 }
 
-// mayLose refuses to take the vote of a server from a cluster that could not
-// go on without it.
+// mayLose refuses to take a server's vote away if the cluster could not go on without it.
 func (s *Service) mayLose(ctx context.Context, now Configuration, server member.Server, q changeQuestion) error {
 	var rest []member.Server
 	for _, v := range now.Servers {
@@ -152,7 +153,7 @@ func (s *Service) mayLose(ctx context.Context, now Configuration, server member.
 		server.ID, needed, len(rest), strings.Join(missing, "; "))}
 }
 
-// missing says of each server that does not answer or lags what it lacks.
+// missing lists the servers that do not answer or lag behind, each with its reason.
 func (s *Service) missing(ctx context.Context, servers []member.Server) (missing []string) {
 	goal := s.attached.Load().member.State().Applied
 	lacks := make([]string, len(servers))
@@ -172,7 +173,7 @@ func (s *Service) missing(ctx context.Context, servers []member.Server) (missing
 	return missing
 }
 
-// lack says why a server does not count as caught up with goal, "" if it does.
+// lack says why a server does not count as caught up with goal, or returns "" if it does.
 func (s *Service) lack(ctx context.Context, server string, goal uint64) string {
 	ctx, cancel := context.WithTimeout(ctx, runningTimeout)
 	defer cancel()
@@ -188,7 +189,8 @@ func (s *Service) lack(ctx context.Context, server string, goal uint64) string {
 	return ""
 }
 
-// promoteOnRequest is promote for an operator, who has to wait for it.
+// promoteOnRequest runs promote for an operator. If the server has not caught up, the operator has
+// to wait.
 func (s *Service) promoteOnRequest(ctx context.Context, a *attached, now Configuration, server member.Server) error {
 	voter, waits, err := s.promote(ctx, a, now, server)
 	if err == nil && !voter {
@@ -197,8 +199,8 @@ func (s *Service) promoteOnRequest(ctx context.Context, a *attached, now Configu
 	return err
 }
 
-// transferTo hands leadership to a server. The asker comes again until that one says
-// that it leads.
+// transferTo hands leadership to a server. It returns ErrNotLeader after the hand-over, so the
+// asker asks again until the new leader confirms that it leads.
 func (s *Service) transferTo(ctx context.Context, a *attached, server member.Server) error {
 	switch {
 	case server.ID == s.server:
@@ -215,8 +217,8 @@ func (s *Service) transferTo(ctx context.Context, a *attached, server member.Ser
 	return ErrNotLeader // the next leader says whether it is the right one
 }
 
-// giveUpLeading hands leadership to the best voter, unless the server that was
-// to give it up has done so.
+// giveUpLeading hands leadership to the best-placed voter, unless the server that was to give it up
+// no longer leads.
 func (s *Service) giveUpLeading(ctx context.Context, a *attached, now Configuration, leader string) error {
 	if leader != s.server {
 		return nil

@@ -6,18 +6,18 @@ import (
 	"slices"
 )
 
-// A server that is rebuilt has an empty directory in the place of one that was
-// damaged. It has forgotten what it voted for and what it confirmed, so it must not
-// help to found a cluster: the others may be in the same state, and the data of all
-// of them set aside. It joins, as any new server does, which takes a majority of the
-// old one's cluster.
+// A rebuilt server has an empty directory in place of a damaged one. It has forgotten what it voted
+// for and what it confirmed. So it must not help to found a cluster: the other servers may be
+// rebuilt too, with the data of all of them set aside. It joins like any new server, which requires
+// a majority of the old cluster.
 
-// rebuiltText says why a rebuilt server promises nothing.
+// rebuiltText says why a rebuilt server promises itself to no formation.
 func rebuiltText(server string) string {
 	return fmt.Sprintf("%s has set a damaged data directory aside, and only joins its cluster, which has to run", server)
 }
 
-// rebuiltOthers says, to the log of a rebuilt server that waits, who else waits so.
+// rebuiltOthers lists, for the log of a rebuilt server that waits, the other servers that were
+// rebuilt and wait too.
 func (s *Service) rebuiltOthers(ctx context.Context) []string {
 	if !s.cfg.Vault.Identity().Rebuilt {
 		return nil

@@ -11,28 +11,28 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// Executor runs commands on the replicated machine; it sets every Reply.
+// Executor runs commands on the replicated machine. It sets the Reply of every call.
 type Executor interface {
 	Write(ctx context.Context, calls []*command.Call)
 	Read(ctx context.Context, calls []*command.Call)
 	ReadLocal(ctx context.Context, calls []*command.Call)
 }
 
-// Leadership says who leads, as this node believes.
+// Leadership says which node leads, as far as this node knows.
 type Leadership interface {
-	// Leader returns whether this node leads, and what clients are told to
-	// find the leader (host:port), "" when that is not known.
+	// Leader returns whether this node leads, and the address (host:port) at which clients find the
+	// leader, "" if that is unknown.
 	Leader() (here bool, clientAddr string)
 }
 
-// Redirector stands before a node's Executor in redirect mode: a command with
-// keys is answered MOVED to the leader's address when this node does not lead.
-// While no leader is known it waits, so that an election is a pause to clients
-// and no error. What has no keys passes on, in its order.
+// Redirector stands in front of a node's Executor in redirect mode. If this node does not lead, it
+// answers a command that has keys with MOVED and the leader's address. While no leader is known it
+// waits, so that clients see an election as a pause and not as an error. Commands without keys pass
+// through in their order.
 type Redirector struct {
 	Next       Executor
 	Leadership Leadership
-	Within     time.Duration // how long it waits for a leader; 0: leaderWithin
+	Within     time.Duration // how long to wait for a leader; 0: leaderWithin
 }
 
 // Write implements Executor.
@@ -49,13 +49,13 @@ func (r *Redirector) Read(ctx context.Context, calls []*command.Call) {
 	}
 }
 
-// ReadLocal implements Executor: nobody is sent away with what a READONLY
-// connection reads.
+// ReadLocal implements Executor. It never redirects, because a READONLY connection reads from the
+// node that it is connected to.
 func (r *Redirector) ReadLocal(ctx context.Context, calls []*command.Call) {
 	r.Next.ReadLocal(ctx, calls)
 }
 
-// redirect answers the calls that belong elsewhere and returns the others.
+// redirect answers the calls that belong on another node and returns the rest.
 func (r *Redirector) redirect(ctx context.Context, calls []*command.Call, down string) []*command.Call {
 	if !slices.ContainsFunc(calls, func(c *command.Call) bool { return len(c.Command.KeysOf(c.Args)) > 0 }) {
 		return calls
@@ -79,8 +79,8 @@ func (r *Redirector) redirect(ctx context.Context, calls []*command.Call, down s
 	return rest
 }
 
-// awaitLeader is Leadership.Leader as soon as a leader is known, or as it is
-// when the wait or ctx has ended.
+// awaitLeader returns what Leadership.Leader says as soon as a leader is known. When the wait or
+// ctx ends first, it returns what Leader says then.
 func (r *Redirector) awaitLeader(ctx context.Context) (here bool, clientAddr string) {
 	if here, clientAddr = r.Leadership.Leader(); here || clientAddr != "" {
 		return here, clientAddr
@@ -101,7 +101,7 @@ func (r *Redirector) awaitLeader(ctx context.Context) (here bool, clientAddr str
 	}
 }
 
-// Moved is the text that sends a client to the leader with a key.
+// Moved returns the error text that redirects a client with a key to the leader.
 func Moved(key []byte, clientAddr string) string {
 	return fmt.Sprintf("MOVED %d %s", command.KeySlot(key), clientAddr)
 }

@@ -14,28 +14,28 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// Config is what a Service is made of.
+// Config holds the settings and dependencies of a Service.
 type Config struct {
-	Members   []Listed // the first start's list, this server among them; none if it joins or comes back
-	Join      []string // peer addresses of members of a running cluster; a server that has them never founds one
-	Await     bool     // it waits to be invited, and never founds
-	Nonvoter  bool     // it joins to be a non-voter
+	Members   []Listed // the list of the first start, with this server in it; empty if it joins or comes back
+	Join      []string // peer addresses of members of a running cluster; a server that has any never founds one
+	Await     bool     // wait for an invitation, and never found a cluster
+	Nonvoter  bool     // join as a non-voter
 	Vault     Vault
-	Versions  Versions     // of the machine, that this program knows
-	Release   string       // what this program calls itself, for those who need it; may be ""
-	Hold      UpgradeHold  // nil: nobody holds an upgrade
-	Boot      uint64       // of this process: higher than that of any before it
+	Versions  Versions     // the versions of the machine that this program knows
+	Release   string       // the release that this program tells other servers; may be ""
+	Hold      UpgradeHold  // nil: no operator holds upgrades here
+	Boot      uint64       // boot number of this process, higher than that of any earlier one
 	Listener  net.Listener // the peer port
-	Places    peer.Places  // how many connections it holds; zero: the most that are of use
+	Places    peer.Places  // how many connections the peer port holds; zero: the useful maximum
 	Dial      func(ctx context.Context, addr string) (net.Conn, error)
 	Advertise string           // host:port that other servers dial
-	Chosen    bool             // by the operator: a configuration that has another address takes it over
+	Chosen    bool             // the operator chose Advertise: if the configuration has another address, it takes this one over
 	Now       func() time.Time // the wall clock, for measuring skew
 	Logger    *slog.Logger
 }
 
-// Service is this server's place among the others: its peer port, what it asks
-// them and what it answers.
+// Service represents this server among the others. It owns the peer port, asks the other servers
+// questions and answers theirs.
 type Service struct {
 	cfg      Config
 	server   string // id@incarnation
@@ -60,36 +60,36 @@ type Service struct {
 	health    healthBook
 }
 
-// entering is what the way into the cluster needs.
+// entering is the state of this server's way into the cluster.
 type entering struct {
-	binding  chan struct{} // one token: who holds it may bind the vault
-	surveyor string        // the founder that last asked where we stand; under binding
-	bound    chan struct{} // capacity 1: a promise was stored, or an invitation has come
+	binding  chan struct{} // one token; its holder may bind the vault
+	surveyor string        // the founder that last asked where this server stands; guarded by binding
+	bound    chan struct{} // capacity 1: a promise was stored, or an invitation has arrived
 	invited  atomic.Pointer[[]string]
-	doubted  chan struct{}          // capacity 1: somebody says that we have been removed
-	known    []member.Server        // the configuration that a server which comes back has stored
-	knew     atomic.Pointer[bool]   // whether there is one; nil before Form
-	waitsFor atomic.Pointer[string] // what the way into the cluster waits for; nil: nothing
-	// besideText says that this cluster of one runs beside another; nil: it does not.
+	doubted  chan struct{}          // capacity 1: another server says that this one has been removed
+	known    []member.Server        // the configuration that a returning server has stored
+	knew     atomic.Pointer[bool]   // whether there is a stored configuration; nil before Form
+	waitsFor atomic.Pointer[string] // what the start waits for; nil: nothing
+	// besideText says that this cluster of one runs beside another cluster; nil: it does not.
 	besideText atomic.Pointer[string]
 }
 
-// changing is what the leader needs to change the configuration.
+// changing is the state that the leader needs to change the configuration.
 type changing struct {
-	admitted chan struct{} // one token: who holds it may change the configuration
+	admitted chan struct{} // one token; its holder may change the configuration
 	caughtUp map[string]look
-	absent   map[string]absence // servers that do not answer; of the goroutine that watches
+	absent   map[string]absence // servers that do not answer; only the watch goroutine uses it
 }
 
-// attached is the running member.
+// attached is the running member, as Attach received it.
 type attached struct {
 	member     Member
 	membership Membership
 	replicated Replicated
 }
 
-// Open opens the peer port. Until Attach, only questions of the first start
-// are answered. The Service owns the listener from then on.
+// Open opens the peer port and takes over the listener. Until Attach, the Service answers only the
+// questions of the first start.
 func Open(cfg Config) (*Service, error) {
 	identity := cfg.Vault.Identity()
 	own, err := cfg.list(identity)
@@ -121,7 +121,7 @@ func Open(cfg Config) (*Service, error) {
 	return s, nil
 }
 
-// list checks the list of members, which only a first start needs.
+// list checks the list of members. Only a first start needs one.
 func (cfg *Config) list(identity member.Identity) (list, error) {
 	if len(cfg.Join) > seedsMax {
 		return nil, fmt.Errorf("%d addresses to join at; at most %d are possible", len(cfg.Join), seedsMax)
@@ -141,7 +141,7 @@ func (cfg *Config) list(identity member.Identity) (list, error) {
 	return own, nil
 }
 
-// Waits says what this server's way into its cluster waits for; "" for nothing.
+// Waits says what this server's way into its cluster waits for, or returns "" if it does not wait.
 func (s *Service) Waits() string {
 	if text := s.waitsFor.Load(); text != nil {
 		return *text
@@ -149,7 +149,8 @@ func (s *Service) Waits() string {
 	return ""
 }
 
-// Unready says why this server is not ready although its member may be; "" for nothing.
+// Unready says why this server is not ready although its member may be, or returns "" if nothing
+// speaks against it.
 func (s *Service) Unready() string {
 	if text := s.besideText.Load(); text != nil {
 		return *text
@@ -157,17 +158,17 @@ func (s *Service) Unready() string {
 	return ""
 }
 
-// Streams is the lane of Raft's connections, for the member's transport.
+// Streams returns the lane of Raft's connections, for the member's transport.
 func (s *Service) Streams() *peer.Streams { return s.endpoint.Streams() }
 
-// PeersDisplaced counts the connections to the peer port that made room for others.
+// PeersDisplaced counts the peer connections that were closed to make room for others.
 func (s *Service) PeersDisplaced() uint64 { return s.endpoint.Displaced() }
 
-// Server is this server's name, id@incarnation.
+// Server returns this server's name, id@incarnation.
 func (s *Service) Server() string { return s.server }
 
-// Attach gives the service the member that Form made possible. From then on it
-// answers others' questions and watches them. It is called once.
+// Attach hands the service the member, which can be opened after Form. From then on the service
+// answers the other servers' questions and watches those servers. It is called once.
 func (s *Service) Attach(m Member, ms Membership, r Replicated) {
 	s.ending.Lock()
 	defer s.ending.Unlock()
@@ -179,8 +180,8 @@ func (s *Service) Attach(m Member, ms Membership, r Replicated) {
 	s.running.Go(s.watchUpgrade)
 }
 
-// Close ends the service and every connection. The member must not be asked
-// anything afterwards; what it has asked fails.
+// Close ends the service and all its connections. The member must not ask anything afterwards; its
+// pending questions fail.
 func (s *Service) Close() error {
 	s.ending.Lock()
 	s.ended = true
@@ -194,10 +195,10 @@ func (s *Service) Close() error {
 	return nil
 }
 
-// pause waits for d; false means that ctx or the service has ended.
+// pause waits for d. It returns false if ctx or the service ends first.
 func (s *Service) pause(ctx context.Context, d time.Duration) bool { return s.pauseOr(ctx, d, nil) }
 
-// pauseOr is pause, cut short by early.
+// pauseOr is pause, but a signal on early cuts the wait short.
 func (s *Service) pauseOr(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -213,7 +214,7 @@ func (s *Service) pauseOr(ctx context.Context, d time.Duration, early <-chan str
 	}
 }
 
-// whyEnded says why a wait ended.
+// whyEnded returns the reason for which a wait ended.
 func (s *Service) whyEnded(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return err

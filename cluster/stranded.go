@@ -12,11 +12,11 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// A promise that nobody can redeem any more strands whoever has given it (see Form).
-// Nothing mends that but an operator, who may look at any of the servers: so each of
-// them says what is wrong and which directories are to be emptied.
+// A promise that can no longer be redeemed strands the server that gave it (see Form). Only an
+// operator can mend that, and may look at any of the servers. So each server says what is wrong and
+// which directories must be emptied.
 
-// standing keeps, of what a server has said of itself, whatever tells whether it can begin.
+// standing is the part of a hello answer that tells whether a server's cluster can begin.
 type standing struct {
 	server  string
 	cluster string
@@ -26,15 +26,16 @@ type standing struct {
 
 func standingOf(a helloAnswer) standing { return standing{a.Server, a.Cluster, a.Promise, a.Begun} }
 
-// ownStanding tells it of this server, as the others hear it.
+// ownStanding returns this server's standing, as the others would hear it.
 func (s *Service) ownStanding() standing {
 	identity := s.cfg.Vault.Identity()
 	return standing{identity.Server, identity.Cluster, identity.Promise, s.begun()}
 }
 
-// stranded explains a formation that can never begin: all its members have answered (said
-// has them by id), none knows a configuration, and its founder's directory was replaced,
-// or as many as its members need for a majority. "" means that it may begin, or has.
+// stranded explains why a formation can never begin. That is so if all its members have answered
+// (said holds their answers by id), none knows a configuration, and the directories of the founder,
+// or of so many members that no majority is left, were replaced. It returns "" if the formation may
+// still begin or has begun.
 func stranded(f *member.Formation, said map[string]standing) string {
 	var replaced, promised []string
 	for _, m := range f.Servers {
@@ -54,6 +55,7 @@ func stranded(f *member.Formation, said map[string]standing) string {
 	return strandedText(f, promised, replaced)
 }
 
+// strandedText tells operators which promises cannot be redeemed and which directories to empty.
 func strandedText(f *member.Formation, promised, replaced []string) string {
 	return fmt.Sprintf("what cannot come: %s promised themselves to cluster %s, which %s was to begin, "+
 		"and since then the data directories of %s were replaced; "+
@@ -61,7 +63,7 @@ func strandedText(f *member.Formation, promised, replaced []string) string {
 		names(promised), f.Cluster, member.ID(founderOf(f)), names(replaced), names(promised))
 }
 
-// names lists servers by their ids, as operators know them.
+// names lists servers by the ids that operators know.
 func names(servers []string) string {
 	ids := make([]string, len(servers))
 	for i, server := range servers {
@@ -70,7 +72,7 @@ func names(servers []string) string {
 	return strings.Join(ids, ", ")
 }
 
-// tooManyReplaced explains, for the founder of f, that it cannot have a majority any more.
+// tooManyReplaced tells the founder of f that it can no longer get a majority.
 func tooManyReplaced(f *member.Formation, replaced []string) string {
 	var promised []string
 	for _, m := range f.Servers {
@@ -81,7 +83,7 @@ func tooManyReplaced(f *member.Formation, replaced []string) string {
 	return strandedText(f, promised, replaced)
 }
 
-// unredeemed explains, to a fresh server, promises of the others that nobody can redeem.
+// unredeemed tells a fresh server which promises of the others can no longer be redeemed.
 func (s *Service) unredeemed(views []view) []string {
 	said := map[string]standing{member.ID(s.server): s.ownStanding()}
 	for _, v := range views {
@@ -99,8 +101,7 @@ func (s *Service) unredeemed(views []view) []string {
 	return nil
 }
 
-// awaitsFounder says what a server that is promised to a cluster waits for, as long as
-// that has not begun.
+// awaitsFounder says what a promised server waits for, until its cluster has begun.
 func (s *Service) awaitsFounder(ctx context.Context) []string {
 	f := s.cfg.Vault.Identity().Promise
 	if f == nil || s.begun() {
@@ -130,7 +131,7 @@ func (s *Service) awaitsFounder(ctx context.Context) []string {
 	return append([]string{fmt.Sprintf("%s, to found cluster %s", founderOf(f), f.Cluster)}, waits...)
 }
 
-// sayAwaiting has a promised server that waits for its cluster to begin say so, now and then.
+// sayAwaiting reports from time to time what a promised server waits for.
 func (s *Service) sayAwaiting(ctx context.Context, r *report) {
 	if time.Since(r.looked) < awaitingEvery {
 		return

@@ -14,14 +14,14 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// view is what one listed member said of itself, or why it said nothing.
+// view is one listed member's hello answer, or the error if there was none.
 type view struct {
 	listed Listed
 	answer helloAnswer
 	err    error
 }
 
-// verdict is what a fresh server does next.
+// verdict is the next step of a fresh server.
 type verdict uint8
 
 const (
@@ -38,7 +38,7 @@ type decision struct {
 
 func compareIDs(a, b string) int { return strings.Compare(member.ID(a), member.ID(b)) }
 
-// others are the listed members apart from this server.
+// others returns the listed members other than this server.
 func (s *Service) others() []Listed {
 	return slices.DeleteFunc(slices.Clone(s.list), func(m Listed) bool { return m.ID == member.ID(s.server) })
 }
@@ -46,7 +46,7 @@ func (s *Service) others() []Listed {
 // survey asks every other listed member where it stands.
 func (s *Service) survey(ctx context.Context) []view { return s.surveyOf(ctx, s.others()) }
 
-// surveyOf asks these members.
+// surveyOf asks the given members where they stand, all at the same time.
 func (s *Service) surveyOf(ctx context.Context, others []Listed) []view {
 	views := make([]view, len(others))
 	var asking sync.WaitGroup
@@ -60,6 +60,7 @@ func (s *Service) surveyOf(ctx context.Context, others []Listed) []view {
 	return views
 }
 
+// hello asks one member where it stands, and checks that the answer comes from that member.
 func (s *Service) hello(ctx context.Context, m Listed) (answer helloAnswer, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -82,8 +83,7 @@ func (s *Service) hello(ctx context.Context, m Listed) (answer helloAnswer, err 
 	return answer, nil
 }
 
-// obstacle says why one member's answer keeps a fresh server waiting, "" if it
-// does not.
+// obstacle says why one member's answer keeps a fresh server waiting, or returns "" if it does not.
 func (s *Service) obstacle(v view) string {
 	switch {
 	case v.err != nil:
@@ -100,13 +100,13 @@ func (s *Service) obstacle(v view) string {
 	return ""
 }
 
-// promiseResult is what became of asking one server to promise.
+// promiseResult is the outcome of asking one server for its promise.
 type promiseResult struct {
 	server string
 	err    error
 }
 
-// askPromises asks the servers of F that have not promised yet, side by side.
+// askPromises asks the servers of F that have not promised yet, all at the same time.
 func (s *Service) askPromises(ctx context.Context, f *member.Formation, promised map[string]bool) []promiseResult {
 	var results []promiseResult
 	for _, m := range f.Servers {
@@ -123,6 +123,8 @@ func (s *Service) askPromises(ctx context.Context, f *member.Formation, promised
 	return results
 }
 
+// askPromise asks one server of F for its promise. It returns errDirectoryReplaced if another
+// incarnation of that server answers.
 func (s *Service) askPromise(ctx context.Context, f *member.Formation, server string, payload []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -143,8 +145,8 @@ func (s *Service) askPromise(ctx context.Context, f *member.Formation, server st
 	return errorOf(a)
 }
 
-// report says in the log what a start waits for, at once when that changes and
-// every few seconds; whoever asks whether this server is ready is told as well.
+// report logs what a start waits for, at once when that changes and every few seconds otherwise. It
+// also publishes it for those who ask whether this server is ready.
 type report struct {
 	service *Service
 	last    string
@@ -152,9 +154,10 @@ type report struct {
 	looked  time.Time // of sayAwaiting
 }
 
-// over ends what was waited for.
+// over says that the wait has ended.
 func (r *report) over() { r.service.waitsFor.Store(nil) }
 
+// say publishes what the start waits for, and logs it if that is new or reportEvery has passed.
 func (r *report) say(what string, waitsFor []string) {
 	text := strings.Join(waitsFor, "; ")
 	told := what + " for " + text

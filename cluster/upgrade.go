@@ -13,37 +13,36 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// An upgrade has two steps. First every server gets the new program, one after
-// the other; until the last has it, and for a while after that, nothing is
-// written that the release before cannot read, so there is a way back. Then the
-// leader raises the version of the machine, by one entry of the log, and the
-// new program does all that it can.
+// An upgrade has two steps. First, every server is restarted with the new program, one after the
+// other. Until all have it, and for a while after that, nothing is written that the previous
+// release cannot read, so there is a way back. Second, the leader raises the machine's version with
+// one log entry. From then on the new program uses all its features.
 //
-// Which versions a server knows is told outside of the log, since the release
-// before could not read it there, and asked anew each time: a server may be
-// put back at any moment before the raise.
+// Servers tell each other which versions they know outside the log, since the previous release
+// could not read that there. The answer is never kept, because a server may return to the previous
+// release at any moment before the raise.
 
-// UpgradeHold tells whether this server's operator holds upgrades.
+// UpgradeHold says whether this server's operator holds upgrades back.
 type UpgradeHold interface {
-	// UpgradeHeld reports whether the machine's version is not to be raised yet.
+	// UpgradeHeld reports whether the machine's version must not be raised yet.
 	UpgradeHeld() bool
 }
 
-// UpgradeStatus says how far an upgrade is.
+// UpgradeStatus says how far an upgrade has come.
 type UpgradeStatus struct {
-	Active uint8  // the machine's version, here
-	Newest uint8  // the newest that this server knows
-	Waits  string // what the leader waits for; "" for nothing, and where another server leads
+	Active uint8  // the version of this server's machine
+	Newest uint8  // the newest version that this server knows
+	Waits  string // what the leader waits for; "" if nothing, or if this server does not lead
 }
 
-// upgrading keeps what the leader knows of an upgrade.
+// upgrading is what the leader knows about an upgrade.
 type upgrading struct {
-	founded time.Time // when this process founded the cluster; zero: it did not
-	since   time.Time // when, as this leader counts, all servers had the next version; zero: not yet
+	founded time.Time // when this process founded the cluster; zero if it did not
+	since   time.Time // since when all servers have known the next version, as this leader counts; zero: not yet
 	waits   atomic.Pointer[string]
 }
 
-// Upgrade says how far an upgrade is.
+// Upgrade returns how far an upgrade has come.
 func (s *Service) Upgrade() UpgradeStatus {
 	status := UpgradeStatus{Newest: s.cfg.Versions.Newest}
 	a := s.attached.Load()
@@ -57,8 +56,8 @@ func (s *Service) Upgrade() UpgradeStatus {
 	return status
 }
 
-// FinishUpgrade raises the machine to the newest version that all servers know,
-// without waiting for the time of the way back to be over and whoever holds it.
+// FinishUpgrade raises the machine to this server's newest version. It does not wait until
+// upgradeAfter has passed, and overrides holds, but every server must know the version.
 func (s *Service) FinishUpgrade(ctx context.Context) error {
 	if err := s.leaderKnows(ctx); err != nil {
 		return err
@@ -66,7 +65,7 @@ func (s *Service) FinishUpgrade(ctx context.Context) error {
 	return s.change(ctx, changeQuestion{Op: opFinish, Version: s.cfg.Versions.Newest})
 }
 
-// watchUpgrade raises the version when its time has come, as long as this server leads.
+// watchUpgrade raises the version when that is due, as long as this server leads.
 func (s *Service) watchUpgrade() {
 	for {
 		pause := upgradeEvery
@@ -80,14 +79,14 @@ func (s *Service) watchUpgrade() {
 	}
 }
 
-// foundedJustNow reports whether this process has founded the cluster: there is
-// no release before to which somebody could want to go back.
+// foundedJustNow reports whether this process has just founded the cluster and its machine is not
+// yet at the newest version. Such a cluster has no previous release to go back to.
 func (s *Service) foundedJustNow() bool {
 	a := s.attached.Load()
 	return !s.upgrading.founded.IsZero() && time.Since(s.upgrading.founded) < foundedWithin && a.replicated.Version() < s.cfg.Versions.Newest
 }
 
-// considerRaise looks whether the next version may be active, and raises it.
+// considerRaise checks whether the next version may become active, and raises the version if so.
 func (s *Service) considerRaise() {
 	ctx, cancel := context.WithTimeout(s.ctx, admitTimeout)
 	defer cancel()
@@ -131,12 +130,12 @@ func (s *Service) sayWaits(reasons []string) {
 	s.upgrading.waits.Store(&text)
 }
 
-// readiness lists what stands between servers and a version of the machine.
+// readiness lists what keeps a set of servers from a version of the machine.
 type readiness struct {
 	lacks  []string
-	older  bool // one of these runs an earlier release
+	older  bool // at least one of lacks is a server of an earlier release
 	holds  []string
-	advice []string // what to do about those who are lacking
+	advice []string // what operators can do about lacks
 }
 
 func (r *readiness) whatToDo() string {
@@ -146,7 +145,7 @@ func (r *readiness) whatToDo() string {
 	return ". To go on: " + strings.Join(r.advice, "; ") + "; then finish the upgrade again"
 }
 
-// readiness asks every one of servers which versions it knows.
+// readiness asks each server which versions it knows.
 func (s *Service) readiness(ctx context.Context, servers []member.Server, version uint8) (r readiness) {
 	answers := make([]told, len(servers))
 	failures := make([]error, len(servers))
@@ -174,16 +173,16 @@ func (s *Service) readiness(ctx context.Context, servers []member.Server, versio
 	return r
 }
 
-// raiseAlone raises the version by one. Nobody changes the configuration from
-// before the first question until this server's machine has the version: whoever
-// is added later is judged by it.
+// raiseAlone raises the version by one. It holds the configuration token from before the first
+// question until this server's machine has the version, so any server that is added later is
+// checked against the new version.
 func (s *Service) raiseAlone(ctx context.Context, a *attached) error {
 	release, err := s.aloneWithConfiguration(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	term := a.member.CurrentTerm() // before the question whether it leads: the raise is of this term, or fails
+	term := a.member.CurrentTerm() // read before leadership is confirmed: the raise happens in this term, or fails
 	now, err := a.membership.Committed(ctx)
 	if err != nil {
 		return fmt.Errorf("confirm the configuration: %w", err)
@@ -191,15 +190,16 @@ func (s *Service) raiseAlone(ctx context.Context, a *attached) error {
 	return s.raise(ctx, a, raising{servers: now.Servers, term: term})
 }
 
-// raising says on what a raise is decided.
+// raising holds the facts on which a raise is decided.
 type raising struct {
-	servers   []member.Server // of the committed configuration
-	term      uint64          // in which they are asked
-	pastHolds bool            // also if somebody holds it
+	servers   []member.Server // the servers of the committed configuration
+	term      uint64          // the term in which they are asked
+	pastHolds bool            // raise even if an operator holds the upgrade
 }
 
-// raise raises the version by one, if every server answers that it knows it and
-// none holds it, which may have come after the leader's look; the caller holds the token.
+// raise raises the version by one if every server answers that it knows the version and none holds
+// the upgrade. It asks even if considerRaise just did, since a hold may have come since. The caller
+// holds the token.
 func (s *Service) raise(ctx context.Context, a *attached, on raising) error {
 	next := a.replicated.Version() + 1
 	if next > s.cfg.Versions.Newest {
@@ -211,9 +211,9 @@ func (s *Service) raise(ctx context.Context, a *attached, on raising) error {
 		waits = append(waits, r.holds...)
 	}
 	if len(waits) > 0 {
-		s.sayWaits(waits) // whoever has asked for the raise can learn it while it is tried again
+		s.sayWaits(waits) // lets whoever asked for the raise see this while it is tried again
 		text := fmt.Sprintf("machine version %d waits for %s", next, strings.Join(waits, "; "))
-		if on.pastHolds { // an operator has asked, and asks again
+		if on.pastHolds { // an operator has asked, and will ask again
 			text += r.whatToDo()
 		}
 		return &notYet{text}
@@ -226,7 +226,7 @@ func (s *Service) raise(ctx context.Context, a *attached, on raising) error {
 	return nil
 }
 
-// finish is the leader's side of FinishUpgrade; the caller holds the token.
+// finish handles FinishUpgrade on the leader. The caller holds the token.
 func (s *Service) finish(ctx context.Context, a *attached, now Configuration, term uint64) error {
 	on := raising{servers: now.Servers, term: term, pastHolds: true}
 	for a.replicated.Version() < s.cfg.Versions.Newest {
@@ -237,7 +237,7 @@ func (s *Service) finish(ctx context.Context, a *attached, now Configuration, te
 	return nil
 }
 
-// tooNew refuses to finish an upgrade to what this server, which leads, does not know.
+// tooNew refuses to finish an upgrade to a version that this server, the leader, does not know.
 func (s *Service) tooNew(version uint8) error {
 	if version > s.cfg.Versions.Newest {
 		return &Refused{leaderTooOld(version, s.server, s.versions())}
@@ -245,8 +245,8 @@ func (s *Service) tooNew(version uint8) error {
 	return nil
 }
 
-// leaderKnows refuses to ask a leader of an earlier release, which does not
-// understand the question. One that does not answer is asked all the same.
+// leaderKnows refuses to ask a leader of an earlier release to finish an upgrade, since that leader
+// would not understand. A leader that does not answer is asked all the same.
 func (s *Service) leaderKnows(ctx context.Context) error {
 	a := s.attached.Load()
 	if a == nil {

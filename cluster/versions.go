@@ -10,32 +10,32 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// Versions are those of the machine that a program knows, oldest to newest.
+// Versions is the range of machine versions that a program knows.
 type Versions struct{ Oldest, Newest uint8 }
 
-// firstRelease knows one version, and not the question for it.
+// firstRelease is what the first release knows: one version, and not the question about versions.
 var firstRelease = Versions{Oldest: 1, Newest: 1}
 
-// knows reports whether a program can apply what a version of the machine does.
+// knows reports whether a program can run the machine at a version.
 func (v Versions) knows(version uint8) bool { return v.Oldest <= version && version <= v.Newest }
 
 // told is a server's answer to the question which versions it knows.
 type told struct {
 	Versions
-	boot    uint64 // of the process that has answered
+	boot    uint64 // boot number of the process that answered
 	hold    bool   // its operator holds the upgrade
-	release string // what its program calls itself; "": it did not say
+	release string // the name of its release; "": it did not say
 }
 
-// holdFlag is the only flag of such an answer; the others are free.
+// holdFlag is the only flag of a versions answer. All other bits are free.
 const holdFlag uint64 = 1
 
-// versions answers for this server.
+// versions returns this server's own answer.
 func (s *Service) versions() told {
 	return told{Versions: s.cfg.Versions, boot: s.cfg.Boot, hold: s.cfg.Hold != nil && s.cfg.Hold.UpgradeHeld(), release: releaseText([]byte(s.cfg.Release))}
 }
 
-// releaseText is the name of a release as another server tells it: "" for what is none.
+// releaseText returns a release name as another server told it, or "" if it is not a valid one.
 func releaseText(name []byte) string {
 	if len(name) > releaseBytesMax || slices.ContainsFunc(name, func(b byte) bool { return b <= ' ' || b > '~' }) {
 		return ""
@@ -43,7 +43,7 @@ func releaseText(name []byte) string {
 	return string(name)
 }
 
-// called names the release that a program is of, in brackets, as far as it is known.
+// called names a release in parentheses for a message, or returns "" if the name is unknown.
 func called(release string) string {
 	if release == "" {
 		return ""
@@ -51,8 +51,8 @@ func called(release string) string {
 	return " (kvorum " + release + ")"
 }
 
-// serveVersions answers the question, which needs no member. A program that
-// knows only what the first release knows answers as that does.
+// serveVersions answers the question about versions, which needs no running member. A program that
+// knows only what the first release knows answers as the first release does.
 func (h handler) serveVersions(to peer.Responder) {
 	own := h.versions()
 	if own.Versions == firstRelease {
@@ -66,8 +66,8 @@ func (h handler) serveVersions(to peer.Responder) {
 	to.Answer(peer.Answer{Payload: append(appendNumbers(nil, uint64(own.Oldest), uint64(own.Newest), own.boot, flags), own.release...)})
 }
 
-// askVersions asks a server which versions it knows. It may be starting, or not
-// be a member yet.
+// askVersions asks a server which versions it knows. The server may still be starting, or not be a
+// member yet.
 func (s *Service) askVersions(ctx context.Context, server member.Server) (told, error) {
 	if server.ID == s.server {
 		return s.versions(), nil
@@ -102,13 +102,13 @@ func (s *Service) askVersions(ctx context.Context, server member.Server) (told, 
 	return t, nil
 }
 
-// judgeVersion refuses a server whose program cannot apply what the active
-// version of the machine does. It is asked back: a field more in its own question
-// would be malformed to an earlier release.
+// judgeVersion refuses a server whose program cannot run the machine at its active version. It asks
+// that server in a question of its own, because an additional field in the join request would be
+// malformed to an earlier release.
 func (s *Service) judgeVersion(ctx context.Context, a *attached, q admitQuestion) error {
 	active := a.replicated.Version()
 	if active == firstRelease.Newest && s.cfg.Versions.Oldest == firstRelease.Oldest || q.Server == s.server {
-		return nil // whoever asks is of the first release, or of a later one that knows it
+		return nil // the asker is of the first release, or of a later one that still knows its version
 	}
 	t, err := s.askVersions(ctx, member.Server{ID: q.Server, PeerAddr: q.PeerAddr})
 	switch {

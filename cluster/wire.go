@@ -10,7 +10,7 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// The kinds of requests between servers. The numbers never change.
+// The kinds of requests between servers. Their numbers never change.
 const (
 	kindForward   peer.Kind = 1  // payload: an encoded batch
 	kindReadIndex peer.Kind = 2  // payload: the asker's term; answer: index, term, stamp
@@ -21,23 +21,23 @@ const (
 	kindAdmit     peer.Kind = 7  // admitQuestion, admitAnswer
 	kindChange    peer.Kind = 8  // changeQuestion, changeAnswer
 	kindInvite    peer.Kind = 9  // invitation, inviteAnswer
-	kindSettle    peer.Kind = 10 // nothing either way: never ask by yourself to be made a voter
-	kindDoubt     peer.Kind = 11 // nothing either way: ask whether you still have your place
-	kindVersions  peer.Kind = 12 // answer: oldest and newest version of the machine that are known, boot, flags
-	kindBeat      peer.Kind = 13 // beats.go; payload: the leader's term, what its disk owes (ns); answer: what the voter's owes
-	kindSilence   peer.Kind = 14 // beats.go; payload: the asker's term, the index and term of its last entry, flags, the leader's name
+	kindSettle    peer.Kind = 10 // empty both ways: do not ask by yourself to be made a voter
+	kindDoubt     peer.Kind = 11 // empty both ways: ask whether you still have your place
+	kindVersions  peer.Kind = 12 // answer: oldest and newest known version of the machine, boot, flags, release
+	kindBeat      peer.Kind = 13 // beats.go; payload: the leader's term, how long its disk owes (ns); answer: how long the voter's disk owes (ns)
+	kindSilence   peer.Kind = 14 // beats.go; payload: the asker's term, its last entry's index and term, flags, the leader's name
 
-	kindCapture peer.Kind = 16 // payload: an index; answer: appendCapture's
-	kindDigest  peer.Kind = 17 // payload: 1 for the whole state; answer: the index, from the leader
+	kindCapture peer.Kind = 16 // payload: an index; answer: see appendCapture
+	kindDigest  peer.Kind = 17 // payload: 1 for the whole state; answer by the leader: the index
 )
 
-// The flags of a state answer. The others are free.
+// The flags of a state answer. All other bits are free.
 const (
 	stateNeverLeads uint64 = 1
 	stateDiverged   uint64 = 2
 )
 
-// The statuses of answers. The numbers never change.
+// The statuses of answers. Their numbers never change.
 const (
 	statusOK        uint8 = 0
 	statusNotLeader uint8 = 1
@@ -45,11 +45,11 @@ const (
 	statusStarting  uint8 = 3
 	statusRefused   uint8 = 4 // the payload says why
 	statusUnknown   uint8 = 5 // unknown outcome; the payload says why
-	statusNoSuch    uint8 = 6 // the kind of request is unknown, or not for this lane
+	statusNoSuch    uint8 = 6 // the kind of request is unknown, or not allowed in this lane
 	statusNotYet    uint8 = 7 // the payload says what stands in the way
 )
 
-// answerOf is the answer that carries an error.
+// answerOf returns the answer that carries an error. Without an error it is an empty success.
 func answerOf(err error) peer.Answer {
 	var r *Refused
 	var later *notYet
@@ -70,7 +70,7 @@ func answerOf(err error) peer.Answer {
 	return peer.Answer{Status: statusUnknown, Payload: []byte(err.Error())}
 }
 
-// errorOf is the error that an answer carries, nil for none.
+// errorOf returns the error that an answer carries, or nil if there is none.
 func errorOf(a peer.Answer) error {
 	switch a.Status {
 	case statusOK:
@@ -100,7 +100,7 @@ func appendNumbers(dst []byte, numbers ...uint64) []byte {
 	return dst
 }
 
-// cutNumbers reads numbers from the front of b.
+// cutNumbers reads numbers from the front of b and returns the rest.
 func cutNumbers(b []byte, numbers ...*uint64) ([]byte, error) {
 	if len(b) < 8*len(numbers) {
 		return nil, errShort
@@ -111,8 +111,7 @@ func cutNumbers(b []byte, numbers ...*uint64) ([]byte, error) {
 	return b, nil
 }
 
-// Listed is one member of the list that an operator gives every server for its
-// first start.
+// Listed is one member in the list that an operator gives to every server for its first start.
 type Listed struct {
 	ID       string `json:"id"`
 	PeerAddr string `json:"peer_addr"`
@@ -120,18 +119,18 @@ type Listed struct {
 
 // helloQuestion asks a server who it is and where it stands.
 type helloQuestion struct {
-	List []Listed `json:"list"` // the asker's
+	List []Listed `json:"list"` // the asker's list
 }
 
-// helloAnswer says where a server stands in its first start.
+// helloAnswer says who a server is and where it stands in its first start.
 type helloAnswer struct {
 	Server  string            `json:"server"`
 	List    []Listed          `json:"list"`
 	Cluster string            `json:"cluster,omitempty"` // "": fresh
 	Promise *member.Formation `json:"promise,omitempty"`
-	Begun   bool              `json:"begun,omitempty"`   // it knows a configuration: its cluster exists
+	Begun   bool              `json:"begun,omitempty"`   // it knows a configuration, so its cluster exists
 	Process string            `json:"process"`           // tells apart two processes of one server
-	Rebuilt bool              `json:"rebuilt,omitempty"` // in the place of a damaged server, and not in a cluster yet
+	Rebuilt bool              `json:"rebuilt,omitempty"` // it replaces a damaged server and does not know its cluster's configuration yet
 }
 
 // admitQuestion asks the leader for a place in the cluster.
@@ -140,31 +139,31 @@ type admitQuestion struct {
 	PeerAddr string `json:"peer_addr"`
 	Process  string `json:"process"`
 	Boot     uint64 `json:"boot"`
-	Cluster  string `json:"cluster,omitempty"` // to which the asker is bound, "" if to none yet
-	// Resumes says that the process has not registered its boot yet: it comes
-	// back, and its member is not open.
+	Cluster  string `json:"cluster,omitempty"` // the cluster to which the asker is bound; "" if none
+	// Resumes says that this process comes back: its member is not open, and it has not registered
+	// its boot number yet.
 	Resumes bool `json:"resumes,omitempty"`
-	// Joining says that the server has never held an entry or a promise, and so
-	// may be added, in place of an earlier server of its id.
+	// Joining says that the server has never held an entry or a promise. So it may be added, in
+	// place of an earlier server with its id.
 	Joining bool `json:"joining,omitempty"`
-	// Explicit says that it was told to join a running cluster, and so needs to
-	// be known to nobody.
+	// Explicit says that the server was told to join a running cluster. So no list needs to name
+	// it.
 	Explicit bool `json:"explicit,omitempty"`
-	// Knock only asks whether the answer would be yes, and of which cluster.
+	// Knock only asks whether the leader would admit the server, and to which cluster.
 	Knock bool `json:"knock,omitempty"`
-	// Vote asks to be made a voter as soon as it has caught up.
+	// Vote asks to be made a voter once the server has caught up.
 	Vote bool `json:"vote,omitempty"`
-	// Chosen says that PeerAddr is what its operator has chosen: if the
-	// configuration has another address, the server has moved.
+	// Chosen says that the operator chose PeerAddr: if the configuration has another address, the
+	// server has moved.
 	Chosen bool `json:"chosen,omitempty"`
 }
 
-// admitAnswer says what the asker is now.
+// admitAnswer says what role the asker has now.
 type admitAnswer struct {
 	Cluster string `json:"cluster"`
 	Server  bool   `json:"server,omitempty"` // it is in the committed configuration
 	Voter   bool   `json:"voter,omitempty"`
-	Waits   string `json:"waits,omitempty"` // what it has to do to become a voter
+	Waits   string `json:"waits,omitempty"` // what keeps it from becoming a voter
 }
 
 func encode(message any) []byte {
@@ -175,6 +174,7 @@ func encode(message any) []byte {
 	return b
 }
 
+// decode decodes a message, unless it is too large.
 func decode(b []byte, message any) error {
 	if len(b) > messageBytesMax {
 		return fmt.Errorf("a message of %d bytes", len(b))
