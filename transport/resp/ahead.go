@@ -8,11 +8,11 @@ import (
 	"github.com/kvorum/kvorum/internal/memory"
 )
 
-// errAheadFull says that a client has sent more than is read ahead.
+// errAheadFull means that a client has sent more than the lookout reads ahead.
 var errAheadFull = errors.New("more was sent than is read ahead")
 
-// readAhead reads once while nobody takes commands: the bytes are parsed later, before
-// all that comes then. A byte more than aheadBytesMax is the sign that there are more.
+// readAhead reads once from the connection while nobody takes commands. The bytes are parsed later,
+// before anything that arrives after them. One byte beyond aheadBytesMax shows that there is more.
 func (in *input) readAhead() error {
 	if len(in.ahead) > aheadBytesMax {
 		return errAheadFull
@@ -29,7 +29,7 @@ func (in *input) readAhead() error {
 	return nil
 }
 
-// read is the next bytes: those that were read ahead, else what the connection has.
+// read returns the next bytes: first those that were read ahead, then those of the connection.
 func (in *input) read(into []byte) (n int, err error) {
 	if len(in.ahead) == 0 {
 		n, err = in.conn.Read(into)

@@ -11,16 +11,16 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// client is one connection. Its input reads, its plan runs what has arrived
-// together, and its outbox writes the replies, all on one goroutine. Other
-// goroutines see what is in shown, push to the outbox, and may call kill.
+// client is one connection. On a single goroutine, its input reads, its plan runs the commands that
+// arrived together, and its outbox writes the replies. Other goroutines read the fields in shown,
+// push to the outbox, and may call kill.
 type client struct {
 	server *Server
 	conn   net.Conn
 	ctx    context.Context // ends when the client is killed or found gone
 	cancel context.CancelFunc
 
-	number      uint64 // counts the connections of this process, from 1
+	number      uint64 // number of this connection in this process, from 1
 	addr, laddr string
 	descriptor  int
 	since       time.Time
@@ -30,23 +30,23 @@ type client struct {
 	plan    plan
 	outbox  outbox
 	shown   shown
-	closing bool // take no more commands, and disconnect once the replies are sent
+	closing bool // take no more commands; disconnect once the replies are sent
 }
 
-// session is what commands like HELLO and SELECT change for those after them.
+// session holds the choices that commands like HELLO and SELECT make for later commands.
 type session struct {
 	proto         int
 	db            int
 	authenticated bool
-	readonly      bool // READONLY: reads are this node's own; changed only while no read waits
+	readonly      bool // READONLY: reads come from this node's machine; changes only while no read waits
 	silent        bool // CLIENT REPLY OFF
-	skip          bool // the present command is not answered (CLIENT REPLY SKIP)
+	skip          bool // do not answer the current command (CLIENT REPLY SKIP)
 	skipNext      bool
 }
 
-// shown is what CLIENT LIST and the sweep see of a client while it runs.
+// shown is the part of a running client that CLIENT LIST and the sweep can see.
 type shown struct {
-	mu   sync.Mutex // guards the name
+	mu   sync.Mutex // guards name
 	name string
 
 	db, proto atomic.Int32
@@ -54,17 +54,18 @@ type shown struct {
 	noEvict   atomic.Bool
 	readonly  atomic.Bool
 	last      atomic.Pointer[command.Command]
-	giveUp    atomic.Pointer[context.CancelFunc] // ends the command of the node's that runs; nil: none runs
+	giveUp    atomic.Pointer[context.CancelFunc] // cancels the running node command; nil: none runs
 	activeAt  atomic.Int64                       // when it last sent something or took a reply (Server.now)
-	busySince atomic.Int64                       // when the present command began; 0 for none
-	blockedAt atomic.Int64                       // when the present write to its socket began; 0 for none
-	pending   atomic.Int64                       // bytes that it is charged for and has not taken
-	softSince atomic.Int64                       // since when these are beyond the soft limit; 0: they are not
-	spare     atomic.Bool                        // it holds memory that it needs only while it is busy
-	input     atomic.Int64                       // bytes that have arrived and are not parsed
-	silent    atomic.Bool                        // what others run is kept from it (CLIENT REPLY)
+	busySince atomic.Int64                       // when the current command began; 0: none
+	blockedAt atomic.Int64                       // when the current write to its socket began; 0: none
+	pending   atomic.Int64                       // bytes charged to it that it has not taken yet
+	softSince atomic.Int64                       // since when pending exceeds the soft limit; 0: it does not
+	spare     atomic.Bool                        // it holds memory that it needs only while busy
+	input     atomic.Int64                       // bytes that have arrived and are not parsed yet
+	silent    atomic.Bool                        // pushes are withheld from it (CLIENT REPLY)
 }
 
+// newClient makes the client of an accepted connection, in the state in which a connection starts.
 func newClient(s *Server, conn net.Conn, number uint64) *client {
 	c := &client{
 		server: s, conn: conn, number: number, since: time.Now(),
@@ -79,19 +80,19 @@ func newClient(s *Server, conn net.Conn, number uint64) *client {
 	return c
 }
 
-// resetSession is how a connection begins, and what RESET returns to.
+// resetSession restores the session with which a connection starts. RESET uses it, too.
 func (c *client) resetSession() {
 	c.session = session{
 		proto: 2, authenticated: c.server.settings.password.Load() == nil,
-		skip: c.session.skip, // RESET after CLIENT REPLY SKIP is not answered, as in Redis
+		skip: c.session.skip, // as in Redis, RESET after CLIENT REPLY SKIP is not answered
 	}
 	c.shown.proto.Store(2)
 	c.shown.db.Store(0)
 	c.shown.readonly.Store(false)
 }
 
-// id is unique in the cluster; an error to answer while this process has no
-// session in it.
+// id returns the client's id, which is unique in the cluster. While this process has no session in
+// the cluster, it returns an error reply.
 func (c *client) id() (id uint64, refusal reply.Value) {
 	base, refusal := c.idBase()
 	return base | c.number, refusal
@@ -101,7 +102,7 @@ func (c *client) idBase() (base uint64, refusal reply.Value) {
 	return c.server.options.ClientIDBase(c.ctx)
 }
 
-// run serves the client until it leaves.
+// run serves the client until the connection ends.
 func (c *client) run() {
 	defer c.leave()
 	for !c.over() {
@@ -116,10 +117,10 @@ func (c *client) run() {
 	}
 }
 
-// over reports whether the client is sent nothing any more.
+// over reports whether nothing more will be sent to the client.
 func (c *client) over() bool { return c.closing || c.outbox.broken.Load() }
 
-// serve takes the commands that have arrived together, runs them and answers.
+// serve runs the commands that arrived together and sends their replies.
 func (c *client) serve(args [][]byte, ends []int) {
 	from := 0
 	for _, to := range ends {
@@ -132,21 +133,21 @@ func (c *client) serve(args [][]byte, ends []int) {
 	}
 }
 
-// leave ends the connection and forgets it.
+// leave disconnects the client and removes it from the server's list.
 func (c *client) leave() {
 	c.kill()
 	c.setState(plain)
 	c.server.forget(c)
 }
 
-// kill disconnects; any goroutine may call it. What the client waits for is given up.
+// kill disconnects the client and cancels what it waits for. Any goroutine may call it.
 func (c *client) kill() {
-	c.conn.Close() // first, so that it hears nothing of what is given up
+	c.conn.Close() // first, so that the client is sent nothing about what is cancelled
 	c.cancel()
 }
 
-// charge notes bytes that the client is to be sent, and reports whether it may have
-// them. most bounds all of them where no limit is set; 0 is no bound.
+// charge adds n bytes to what the client is charged for, and reports whether it may have them. If
+// no hard limit is set, most bounds the total; 0 means no bound.
 func (c *client) charge(n, most int64) bool {
 	pending := c.shown.pending.Add(n)
 	limit := c.server.settings.output.Load()
@@ -159,7 +160,7 @@ func (c *client) charge(n, most int64) bool {
 	return most == 0 || pending <= most
 }
 
-// discharge notes that the client has taken bytes.
+// discharge takes n bytes that the client has received off its charge.
 func (c *client) discharge(n int64) {
 	if n == 0 {
 		return
@@ -169,8 +170,8 @@ func (c *client) discharge(n int64) {
 	}
 }
 
-// overLimit reports whether what waits for the client is beyond the limit that is set now,
-// which may not be the one it was charged under.
+// overLimit reports whether the bytes pending for the client exceed the limit that is set now,
+// which may have changed since they were charged.
 func (c *client) overLimit(now int64) bool {
 	limit, pending := c.server.settings.output.Load(), c.shown.pending.Load()
 	switch {
@@ -185,7 +186,7 @@ func (c *client) overLimit(now int64) bool {
 	return since != 0 && now-since > int64(limit.SoftTime)
 }
 
-// The input's policy.
+// The methods that implement the input's policy.
 
 func (c *client) mustAuthenticate() bool {
 	return !c.session.authenticated && c.server.settings.password.Load() != nil
@@ -198,9 +199,10 @@ func (c *client) inputLimits() (bulkBytes, commandBytes int64) {
 
 func (c *client) finishing() bool { return c.server.finishing.Load() }
 
+// received updates the client's counters after the input has read n bytes.
 func (c *client) received(n int) {
 	if n > 0 {
-		if c.input.held.Load() > inputBytesMin { // also if no command becomes whole
+		if c.input.held.Load() > inputBytesMin { // needed even if no command ever becomes complete
 			c.shown.spare.Store(true)
 		}
 		c.shown.activeAt.Store(c.server.now())
@@ -210,15 +212,14 @@ func (c *client) received(n int) {
 	c.shown.input.Store(int64(c.input.unparsed()))
 }
 
-// rest gives the memory back that a busy client has taken.
+// rest frees the memory that a busy client has taken.
 func (c *client) rest() {
 	c.plan = plan{slowMax: c.plan.slowMax}
 	c.outbox.rest()
 	c.shown.spare.Store(false)
 }
 
-// refuse tells the client what was wrong with its bytes. All its earlier
-// commands have been answered.
+// refuse tells the client about its protocol error. All its earlier commands have been answered.
 func (c *client) refuse(err protocolError) {
 	c.server.stats.failed(nil, "ERR")
 	c.server.logger.Debug("client broke the protocol", "addr", c.addr, "error", err)

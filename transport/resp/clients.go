@@ -26,8 +26,8 @@ func (c *client) clientInfoCommand([][]byte) reply.Value {
 	return reply.VerbatimText(c.line(id) + "\n")
 }
 
-// line describes a client as a line of Redis 7.0's CLIENT LIST. What Kvorum
-// has no counterpart of is zero.
+// line formats a client as a line of Redis 7.0's CLIENT LIST. Fields without a counterpart in
+// Kvorum are zero.
 func (c *client) line(id uint64) string {
 	s := &c.shown
 	s.mu.Lock()
@@ -56,6 +56,7 @@ func (c *client) line(id uint64) string {
 		inputFree+pending, last, s.proto.Load())
 }
 
+// clientListCommand is CLIENT LIST. It lists the clients of this node only.
 func (c *client) clientListCommand(args [][]byte) reply.Value {
 	wanted, refusal := clientFilter(args[2:])
 	if refusal.IsError() {
@@ -75,8 +76,8 @@ func (c *client) clientListCommand(args [][]byte) reply.Value {
 	return reply.VerbatimText(list.String())
 }
 
-// clientFilter reads the options of CLIENT LIST and returns the ids that it
-// names, nil for all clients.
+// clientFilter parses the options of CLIENT LIST. It returns the ids to list, or nil for all
+// clients.
 func clientFilter(options [][]byte) (map[int64]bool, reply.Value) {
 	switch {
 	case len(options) == 0:
@@ -101,7 +102,7 @@ func clientFilter(options [][]byte) (map[int64]bool, reply.Value) {
 	return nil, errSyntax
 }
 
-// clientType reads a client's type. All of Kvorum's clients are normal ones.
+// clientType parses a client type. All clients of Kvorum are of type normal.
 func clientType(arg []byte) (normal bool, refusal reply.Value) {
 	switch {
 	case is(arg, "normal"):
@@ -123,6 +124,7 @@ func (c *client) clientGetnameCommand([][]byte) reply.Value {
 
 func (c *client) clientSetnameCommand(args [][]byte) reply.Value { return c.setName(args[2]) }
 
+// setName sets the client's name for CLIENT SETNAME and HELLO. An empty name clears it.
 func (c *client) setName(name []byte) reply.Value {
 	if !printable(name) {
 		return reply.Err("ERR Client names cannot contain spaces, newlines or special characters.")
@@ -133,7 +135,7 @@ func (c *client) setName(name []byte) reply.Value {
 	return reply.OK
 }
 
-// printable reports whether text fits in a field of CLIENT LIST.
+// printable reports whether text may stand in a field of CLIENT LIST.
 func printable(text []byte) bool {
 	for _, b := range text {
 		if b < '!' || b > '~' {
@@ -143,8 +145,9 @@ func printable(text []byte) bool {
 	return true
 }
 
-// clientSetinfoCommand is of Redis 7.2: its clients send it when they connect. It is
-// checked and not kept: CLIENT LIST is as in Redis 7.0.
+// clientSetinfoCommand is CLIENT SETINFO of Redis 7.2, which client libraries send when they
+// connect. It checks the values but does not store them, since CLIENT LIST has the format of Redis
+// 7.0.
 func (c *client) clientSetinfoCommand(args [][]byte) reply.Value {
 	if !is(args[2], "LIB-NAME") && !is(args[2], "LIB-VER") {
 		return reply.Err("ERR Unrecognized option '" + string(args[2]) + "'")
@@ -156,6 +159,7 @@ func (c *client) clientSetinfoCommand(args [][]byte) reply.Value {
 	return reply.OK
 }
 
+// clientNoEvictCommand is CLIENT NO-EVICT. The flag only shows in CLIENT LIST.
 func (c *client) clientNoEvictCommand(args [][]byte) reply.Value {
 	switch {
 	case is(args[2], "on"):
@@ -168,6 +172,7 @@ func (c *client) clientNoEvictCommand(args [][]byte) reply.Value {
 	return reply.OK
 }
 
+// clientReplyCommand is CLIENT REPLY ON, OFF or SKIP.
 func (c *client) clientReplyCommand(args [][]byte) reply.Value {
 	switch {
 	case is(args[2], "on"):
@@ -185,7 +190,7 @@ func (c *client) clientReplyCommand(args [][]byte) reply.Value {
 
 func (c *client) clientHelpCommand([][]byte) reply.Value { return clientHelp }
 
-// clientHelp names the sub-commands that Kvorum has.
+// clientHelp lists the sub-commands of CLIENT that Kvorum supports.
 var clientHelp = statusLines(
 	"CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
 	"GETNAME",

@@ -7,10 +7,10 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// connectionCommand answers a command that concerns nothing but its connection.
+// connectionCommand answers a command that concerns only its connection.
 type connectionCommand func(c *client, args [][]byte) reply.Value
 
-// connectionCommands answer the rows that name the connection (command.ByConnection).
+// connectionCommands holds the functions for commands whose row says command.ByConnection.
 var connectionCommands = map[string]connectionCommand{
 	"asking":                  (*client).askingCommand,
 	"auth":                    (*client).authCommand,
@@ -43,13 +43,14 @@ var connectionCommands = map[string]connectionCommand{
 	"select":                  (*client).selectCommand,
 }
 
-// The errors that commands here share.
+// The error replies that several commands share.
 var (
 	errNoAuth     = reply.Err("NOAUTH Authentication required.")
 	errSyntax     = reply.Err("ERR syntax error")
 	errNotInteger = reply.Err("ERR value is not an integer or out of range")
 )
 
+// pingCommand is PING [message].
 func (c *client) pingCommand(args [][]byte) reply.Value {
 	switch len(args) {
 	case 1:
@@ -69,15 +70,15 @@ func (c *client) quitCommand([][]byte) reply.Value {
 	return reply.OK
 }
 
-// askingCommand answers what a cluster client sends after ASK, which Kvorum
-// never says.
+// askingCommand answers OK. Cluster clients send ASKING after an ASK redirect, which Kvorum never
+// sends.
 func (c *client) askingCommand([][]byte) reply.Value { return reply.OK }
 
 func (c *client) readonlyCommand([][]byte) reply.Value  { return c.setReadonly(true) }
 func (c *client) readwriteCommand([][]byte) reply.Value { return c.setReadonly(false) }
 
-// setReadonly changes where the reads to come are answered; those that wait
-// run first, as they were meant.
+// setReadonly sets where later reads are answered. Reads that already wait run first, under the
+// setting with which they arrived.
 func (c *client) setReadonly(readonly bool) reply.Value {
 	if c.session.readonly != readonly {
 		c.execute()
@@ -95,6 +96,7 @@ func (c *client) resetCommand([][]byte) reply.Value {
 	return reply.Status("RESET")
 }
 
+// selectCommand is SELECT. It accepts the databases 0 to 15, as Redis does by default.
 func (c *client) selectCommand(args [][]byte) reply.Value {
 	n, ok := decimal(args[1])
 	switch {

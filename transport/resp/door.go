@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// acceptUntilClosed lets in as many clients as the settings allow, until Close.
+// acceptUntilClosed accepts clients until Close, as many at a time as the settings allow.
 func (s *Server) acceptUntilClosed() {
 	wait := acceptWaitMin
 	for {
@@ -32,7 +32,7 @@ func (s *Server) acceptUntilClosed() {
 	}
 }
 
-// admitClient registers a connection; nil if it was refused.
+// admitClient registers a connection. It returns nil if the connection was refused.
 func (s *Server) admitClient(conn net.Conn) *client {
 	s.mu.Lock()
 	refused, full := s.finishing.Load(), len(s.clients) >= int(s.settings.maxClients.Load())
@@ -58,7 +58,7 @@ func (s *Server) admitClient(conn net.Conn) *client {
 	return nil
 }
 
-// keepAlive has the system find out whether a silent client is still there.
+// keepAlive makes the operating system probe whether a silent client is still there.
 func (s *Server) keepAlive(conn net.Conn) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -73,7 +73,7 @@ func (s *Server) keepAlive(conn net.Conn) {
 	}
 }
 
-// everyone returns the connected clients in the order in which they came.
+// everyone returns the connected clients in the order in which they connected.
 func (s *Server) everyone() []*client {
 	s.mu.Lock()
 	clients := make([]*client, 0, len(s.clients))
@@ -85,7 +85,7 @@ func (s *Server) everyone() []*client {
 	return clients
 }
 
-// descriptor is the number of a socket's file descriptor, -1 if it has none.
+// descriptor returns a socket's file descriptor, or -1 if it has none.
 func descriptor(conn net.Conn) int {
 	number := -1
 	if sc, ok := conn.(syscall.Conn); ok {

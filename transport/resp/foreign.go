@@ -2,13 +2,13 @@ package resp
 
 import "log/slog"
 
-// speaksHTTP reports whether a command's name is a line that a browser sends: a web
-// page may have it post to any address, and what it posts could be commands (Redis:
-// networking.c, securityWarningCommand).
+// speaksHTTP reports whether a command's name is a line of an HTTP request. A web page can make a
+// browser post to any address, and the posted text could contain commands (Redis: networking.c,
+// securityWarningCommand).
 func speaksHTTP(name []byte) bool { return is(name, "POST") || is(name, "Host:") }
 
-// turnAway disconnects such a client before its next line is looked at. The log hears
-// of the first one in a while.
+// turnAway disconnects such a client before its next line is parsed. It logs at most one of them
+// per turnAwayLogged.
 func (c *client) turnAway() {
 	c.closing = true
 	s := c.server

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// phase is where an input is in its client's bytes.
+// phase says which part of a command the input is parsing.
 type phase uint8
 
 const (
@@ -13,11 +13,11 @@ const (
 	inInline              // in an inline command
 	inCount               // in "*<arguments>\r\n"
 	inHeader              // in "$<bytes>\r\n"
-	inBody                // in the bytes of a bulk string
+	inBody                // in the two bytes that end a bulk string
 	inEnd                 // in the two bytes that follow them
 )
 
-// protocolError is what a client is told before it is disconnected.
+// protocolError is the error that a client is sent before it is disconnected.
 type protocolError string
 
 func (e protocolError) Error() string { return "Protocol error: " + string(e) }
@@ -25,7 +25,7 @@ func (e protocolError) Error() string { return "Protocol error: " + string(e) }
 // errTooLarge disconnects a client without a reply.
 var errTooLarge = errors.New("command larger than client-query-buffer-limit")
 
-// The errors of framing, in Redis's words.
+// The protocol errors, in Redis's words.
 const (
 	errInlineSize    = protocolError("too big inline request")
 	errCountSize     = protocolError("too big mbulk count string")
@@ -37,9 +37,9 @@ const (
 	errQuotes        = protocolError("unbalanced quotes in request")
 )
 
-// parse splits the bytes that have arrived, from where it stopped before. It
-// stops when it needs more, when a batch is full, and after each command of a
-// client that must authenticate: the next may find it authenticated.
+// parse splits the bytes that have arrived into commands, and resumes where it last stopped. It
+// stops when it needs more bytes, when a batch is full, and after each command of a client that
+// must authenticate, since that command may authenticate it.
 func (in *input) parse() error {
 	for more := true; more; {
 		var err error
@@ -64,8 +64,8 @@ func (in *input) parse() error {
 	return nil
 }
 
-// start looks at a command's first byte; like all that parse calls, it returns
-// false if it needs more bytes.
+// start looks at the first byte of a command. Like all functions that parse calls, it returns false
+// if it needs more bytes.
 func (in *input) start() bool {
 	switch {
 	case in.scan == in.tail, len(in.ends) >= planCommandsMax, len(in.ends) > 0 && in.policy.mustAuthenticate():
@@ -79,10 +79,9 @@ func (in *input) start() bool {
 	return true
 }
 
-// line looks for the byte that ends the line that begins at scan, from where
-// it stopped before, and returns its index; -1 if it has not arrived. A zero
-// byte hides all that follows from Redis, which then waits until the line is
-// too long.
+// line searches for the byte that ends the line at scan, and resumes where it last stopped. It
+// returns the byte's index, or -1 if the byte has not arrived. A zero byte hides the rest of the
+// line from Redis, which then waits until the line is too long; line does the same.
 func (in *input) line(end byte, tooLong error) (int, error) {
 	limit := min(in.tail, in.scan+lineBytesMax+1)
 	for in.look < limit && in.buf[in.look] != 0 {
@@ -97,14 +96,14 @@ func (in *input) line(end byte, tooLong error) (int, error) {
 	return -1, nil
 }
 
-// crossLine passes a line that ends at index end with '\r' and any other byte.
+// crossLine skips a line that ends at index end with '\r', and the byte after that, whatever it is.
 func (in *input) crossLine(end int) {
 	in.size += int64(end + 2 - in.scan)
 	in.scan = end + 2
 	in.look = in.scan
 }
 
-// count reads "*<arguments>\r\n".
+// count parses "*<arguments>\r\n".
 func (in *input) count() (more bool, err error) {
 	end, err := in.line('\r', errCountSize)
 	if end < 0 || end+1 >= in.tail {
@@ -119,13 +118,13 @@ func (in *input) count() (more bool, err error) {
 	}
 	in.crossLine(end)
 	in.arguments, in.phase = int(n), inHeader
-	if n <= 0 { // Redis ignores it
+	if n <= 0 { // Redis ignores such a command
 		in.phase = atStart
 	}
 	return true, nil
 }
 
-// header reads "$<bytes>\r\n".
+// header parses "$<bytes>\r\n".
 func (in *input) header() (more bool, err error) {
 	end, err := in.line('\r', errHeaderSize)
 	if end < 0 || end+1 >= in.tail {
@@ -148,14 +147,14 @@ func (in *input) header() (more bool, err error) {
 	in.size += n
 	in.body, in.phase = n, inBody
 	if n >= largeBytesMin {
-		in.settle() // what stands before it
+		in.settle() // the arguments before the large one
 		in.large = make([]byte, 0, min(n, max(int64(in.tail-in.scan), inputBytesMin)))
 	}
 	return true, nil
 }
 
-// bulk reads a bulk string: a large one into memory of its own as it arrives,
-// another when it is whole.
+// bulk reads a bulk string. A large one is copied to its own memory as it arrives; a smaller one is
+// marked in the buffer once it is complete.
 func (in *input) bulk() (more bool) {
 	arrived := int64(in.tail - in.scan)
 	if in.large == nil {
@@ -179,7 +178,7 @@ func (in *input) bulk() (more bool) {
 	return true
 }
 
-// endBulk passes the two bytes behind a bulk string, which Redis does not look at.
+// endBulk skips the two bytes after a bulk string. Redis does not check them either.
 func (in *input) endBulk() (more bool) {
 	if in.tail-in.scan < 2 {
 		return false
@@ -200,7 +199,7 @@ func (in *input) endCommand() {
 	in.phase = atStart
 }
 
-// inline reads an inline command; an empty one is none.
+// inline parses an inline command. An empty line is not a command.
 func (in *input) inline() (more bool, err error) {
 	end, err := in.line('\n', errInlineSize)
 	if end < 0 {
@@ -223,8 +222,7 @@ func (in *input) inline() (more bool, err error) {
 	return true, nil
 }
 
-// decimal reads a number as strictly as Redis does: no plus sign, no zeros in
-// front, nothing that overflows.
+// decimal parses a number as strictly as Redis: no plus sign, no leading zeros, no overflow.
 func decimal(b []byte) (int64, bool) {
 	if len(b) == 1 && b[0] == '0' {
 		return 0, true

@@ -16,6 +16,7 @@ var (
 		"Are you sure your configuration is correct?")
 )
 
+// withDefaults returns the greeting with the values of Redis 7.0 in place of zero values.
 func (g Greeting) withDefaults() Greeting {
 	if g.Server == "" {
 		g.Server = "redis"
@@ -32,6 +33,7 @@ func (g Greeting) withDefaults() Greeting {
 	return g
 }
 
+// authCommand is AUTH [user] password.
 func (c *client) authCommand(args [][]byte) reply.Value {
 	user, password := []byte("default"), args[1]
 	switch {
@@ -56,6 +58,7 @@ func (c *client) authenticate(user, password []byte) bool {
 	return true
 }
 
+// helloCommand is HELLO [protover [AUTH user password] [SETNAME name]].
 func (c *client) helloCommand(args [][]byte) reply.Value {
 	id, refusal := c.id()
 	if refusal.IsError() {
@@ -83,7 +86,7 @@ func (c *client) helloCommand(args [][]byte) reply.Value {
 	return c.greeting(id)
 }
 
-// helloOptions obeys AUTH and SETNAME.
+// helloOptions applies the options AUTH and SETNAME of HELLO.
 func (c *client) helloOptions(options [][]byte) reply.Value {
 	for i := 0; i < len(options); i++ {
 		more := len(options) - 1 - i
@@ -105,6 +108,7 @@ func (c *client) helloOptions(options [][]byte) reply.Value {
 	return reply.OK
 }
 
+// greeting builds the reply to HELLO.
 func (c *client) greeting(id uint64) reply.Value {
 	g := &c.server.options.Greeting
 	return reply.MapOf(
@@ -118,7 +122,7 @@ func (c *client) greeting(id uint64) reply.Value {
 	)
 }
 
-// is compares an argument with an option's name in any case.
+// is reports whether an argument equals an option's name, regardless of case.
 func is(arg []byte, name string) bool {
 	return len(arg) == len(name) && bytes.EqualFold(arg, []byte(name))
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/setting"
 )
 
-// InfoFields returns the lines of a section of INFO that clients account for,
-// in Redis's order; nil for a section that they have no part in.
+// InfoFields returns the fields that the clients contribute to a section of INFO, in Redis's order.
+// It returns nil for sections to which they contribute nothing.
 func (s *Server) InfoFields(section string) [][2]string {
 	switch section {
 	case "clients":
@@ -30,6 +30,7 @@ func (s *Server) InfoFields(section string) [][2]string {
 	return nil
 }
 
+// clientFields returns the fields of INFO clients.
 func (s *Server) clientFields() [][2]string {
 	clients := s.everyone()
 	var input, output int64
@@ -49,6 +50,7 @@ func (s *Server) clientFields() [][2]string {
 	}
 }
 
+// statsFields returns the clients' fields of INFO stats.
 func (s *Server) statsFields() [][2]string {
 	t := &s.stats
 	return [][2]string{
@@ -66,7 +68,7 @@ func (s *Server) statsFields() [][2]string {
 	}
 }
 
-// commandFields has a line for each command that was called, by name.
+// commandFields returns one field for each command that was called, sorted by name.
 func (s *Server) commandFields() [][2]string {
 	var fields [][2]string
 	counted := *s.stats.commands.Load()
@@ -84,8 +86,8 @@ func (s *Server) commandFields() [][2]string {
 	return fields
 }
 
-// latencyFields has the percentiles of each command that was timed, by name, in
-// microseconds. What ran together shares its time, as in commandstats.
+// latencyFields returns the latency percentiles of each timed command in microseconds, sorted by
+// name. Commands that ran together share their time equally, as in commandstats.
 func (s *Server) latencyFields() [][2]string {
 	if s.stats.untimed.Load() {
 		return nil
@@ -108,7 +110,7 @@ func (s *Server) latencyFields() [][2]string {
 
 func byName(a, b *command.Command) int { return cmp.Compare(a.Name, b.Name) }
 
-// errorFields has a line for each error code, by name.
+// errorFields returns one field for each error code, sorted by code.
 func (s *Server) errorFields() [][2]string {
 	var fields [][2]string
 	counted := *s.stats.errors.Load()

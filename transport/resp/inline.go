@@ -1,8 +1,8 @@
 package resp
 
-// splitLine returns the arguments of an inline command, split as Redis's
-// sdssplitargs does: double quotes with escapes, single quotes, a closing quote
-// followed by a space or nothing. They do not share line's bytes.
+// splitLine splits an inline command into arguments like Redis's sdssplitargs: double quotes with
+// escapes, single quotes, and a closing quote only before a space or at the end. The arguments do
+// not share memory with line.
 func splitLine(line []byte) ([][]byte, error) {
 	var args [][]byte
 	for {
@@ -21,8 +21,8 @@ func splitLine(line []byte) ([][]byte, error) {
 	}
 }
 
-// splitArgument returns the argument at the front of line and what follows it.
-// Quotes may begin in its midst; where they close, it ends.
+// splitArgument returns the first argument of line and the rest of the line. A quote may open in
+// the middle of an argument; the argument ends where the quote closes.
 func splitArgument(line []byte) (arg, rest []byte, err error) {
 	arg = []byte{}
 	for len(line) > 0 {
@@ -43,7 +43,7 @@ func splitArgument(line []byte) (arg, rest []byte, err error) {
 	return arg, nil, nil
 }
 
-// unquote reads up to the closing quote; false if there is none.
+// unquote reads up to the closing quote. ok is false if there is none.
 func unquote(line []byte, quote byte) (text, rest []byte, ok bool) {
 	for len(line) > 0 {
 		c := line[0]
@@ -63,8 +63,8 @@ func unquote(line []byte, quote byte) (text, rest []byte, ok bool) {
 	return nil, nil, false
 }
 
-// unescape reads the escape at the front of line, within double quotes, and
-// returns its byte and line from the escape's last byte on.
+// unescape reads the escape sequence at the front of line, inside double quotes. It returns the
+// byte and the rest of line, starting with the last byte of the sequence.
 func unescape(line []byte) (byte, []byte) {
 	if len(line) > 3 && line[1] == 'x' {
 		high, okHigh := hexDigit(line[2])
@@ -92,6 +92,7 @@ func unescape(line []byte) (byte, []byte) {
 	}
 }
 
+// hexDigit returns the value of a hexadecimal digit.
 func hexDigit(c byte) (byte, bool) {
 	switch {
 	case '0' <= c && c <= '9':
@@ -104,5 +105,5 @@ func hexDigit(c byte) (byte, bool) {
 	return 0, false
 }
 
-// isSpace is C's isspace.
+// isSpace reports what C's isspace reports.
 func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }

@@ -13,57 +13,56 @@ import (
 	"github.com/kvorum/kvorum/internal/memory"
 )
 
-// input reads a client's bytes and splits them into commands, within the limits.
-// What must hold is:
+// input reads a client's bytes and splits them into commands, within the limits. Its invariants:
 //
-//  1. A byte is looked at once, however it arrives. Memory is taken for bytes
-//     that have arrived, not for those announced.
-//  2. A batch's arguments are memory of their own: no later read changes them.
-//  3. Nothing is read before the commands that have arrived are answered, but what
-//     a lookout reads ahead, within bounds, while one of the node's runs.
+//  1. Each byte is examined once, however it arrives. Memory is allocated for bytes that
+//     have arrived, not for bytes that were announced.
+//  2. The arguments of a batch have their own memory: no later read changes them.
+//  3. Nothing is read until the commands that have arrived are answered, except what a
+//     lookout reads ahead, within bounds, while a node command runs.
 //  4. A client that sends nothing keeps little memory.
 //
-// An input belongs to the goroutine of its connection, or to its lookout.
+// An input belongs to the goroutine of its connection, or to the connection's lookout.
 type input struct {
 	conn   net.Conn
 	policy policy
 
 	buf        []byte
-	held       atomic.Int64 // bytes of buf; other goroutines see it
-	scan, tail int          // buf[scan:tail] has arrived and is not parsed
-	look       int          // where the search for a line's end goes on
-	smallReads int          // in a row
-	fresh      int          // bytes read and not yet told the policy
-	ahead      []byte       // what has arrived behind buf[:tail] while a command of the node's ran
+	held       atomic.Int64 // len(buf), for other goroutines
+	scan, tail int          // buf[scan:tail] has arrived and is not parsed yet
+	look       int          // where the search for the end of a line resumes
+	smallReads int          // number of small reads in a row
+	fresh      int          // bytes read but not reported to policy yet
+	ahead      []byte       // bytes that arrived behind buf[:tail] while a node command ran
 
 	phase     phase
-	arguments int    // that the present command still lacks
-	body      int64  // bytes that the present bulk string still lacks
-	large     []byte // what has arrived of a bulk string from largeBytesMin on
-	size      int64  // of the present command so far
+	arguments int    // arguments that the current command still lacks
+	body      int64  // bytes that the current bulk string still lacks
+	large     []byte // the part of a large bulk string (largeBytesMin or more) that has arrived
+	size      int64  // size of the current command so far
 
 	marks  []mark   // arguments that are still in buf
 	args   [][]byte // the arguments before them
-	ends   []int    // of each whole command, counted in arguments
-	failed error    // what ended this connection's input
+	ends   []int    // where each complete command ends, counted in arguments
+	failed error    // what ended the input
 }
 
-// mark is where an argument is in an input's buffer.
+// mark is the position of an argument in the input's buffer.
 type mark struct{ from, to int }
 
-// policy is what an input asks of its client and server.
+// policy is what an input needs to know and tell about its client and server.
 type policy interface {
-	mustAuthenticate() bool                       // nothing but authentication is allowed yet
+	mustAuthenticate() bool                       // only authentication is allowed yet
 	inputLimits() (bulkBytes, commandBytes int64) // the largest bulk string and command
-	received(n int)                               // counts bytes read; they are parsed, or wait
-	finishing() bool                              // the server wants no more commands
-	rest()                                        // the client has sent nothing for a while: give memory back
+	received(n int)                               // counts bytes that were read
+	finishing() bool                              // the server takes no more commands
+	rest()                                        // the client has been silent for a while: free memory
 }
 
-// next waits for commands and returns the arguments of all that have arrived, and
-// where each command ends in them. The arguments are the caller's; ends is until the
-// next call. The error is what the client did wrong (a protocolError), io.EOF at the end of
-// a connection, or why it could not be read.
+// next waits for commands. It returns the arguments of all complete commands that have arrived, and
+// where in them each command ends. The caller owns the arguments; ends is valid until the next
+// call. The error is a protocolError if the client broke the protocol, io.EOF at the end of the
+// connection, or the reason why reading failed.
 func (in *input) next() (args [][]byte, ends []int, err error) {
 	for {
 		if in.failed == nil {
@@ -84,20 +83,20 @@ func (in *input) next() (args [][]byte, ends []int, err error) {
 	}
 }
 
-// unparsed is how many bytes have arrived that are in no argument yet.
+// unparsed returns how many bytes have arrived that are not part of a complete argument yet.
 func (in *input) unparsed() int { return in.tail - in.scan + len(in.large) + len(in.ahead) }
 
-// batch takes the commands that have arrived.
+// batch takes the complete commands out of the input.
 func (in *input) batch() (args [][]byte, ends []int) {
 	in.settle()
 	args, ends = in.args, in.ends
 	in.args, in.ends = nil, in.ends[:0]
 	whole := ends[len(ends)-1]
-	in.args = append(in.args, args[whole:]...) // the beginning of a command
+	in.args = append(in.args, args[whole:]...) // the beginning of an incomplete command
 	return args[:whole], ends
 }
 
-// settle copies the marked arguments out of the buffer, into one block.
+// settle copies the marked arguments out of the buffer into one new block.
 func (in *input) settle() {
 	if len(in.marks) == 0 {
 		return
@@ -113,7 +112,7 @@ func (in *input) settle() {
 	in.marks = in.marks[:0]
 }
 
-// fail returns what ended the input.
+// fail returns the error that next reports for what ended the input.
 func (in *input) fail() error {
 	if _, wrong := in.failed.(protocolError); !wrong && (in.failed == errTooLarge || in.policy.finishing()) {
 		return io.EOF
@@ -121,7 +120,7 @@ func (in *input) fail() error {
 	return in.failed
 }
 
-// fill waits for bytes. All commands before them have been answered.
+// fill waits for bytes and reads them. All earlier commands have been answered.
 func (in *input) fill() error {
 	if in.policy.finishing() {
 		return io.EOF
@@ -152,21 +151,21 @@ func (in *input) fill() error {
 	return nil
 }
 
-// rest gives memory back that a client who sends nothing does not need. Who wants
-// that, or the end of the connection, has let the deadline of the read pass.
+// rest frees memory that a silent client does not need. It runs when a read deadline has passed,
+// which the sweep sets to free memory, and Close sets to end the connection.
 func (in *input) rest() error {
 	if err := in.conn.SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}
-	if in.policy.finishing() { // asked for before the deadline was taken back
+	if in.policy.finishing() { // Close may have set the deadline that was just removed
 		return io.EOF
 	}
 	in.smallReads = quietReads
-	in.marks, in.ends = nil, nil // there is nothing in them before a read
+	in.marks, in.ends = nil, nil // both are empty before a read
 	in.keepArguments()
 	if in.large == nil {
 		in.makeRoom()
-	} else { // everything behind the buffer's is read into large
+	} else { // all that follows the buffer's content is read into large
 		in.setBuffer(nil)
 		in.scan, in.tail, in.look = 0, 0, 0
 	}
@@ -174,8 +173,8 @@ func (in *input) rest() error {
 	return nil
 }
 
-// keepArguments copies the arguments of a command that has arrived in part out of the
-// blocks that they share with commands that have run. Large ones are memory of their own.
+// keepArguments copies the arguments of an incomplete command out of blocks that they share with
+// commands that have already run. Large arguments have their own memory.
 func (in *input) keepArguments() {
 	size := 0
 	for _, arg := range in.args {
@@ -196,9 +195,9 @@ func (in *input) keepArguments() {
 	}
 }
 
-// roomForLarge is where the rest of a large bulk string is read to, nil if
-// there is none. Its memory doubles as it arrives, until a good part of
-// what was announced is there: then it gets all of it, and is not copied again.
+// roomForLarge returns the space for the rest of a large bulk string, or nil if none is being read.
+// Its memory doubles as the string arrives. Once 1/largeShare of the announced size is there, it
+// grows to the full size and is not copied again.
 func (in *input) roomForLarge() []byte {
 	if in.large == nil {
 		return nil
@@ -213,8 +212,8 @@ func (in *input) roomForLarge() []byte {
 	return in.large[len(in.large):min(cap(in.large), len(in.large)+readBytesMax)]
 }
 
-// makeRoom moves what is not parsed to the front of the buffer, which grows
-// after a read that filled it, and shrinks when reads stay small.
+// makeRoom moves the unparsed bytes to the front of the buffer. The buffer grows after a read that
+// filled it, and shrinks when reads stay small.
 func (in *input) makeRoom() {
 	unparsed := in.buf[in.scan:in.tail]
 	size := in.bufferBytes(len(unparsed))
@@ -230,10 +229,10 @@ func (in *input) makeRoom() {
 	in.scan, in.tail = 0, len(unparsed)
 }
 
-// bufferBytes says how large a buffer the next read needs.
+// bufferBytes returns the buffer size for the next read.
 func (in *input) bufferBytes(unparsed int) int {
 	size, fits := len(in.buf), inputBytesMin
-	for fits < 2*unparsed { // half of it is left for what comes
+	for fits < 2*unparsed { // leaves half of it for what arrives next
 		fits *= 2
 	}
 	switch {

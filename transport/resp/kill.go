@@ -4,12 +4,11 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// victims says which clients CLIENT KILL means: those that match every filter
-// that is given.
+// victims selects the clients that CLIENT KILL ends: those that match every given filter.
 type victims struct {
 	id          int64 // 0: any
 	addr, laddr string
-	none        bool // a type that no client here has
+	none        bool // the type filter names a type that no client here has
 	skipMe      bool
 }
 
@@ -20,6 +19,8 @@ func (v *victims) include(c *client, id uint64) bool {
 		(v.laddr == "" || v.laddr == c.laddr)
 }
 
+// clientKillCommand is CLIENT KILL, in its old form (addr) and its new form (filters). Like CLIENT
+// LIST, it knows the clients of this node only.
 func (c *client) clientKillCommand(args [][]byte) reply.Value {
 	v := victims{skipMe: true}
 	oldForm := len(args) == 3
@@ -38,7 +39,7 @@ func (c *client) clientKillCommand(args [][]byte) reply.Value {
 		case !v.include(other, base|other.number), v.skipMe && other == c:
 			continue
 		case other == c:
-			c.closing = true // once this is answered
+			c.closing = true // disconnect after the reply
 		default:
 			other.kill()
 		}
@@ -53,7 +54,7 @@ func (c *client) clientKillCommand(args [][]byte) reply.Value {
 	return reply.Int(int64(killed))
 }
 
-// parse reads the filters of the newer form, in pairs.
+// parse parses the filters of the new form, which come in pairs.
 func (v *victims) parse(filters [][]byte) reply.Value {
 	for i := 0; i < len(filters); i += 2 {
 		if i+1 == len(filters) {
@@ -66,6 +67,7 @@ func (v *victims) parse(filters [][]byte) reply.Value {
 	return reply.OK
 }
 
+// filter parses one filter of CLIENT KILL.
 func (v *victims) filter(name, value []byte) reply.Value {
 	switch {
 	case is(name, "ID"):

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// The buckets of a distribution: each power of two of microseconds, up to 33 s, is
-// divided into finePerPower, so that a percentile is at most a sixteenth too large.
+// The buckets of a distribution. Each power of two of microseconds, up to 33 s, is divided into
+// finePerPower buckets, so that a percentile is at most a sixteenth too large.
 const (
 	histogramBuckets = 25
 	fineBits         = 4
@@ -14,10 +14,9 @@ const (
 	fineBuckets      = (histogramBuckets - fineBits + 1) * finePerPower
 )
 
-// distribution counts durations by how long they were, in whole microseconds,
-// rounded up. Its memory is 3 KB, whatever it counts.
+// distribution counts durations by length, in whole microseconds, rounded up. It always takes 3 KB.
 type distribution struct {
-	counts [fineBuckets + 1]atomic.Uint64 // the last: longer
+	counts [fineBuckets + 1]atomic.Uint64 // the last one counts all that are longer
 }
 
 func (d *distribution) add(ns int64, n uint64) {
@@ -25,21 +24,21 @@ func (d *distribution) add(ns int64, n uint64) {
 	d.counts[fineBucket(micros)].Add(n)
 }
 
-// fineBucket is where a duration of at least 1 µs is counted: the bounds are
-// powers of two, inclusive, and what lies evenly between them.
+// fineBucket returns the bucket of a duration of at least 1 µs. The inclusive upper bounds of the
+// buckets are the powers of two, and evenly spaced values between them.
 func fineBucket(micros uint64) int {
 	below := micros - 1
 	power := max(bits.Len64(below)-fineBits-1, 0)
 	return min(power*finePerPower+int(below>>power), fineBuckets)
 }
 
-// fineBound is the longest duration of a bucket, in microseconds.
+// fineBound returns the longest duration that a bucket counts, in microseconds.
 func fineBound(bucket int) uint64 {
 	power := max(bucket/finePerPower-1, 0)
 	return uint64(bucket-power*finePerPower+1) << power
 }
 
-// total is how many durations were counted.
+// total returns how many durations were counted.
 func (d *distribution) total() (n uint64) {
 	for i := range d.counts {
 		n += d.counts[i].Load()
@@ -47,8 +46,8 @@ func (d *distribution) total() (n uint64) {
 	return n
 }
 
-// percentile is the duration in microseconds that this many of a hundred did not
-// exceed; 0 if none was counted. What was longer than the last bound is given as twice that.
+// percentile returns the duration in microseconds that percent of the durations did not exceed, or
+// 0 if none was counted. For durations beyond the last bound it returns twice that bound.
 func (d *distribution) percentile(percent float64) uint64 {
 	total := d.total()
 	if total == 0 {
@@ -63,7 +62,7 @@ func (d *distribution) percentile(percent float64) uint64 {
 	return fineBound(fineBuckets)
 }
 
-// histogram is the distribution of one route, and the sum of its durations.
+// histogram is the distribution and the sum of one route's durations.
 type histogram struct {
 	distribution
 	sumNS atomic.Uint64
@@ -74,8 +73,8 @@ func (h *histogram) observe(ns int64) {
 	h.sumNS.Add(uint64(max(ns, 0)))
 }
 
-// buckets returns, for each power of two of microseconds, in seconds, how many were
-// at most that long, how many there were in all, and their sum in seconds.
+// buckets returns, for each power of two of microseconds (as seconds), how many durations were at
+// most that long. It also returns the number of all durations and their sum in seconds.
 func (h *histogram) buckets() (atMost map[float64]uint64, count uint64, sum float64) {
 	atMost = make(map[float64]uint64, histogramBuckets)
 	next := 0

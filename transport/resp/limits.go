@@ -2,17 +2,17 @@ package resp
 
 import "time"
 
-// What a client may send, as Redis has it.
+// The limits on what a client may send, as in Redis.
 const (
-	// argumentsMax is how many arguments a command may have (the name counts):
-	// Redis's documented 1024*1024. Redis 7.0 itself checks for 2^31-1 only.
+	// argumentsMax bounds the arguments of a command, its name included. 1024*1024 is Redis's
+	// documented limit; Redis 7.0 itself checks only for 2^31-1.
 	argumentsMax = 1 << 20
 	// bulkBytesMax is the default of the setting proto-max-bulk-len.
 	bulkBytesMax = 512 << 20
 	// lineBytesMax bounds an inline command and the lines that announce counts and lengths.
 	lineBytesMax = 64 << 10
-	// commandBytesMax is the default of the setting client-query-buffer-limit,
-	// which bounds one whole command; its client is disconnected without a reply.
+	// commandBytesMax is the default of the setting client-query-buffer-limit, which bounds one
+	// whole command. A client that exceeds it is disconnected without a reply.
 	commandBytesMax = 1 << 30
 	// strangerArgumentsMax bounds the arguments of a command before authentication.
 	strangerArgumentsMax = 10
@@ -20,94 +20,95 @@ const (
 	strangerBulkBytesMax = 16 << 10
 	// ClientsMax is the default of the setting maxclients.
 	ClientsMax = 10000
-	// databases is how many logical databases SELECT knows.
+	// databases is how many logical databases SELECT accepts.
 	databases = 16
 )
 
-// What a connection may hold in memory.
+// The limits on what a connection may hold in memory.
 const (
-	// inputBytesMin is an input's buffer while its client sends little.
+	// inputBytesMin is the size of an input buffer while its client sends little.
 	inputBytesMin = 4 << 10
-	// inputBytesMax is how large that buffer grows. It holds a line of
-	// lineBytesMax, and what arrives together, which runs together.
+	// inputBytesMax bounds the size of an input buffer. It holds a line of lineBytesMax, and the
+	// commands that arrive together, which then run together.
 	inputBytesMax = 128 << 10
-	// largeBytesMin is from which size on a bulk string is read into memory of
-	// its own (Redis: PROTO_MBULK_BIG_ARG).
+	// largeBytesMin is the size from which a bulk string is read into its own memory (Redis:
+	// PROTO_MBULK_BIG_ARG).
 	largeBytesMin = 32 << 10
-	// largeShare is how many times what has arrived of it such a string may take in
-	// memory. More would spare copies, and let a client take what it does not send.
+	// largeShare bounds the memory for such a string, as a multiple of the bytes that have arrived.
+	// A higher value would save copies, but would let a client take memory for bytes that it does
+	// not send.
 	largeShare = 4
-	// aheadBytesMax bounds what is read of a client while a command of the node's runs for
-	// it, and aheadBytesMin is the memory for that at first.
+	// aheadBytesMax bounds how much a lookout reads ahead while a node command runs. aheadBytesMin
+	// is the initial size of the memory for that.
 	aheadBytesMax = 1 << 20
 	aheadBytesMin = 512
-	// readBytesMax bounds one read: of a sender that is fast enough, a larger one
-	// takes whatever there is room for, and keeps a processor until then.
+	// readBytesMax bounds one read. A fast sender would fill a larger one completely, and keep a
+	// processor busy until then.
 	readBytesMax = 1 << 20
-	// quietReads is after how many small reads in a row a large input buffer is
-	// given back.
+	// quietReads is how many small reads in a row must pass before a large input buffer is freed.
 	quietReads = 64
-	// planCommandsMax is how many commands of one pipeline run together.
+	// planCommandsMax bounds how many commands of one pipeline run together.
 	planCommandsMax = 4096
-	// planSlowMax is how many of them may be reads without the flag "fast", whose
-	// replies may be large and wait for each other, once some were seen to be small.
+	// planSlowMax bounds how many of them may be reads without the flag "fast". Their replies may
+	// be large and wait for each other. The bound starts lower and rises while the replies are
+	// small.
 	planSlowMax = 16
-	// planCommandsKeep is how many commands' memory a busy connection keeps between
-	// plans, and planCommandsIdle how many an idle one.
+	// planCommandsKeep is how many commands' memory a busy connection keeps between plans;
+	// planCommandsIdle is how many an idle one keeps.
 	planCommandsKeep = 256
 	planCommandsIdle = 4
 
-	// outputBytesMax is at how many rendered bytes the replies are sent
-	// without waiting for the rest of the plan's.
+	// outputBytesMax is how many rendered bytes of replies are sent at once, without waiting for
+	// the rest of the plan.
 	outputBytesMax = 64 << 10
-	// outputWriteBytesMax bounds one write to a socket: a client that takes
-	// that much within outputStallMax is reading.
+	// outputWriteBytesMax bounds one write to a socket. A client that takes that much within
+	// outputStallMax counts as reading.
 	outputWriteBytesMax = 256 << 10
-	// outputBytesFree is what client-output-buffer-limit does not count: room for
-	// one ordinary reply (Redis: PROTO_REPLY_CHUNK_BYTES).
+	// outputBytesFree is how many pending bytes client-output-buffer-limit does not count, which
+	// leaves room for one ordinary reply (Redis: PROTO_REPLY_CHUNK_BYTES).
 	outputBytesFree = 16 << 10
-	// outputBytesKeep is how large an output buffer a busy connection keeps between
-	// plans, and outputBytesIdle how large a one an idle connection keeps.
+	// outputBytesKeep is the largest output buffer that a busy connection keeps between plans;
+	// outputBytesIdle is the largest that an idle one keeps.
 	outputBytesKeep = 16 << 10
 	outputBytesIdle = 512
-	// smallValuesMin is of how many values more a reply is rendered when it is made, if
-	// they are of less than smallValueBytes each: as many as one takes in memory beside its bytes.
+	// A reply of more than smallValuesMin values, with less than smallValueBytes bytes each on
+	// average, is rendered as soon as it is made. A value takes that much memory beside its bytes,
+	// so the rendered reply is smaller.
 	smallValuesMin  = 64
 	smallValueBytes = 64
-	// pushBytesMax bounds what waits for a client that others push to, where
+	// pushBytesMax bounds the bytes that wait for a client with pushes, if
 	// client-output-buffer-limit sets no bound.
 	pushBytesMax = 32 << 20
-	// directBytesMin is from which size on a bulk string is sent without a copy.
+	// directBytesMin is the size from which a bulk string is sent without a copy.
 	directBytesMin = 16 << 10
 )
 
-// Times.
+// Durations.
 const (
-	// outputStallMax bounds the time in which a client takes none of its replies, or has more
-	// than aheadBytesMax unread behind a command of the node's.
+	// outputStallMax is how long a client may take none of its replies. It is also how long it may
+	// have more than aheadBytesMax unread bytes behind a node command.
 	outputStallMax = 60 * time.Second
-	// keepAlive is the default of the setting tcp-keepalive: after how much
-	// silence the system asks whether a client is still there.
+	// keepAlive is the default of the setting tcp-keepalive: after this much silence, the operating
+	// system starts to probe whether a client is still there.
 	keepAlive = 300 * time.Second
-	// keepAliveProbes is after how many unanswered questions, a third of that
-	// time apart, it is not (Redis: anetKeepAlive).
+	// keepAliveProbes is how many unanswered probes, a third of keepAlive apart, end a connection
+	// (Redis: anetKeepAlive).
 	keepAliveProbes = 3
-	// sweepInterval is how often connections are looked through for those that
-	// are idle, stalled or gone.
+	// sweepInterval is how often the sweep looks for idle, stalled and lost connections.
 	sweepInterval = time.Second
-	// restAfter is how long a client has sent nothing when the memory that it needed
-	// while it was busy is given back.
+	// restAfter is how long a client must have been silent before the memory that it needed while
+	// it was busy is freed.
 	restAfter = 2 * sweepInterval
-	// lookoutAfter is how long a command of the node's has run when the end of its
-	// client's bytes begins to count as the client's end.
+	// lookoutAfter is how long a node command must have run before the lookout takes the end of the
+	// client's input for a disconnect.
 	lookoutAfter = time.Second
-	// finishWithin is how long a server that stops waits for the node's commands, and
-	// for a client to take some of its replies.
+	// finishWithin bounds how long a stopping server waits for running node commands, and for a
+	// client to take some of its replies.
 	finishWithin = time.Second
-	// turnAwayLogged is the least time between two log lines about clients that
-	// speak another protocol (Redis: a minute).
+	// turnAwayLogged is the minimum interval between two log lines about clients that speak another
+	// protocol (Redis: a minute).
 	turnAwayLogged = time.Minute
-	// refusalWait is how long a refused client may take to read why.
+	// refusalWait bounds the write that tells a refused client why.
 	refusalWait = 100 * time.Millisecond
 	// acceptWaitMin and acceptWaitMax bound the pause after a failed accept.
 	acceptWaitMin = 5 * time.Millisecond
@@ -115,14 +116,14 @@ const (
 )
 
 const (
-	// errorCodesMax is how many different error codes are counted one by one.
+	// errorCodesMax bounds how many different error codes are counted separately.
 	errorCodesMax = 128
-	// errorCodeBytesMax is how much of a code is kept.
+	// errorCodeBytesMax is how many bytes of a code are kept.
 	errorCodeBytesMax = 32
 )
 
-// The limits must fit each other: a line fits the input buffer with what ends
-// it, and a bulk string that is not large too.
+// These declarations check the limits against each other: the input buffer must hold a line with
+// its ending, and the largest bulk string that does not count as large.
 var (
 	_ [inputBytesMax - lineBytesMax - 2]byte
 	_ [inputBytesMax - largeBytesMin - 2]byte

@@ -10,17 +10,17 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// lookout watches for the end of a connection while a command of the node's runs for
-// its client. The connection's goroutine waits for that command and does not read, so
-// it would not notice. Reads and writes need no lookout: they end by themselves.
+// lookout watches for the end of a connection while a node command runs for the client. The
+// connection's goroutine waits for that command and does not read, so it would not notice. Reads
+// and writes need no lookout, since they end by themselves.
 //
-// It reads on, since an end stands behind all that was sent before, and the socket may
-// have no room for that: what it reads is the input's next. The input is the lookout's
-// from its first moment until stop returns.
+// A lookout keeps reading, because the end of the connection comes after everything that was sent
+// before it, and the socket may have no room for all of that. The input parses later what the
+// lookout reads. The input belongs to the lookout from the lookout's start until stop returns.
 //
-// A client may close its sending side alone and still read, which looks the same.
-// So the first moments of a command do not count, as most are over by then. In those
-// that wait for longer, Redis, too, treats a half-closed connection as closed.
+// A client may close only its sending side and still read, which looks the same. So the lookout
+// ignores the first moments of a command, in which most commands end. During longer commands, Redis
+// also treats a half-closed connection as closed.
 type lookout struct {
 	client *client
 	timer  *time.Timer
@@ -28,8 +28,8 @@ type lookout struct {
 	ended  chan struct{} // closed when watch has ended
 }
 
-// runsFor begins a command of the node's. The context ends when the client has gone or
-// the server wants no more of it; done ends what was begun.
+// runsFor starts a node command. The context ends when the client has gone or the server gives the
+// command up. done must be called when the command has ended.
 func (c *client) runsFor(row *command.Command) (ctx context.Context, done func()) {
 	ctx, cancel := context.WithCancel(c.ctx)
 	was := c.state()
@@ -37,7 +37,7 @@ func (c *client) runsFor(row *command.Command) (ctx context.Context, done func()
 		c.setState(blocked)
 	}
 	c.shown.giveUp.Store(&cancel)
-	if row.Waits && c.finishing() { // the server has looked already
+	if row.Waits && c.finishing() { // the server has already looked at the clients' states
 		cancel()
 	}
 	l := &lookout{client: c, over: make(chan struct{}), ended: make(chan struct{})}
@@ -50,16 +50,17 @@ func (c *client) runsFor(row *command.Command) (ctx context.Context, done func()
 	}
 }
 
-// stopWaiting gives up the command of the node's that runs for the client, if one does;
-// it is answered as when its time is over.
+// stopWaiting cancels the node command that runs for the client, if there is one. The command then
+// answers as if its time were over.
 func (c *client) stopWaiting() {
 	if giveUp := c.shown.giveUp.Load(); giveUp != nil {
 		(*giveUp)()
 	}
 }
 
-// watch kills the client if its connection ends before stop. So it does if more was sent than
-// is read ahead, behind which no end can be seen, and the client waits for what need not come.
+// watch kills the client if its connection ends before stop. It also kills a blocked client that
+// has sent more than is read ahead, behind which no end can be seen, unless the command ends within
+// stallMax.
 func (l *lookout) watch() {
 	defer close(l.ended)
 	c := l.client
@@ -72,11 +73,11 @@ func (l *lookout) watch() {
 			}
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			c.conn.SetReadDeadline(time.Time{}) // a sweep may have set it for a client that was idle
-			if l.isOver() || c.finishing() {    // looked at last: whoever sets these sets the deadline afterwards
+			c.conn.SetReadDeadline(time.Time{}) // a sweep may have set it while the client was idle
+			if l.isOver() || c.finishing() {    // checked last: whoever sets these sets the deadline afterwards
 				return
 			}
-		case errors.Is(err, net.ErrClosed): // who closed it has said why
+		case errors.Is(err, net.ErrClosed): // whoever closed it has logged why
 			return
 		default:
 			l.kill("it hung up")
@@ -90,7 +91,7 @@ func (l *lookout) kill(why string) {
 	l.client.kill()
 }
 
-// overWithin reports whether stop begins before a time has passed.
+// overWithin reports whether stop begins within a time.
 func (l *lookout) overWithin(patience time.Duration) bool {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -111,7 +112,7 @@ func (l *lookout) isOver() bool {
 	}
 }
 
-// stop ends watch, and returns when it has.
+// stop ends watch and returns when watch has ended.
 func (l *lookout) stop() {
 	close(l.over)
 	if l.timer.Stop() {
@@ -120,10 +121,10 @@ func (l *lookout) stop() {
 	l.client.conn.SetReadDeadline(past)
 	<-l.ended
 	l.client.conn.SetReadDeadline(time.Time{})
-	if l.client.finishing() { // it may have set a deadline that was just taken back
+	if l.client.finishing() { // Close may have set a deadline, which was just removed
 		l.client.conn.SetReadDeadline(past)
 	}
 }
 
-// past is a deadline that has passed: it wakes whoever reads.
+// past is a deadline in the past. It wakes a pending read.
 var past = time.Unix(1, 0)

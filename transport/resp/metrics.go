@@ -4,8 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Collector reports the clients' figures to Prometheus, from the same counters
-// as INFO.
+// Collector reports the clients' metrics to Prometheus, from the same counters as INFO.
 func (s *Server) Collector() prometheus.Collector {
 	return &collector{
 		server:     s,
@@ -37,6 +36,7 @@ type collector struct {
 
 func (c *collector) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, out) }
 
+// Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	s, t := c.server, &c.server.stats
 	gauge := func(d *prometheus.Desc, v float64) {

@@ -12,7 +12,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// monitors are the clients that are sent every command that this node's clients run.
+// monitors is the list of clients that are sent every command that this node's clients run.
 type monitors struct {
 	mu  sync.Mutex // held to replace the list
 	all atomic.Pointer[[]*client]
@@ -39,14 +39,14 @@ func (m *monitors) remove(c *client) {
 	m.all.Store(&fewer)
 }
 
-// monitorCommand begins to send the client what others run (Redis 7.0).
+// monitorCommand starts to send the client the commands of all clients (Redis 7.0).
 func (c *client) monitorCommand([][]byte) reply.Value {
 	c.setState(monitoring)
 	return reply.OK
 }
 
-// show sends the monitors a command that was answered. If the client was one of them
-// when the command had run, the line stands behind its reply.
+// show sends an answered command to the monitors. If the client itself was a monitor when its
+// command had run, it gets the line after the reply.
 func (c *client) show(j *job) {
 	if j.typed == nil || j.call.Command.Flags&(command.Admin|command.SkipMonitor) != 0 {
 		return
@@ -62,17 +62,16 @@ func (c *client) show(j *job) {
 	}
 }
 
-// seesItself reports whether a client that has just run a command is to be shown it:
-// it monitors, stays, and what is said to it is not kept from it. The command that
-// is not answered and has the next one not answered either, CLIENT REPLY SKIP, is shown.
+// seesItself reports whether a client that has just run a command is shown that command. It is if
+// it monitors, stays connected, and its replies are not switched off. CLIENT REPLY SKIP is shown,
+// although neither it nor the next command is answered.
 func (c *client) seesItself(j *job) bool {
 	return c.state() == monitoring && !c.closing && !c.session.silent && (!j.mute || c.session.skip)
 }
 
-// monitorLine describes a command as Redis 7.0 does: when it ran, for which database
-// and client, and its arguments. It says how many bytes the line takes on the wire: up
-// to four for each of the command's. build makes it when it is first called, so that
-// a line that no monitor may have takes no memory.
+// monitorLine formats a command as Redis 7.0 does: its time, database, client and arguments. size
+// is the length of the line on the wire, up to four bytes for each byte of the command. build makes
+// the line on its first call, so a line that no monitor may have takes no memory.
 func (c *client) monitorLine(j *job) (size int64, build func() []byte) {
 	now := time.Now()
 	micros := strconv.Itoa(1_000_000 + now.Nanosecond()/1000)[1:]
@@ -101,10 +100,10 @@ func (c *client) monitorLine(j *job) (size int64, build func() []byte) {
 	})
 }
 
-// redacted is shown in place of an argument that nobody else may see.
+// redacted replaces an argument that nobody else may see.
 var redacted = []byte("(redacted)")
 
-// secretArguments says which arguments behind the name nobody else may see.
+// secretArguments returns a function that says which arguments after the name nobody else may see.
 func secretArguments(call *command.Call) func(i int) bool {
 	switch call.Command.Name {
 	case "auth":
@@ -116,8 +115,8 @@ func secretArguments(call *command.Call) func(i int) bool {
 	return func(int) bool { return false }
 }
 
-// helloAuth finds the user that HELLO's option AUTH names, the password behind it, among
-// the arguments; 0: there is none.
+// helloAuth returns the index of the user name of HELLO's option AUTH among the arguments, or 0 if
+// there is none. The password follows it.
 func helloAuth(args [][]byte) int {
 	for i := 1; i < len(args); i++ {
 		switch {
@@ -139,7 +138,7 @@ func appendQuoted(line, text []byte) []byte {
 	return append(line, '"')
 }
 
-// quotedBytes counts the bytes that appendQuoted would append.
+// quotedBytes returns how many bytes appendQuoted would append.
 func quotedBytes(text []byte) int64 {
 	size := int64(len(`""`))
 	for _, b := range text {
@@ -148,7 +147,7 @@ func quotedBytes(text []byte) int64 {
 	return size
 }
 
-// escaped is each byte as it stands between quotes.
+// escaped holds each byte as it appears between quotes.
 var escaped = func() (all [256]string) {
 	for b := range all {
 		all[b] = fmt.Sprintf(`\x%02x`, b)

@@ -8,33 +8,33 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// outbox sends a client its replies, in order, and between them what others have for
-// it. What must hold is:
+// outbox sends a client its replies, in order, and other clients' pushes between them. Its
+// invariants:
 //
-//  1. One goroutine at a time is the writer, and nobody else writes to the socket. The
-//     connection's own takes its turn for the replies of a plan. Where nobody writes,
-//     a push begins a goroutine, which ends when nothing is left.
+//  1. Only one goroutine at a time is the writer, and nobody else writes to the socket. The
+//     connection's own goroutine becomes the writer for the replies of a plan. If nobody
+//     writes, a push starts a goroutine that ends when nothing is left.
 //  2. A push stands between two replies, never inside one.
-//  3. Who pushes never waits. A connection's own goroutine waits for its client, and
-//     takes no commands meanwhile.
-//  4. Every byte is charged before it is sent, and discharged when the system has
+//  3. A push never waits. The connection's own goroutine does wait for its client, and takes
+//     no commands meanwhile.
+//  4. Every byte is charged before it is sent, and discharged when the operating system has
 //     taken it. A client that is charged more than its limit is disconnected.
 type outbox struct {
 	client *client
-	buf    []byte // rendered and not written; the writer's
-	owed   int64  // what is charged for what the writer has taken and not sent; the writer's
+	buf    []byte // rendered but not written; only for the writer
+	owed   int64  // charged for what the writer has taken but not sent; only for the writer
 
 	mu      sync.Mutex
-	turn    *sync.Cond // of the connection's goroutine, while it waits to be the writer
-	wanted  bool       // it waits
+	turn    *sync.Cond // signals the connection's goroutine while it waits to become the writer
+	wanted  bool       // the connection's goroutine waits for its turn
 	writing bool
-	pushed  [][]byte // what others have for the client; the bytes may be shared with other outboxes
+	pushed  [][]byte // pushes for the client; other outboxes may share the bytes
 
-	waits  atomic.Bool // pushed is not empty; read without mu
+	waits  atomic.Bool // whether pushed is not empty; read without mu
 	broken atomic.Bool // the client is gone or was disconnected
 }
 
-// begin makes the connection's goroutine the writer.
+// begin waits until the connection's goroutine is the writer.
 func (o *outbox) begin() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -45,25 +45,25 @@ func (o *outbox) begin() {
 	if o.turn == nil {
 		o.turn = sync.NewCond(&o.mu)
 	}
-	for o.wanted = true; o.wanted; { // who writes hands its turn over
+	for o.wanted = true; o.wanted; { // the present writer hands its turn over
 		o.turn.Wait()
 	}
 }
 
-// end sends the replies and lets others write.
+// end sends the replies and stops being the writer. If pushes wait, another goroutine sends them.
 func (o *outbox) end() {
 	o.finish()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.pushed) > 0 { // there may always be one more: the connection does not wait for the last
+	if len(o.pushed) > 0 { // pushes may never stop coming, so the connection does not wait for the last one
 		go o.drain()
 		return
 	}
 	o.writing = false
 }
 
-// drain sends what was pushed until nothing is left, or the connection's goroutine wants
-// to send replies.
+// drain sends pushes until nothing is left, or until the connection's goroutine wants to send
+// replies.
 func (o *outbox) drain() {
 	for {
 		o.addPushed()
@@ -74,7 +74,7 @@ func (o *outbox) drain() {
 	}
 }
 
-// handOver ends the turn of drain; false means that something is left to be sent.
+// handOver tries to end drain's turn. It returns false if there is more to send.
 func (o *outbox) handOver() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -90,7 +90,7 @@ func (o *outbox) handOver() bool {
 	return true
 }
 
-// finish sends what is rendered, and discharges what was estimated and was not sent.
+// finish sends what is rendered. It discharges the part of the charge that was estimated too high.
 func (o *outbox) finish() {
 	o.flush()
 	o.client.discharge(o.owed)
@@ -98,8 +98,8 @@ func (o *outbox) finish() {
 	o.keepLittle()
 }
 
-// push has a line of size bytes sent as soon as no reply is under way. It is made only
-// for a client that may have so much more, and never changed afterwards. push never
+// push queues a line of size bytes, which is sent as soon as no reply is being sent. It builds the
+// line only if the client may have that much more. The line never changes afterwards. push never
 // waits for the client.
 func (o *outbox) push(size int64, build func() []byte) {
 	if o.broken.Load() {
@@ -125,8 +125,8 @@ func (o *outbox) push(size int64, build func() []byte) {
 	}
 }
 
-// addOwn adds a line about the client's own command behind its reply. What of its replies
-// waits does not count against the line, as it does against what others push.
+// addOwn adds a line about the client's own command after its reply. Unlike for other pushes, the
+// client's pending replies do not count against the line.
 func (o *outbox) addOwn(size int64, build func() []byte) {
 	if o.broken.Load() {
 		return
@@ -138,7 +138,7 @@ func (o *outbox) addOwn(size int64, build func() []byte) {
 	o.addLine(build())
 }
 
-// refusePush disconnects a client for which too much was pushed.
+// refusePush disconnects a client for which too many pushes wait.
 func (o *outbox) refusePush() {
 	o.mu.Lock()
 	o.pushed = nil
@@ -146,13 +146,14 @@ func (o *outbox) refusePush() {
 	o.abandon("output limit reached")
 }
 
-// between adds what was pushed while a reply was rendered.
+// between adds the pushes that arrived while a reply was rendered.
 func (o *outbox) between() {
 	if o.waits.Load() {
 		o.addPushed()
 	}
 }
 
+// addPushed takes the queued pushes and adds them to what is sent.
 func (o *outbox) addPushed() {
 	o.mu.Lock()
 	pushed := o.pushed
@@ -164,7 +165,7 @@ func (o *outbox) addPushed() {
 	}
 }
 
-// addLine adds a line that has been charged. A large one is not copied.
+// addLine adds a line that has been charged. A large line is not copied.
 func (o *outbox) addLine(line []byte) {
 	o.owed += int64(len(line))
 	if len(line) >= directBytesMin {
@@ -175,7 +176,7 @@ func (o *outbox) addLine(line []byte) {
 	o.flushLarge()
 }
 
-// add renders a reply.
+// add renders a reply and sends it once enough is rendered.
 func (o *outbox) add(v *reply.Value, proto int) {
 	switch {
 	case len(v.Elems) > 0:
@@ -197,7 +198,7 @@ func (o *outbox) add(v *reply.Value, proto int) {
 	o.flushLarge()
 }
 
-// addRendered sends bytes behind what is rendered, without a copy.
+// addRendered sends bytes after what is already rendered, without copying them.
 func (o *outbox) addRendered(b []byte) {
 	o.flush()
 	o.write(b)
@@ -214,8 +215,7 @@ func (o *outbox) flush() {
 	o.buf = o.buf[:0]
 }
 
-// write sends b in pieces, so that the sweep can tell a client that takes them
-// slowly from one that takes none.
+// write sends b in pieces, so that the sweep can tell a slow client from one that takes nothing.
 func (o *outbox) write(b []byte) {
 	c := o.client
 	shown, stats := &c.shown, &c.server.stats
@@ -239,7 +239,8 @@ func (o *outbox) write(b []byte) {
 	}
 }
 
-// keepLittle gives a large buffer back.
+// keepLittle drops a large buffer. A buffer that is too large for an idle client is left to the
+// sweep.
 func (o *outbox) keepLittle() {
 	switch {
 	case cap(o.buf) > outputBytesKeep:
@@ -249,7 +250,7 @@ func (o *outbox) keepLittle() {
 	}
 }
 
-// fail sends an error that answers no command.
+// fail sends an error that does not answer a command.
 func (o *outbox) fail(text string) {
 	v := reply.Err(text)
 	o.begin()
@@ -257,14 +258,14 @@ func (o *outbox) fail(text string) {
 	o.end()
 }
 
-// rest gives back the memory that renders replies.
+// rest frees the memory for rendered replies.
 func (o *outbox) rest() {
 	o.begin()
 	o.buf = nil
 	o.end()
 }
 
-// abandon disconnects a client for whom too much waits.
+// abandon disconnects a client for which too many bytes wait.
 func (o *outbox) abandon(why string) {
 	c := o.client
 	c.server.stats.outputLimited.Add(1)
@@ -272,7 +273,7 @@ func (o *outbox) abandon(why string) {
 	o.breakOff()
 }
 
-// breakOff ends the connection: its goroutine, which may wait for commands, notices.
+// breakOff ends the connection. Its goroutine, which may be waiting for commands, notices that.
 func (o *outbox) breakOff() {
 	o.broken.Store(true)
 	o.client.kill()

@@ -7,37 +7,37 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// plan is the part of a pipeline that runs together. What the connection
-// itself can answer is answered when it is taken; reads and writes wait for
-// the Executor, which gets them in as few calls as their order allows.
+// plan is the part of a pipeline that runs together. Commands that the connection itself can answer
+// are answered at once. Reads and writes wait for the Executor, which gets them in as few calls as
+// their order allows.
 type plan struct {
 	jobs    []job
 	sent    int             // jobs[:sent] are in the outbox
-	waiting []int           // jobs for the Executor that have not run, in order
-	calls   []*command.Call // the waiting ones, while they run
-	slow    int             // how many of the jobs are reads that are not marked fast
-	slowMax int             // how many such may wait for each other: few after large replies
+	waiting []int           // indices of jobs that wait for the Executor, in order
+	calls   []*command.Call // the calls of the waiting jobs, while they run
+	slow    int             // number of jobs that are reads without the flag "fast"
+	slowMax int             // how many such reads may wait for each other; few after large replies
 	held    int64           // bytes charged for replies that are not in the outbox yet
 
-	writesWait, slowWait bool // among the waiting are writes, or reads that are not marked fast
+	writesWait, slowWait bool // whether writes, or reads without the flag "fast", are among the waiting jobs
 }
 
-// full reports whether what was taken must be answered before more is: a few
-// bytes may ask for a large reply.
+// full reports whether the jobs must be answered before more commands are taken, since a few bytes
+// may ask for a large reply.
 func (p *plan) full() bool { return p.slow > 0 && p.slow >= p.slowMax || p.held >= outputBytesMax }
 
-// job is one command and how it is to be answered.
+// job is one command with what is needed to answer it.
 type job struct {
 	call  command.Call
 	proto int
 	mute  bool
-	bytes []byte // its reply as it is on the wire, if that is rendered already
-	own   bool   // its client monitors, and is shown it behind the reply
-	size  int64  // that its client is charged for the reply
+	bytes []byte // the reply in wire format, if it is already rendered
+	own   bool   // the client is a monitor, and is shown its own command after the reply
+	size  int64  // bytes charged to the client for the reply
 	typed []byte // the name as the client wrote it, if monitors are to see the command
 }
 
-// take looks a command up and answers it, or lets it wait for the Executor.
+// take adds a command to the plan. It answers the command at once or lets it wait for the Executor.
 func (c *client) take(args [][]byte) {
 	if c.over() {
 		return
@@ -62,13 +62,13 @@ func (c *client) take(args [][]byte) {
 	}
 }
 
-// answered reports whether the newest job does not wait for the Executor.
+// answered reports whether the newest job is not waiting for the Executor.
 func (p *plan) answered() bool {
 	return len(p.waiting) == 0 || p.waiting[len(p.waiting)-1] != len(p.jobs)-1
 }
 
-// admit passes a command through the gates. It reports whether the command is one that
-// runs, now or when the Executor has it.
+// admit passes a command through the gates. It reports whether the command runs, either now or when
+// the Executor gets it.
 func (c *client) admit(j *job) (runs bool) {
 	row, refusal := command.Lookup(j.call.Args)
 	if row == nil {
@@ -101,7 +101,7 @@ func (c *client) admit(j *job) (runs bool) {
 	return true
 }
 
-// refuses says why the connection does not take a command now.
+// refuses returns the error reply if the connection does not take a command now.
 func (c *client) refuses(row *command.Command) (refusal reply.Value) {
 	now := &states[c.state()]
 	switch {
@@ -115,10 +115,9 @@ func (c *client) refuses(row *command.Command) (refusal reply.Value) {
 	return reply.Value{}
 }
 
-// await has the newest job wait for the Executor. A read whose reply may be large
-// never shares an entry with writes, where every node would make that reply at
-// the same time, and again at each replay: it runs after those before it, and
-// before those after it.
+// await lets the newest job wait for the Executor. A read whose reply may be large never shares a
+// log entry with writes: every node would build that reply at the same time, and again at each
+// replay. So such a read runs after the writes before it and before the writes after it.
 func (c *client) await(row *command.Command) {
 	p := &c.plan
 	switch {
@@ -137,8 +136,8 @@ func (c *client) await(row *command.Command) {
 	p.waiting = append(p.waiting, len(p.jobs)-1)
 }
 
-// finish fixes what HELLO and CLIENT REPLY may have changed for this very
-// command.
+// finish fixes how the job is answered: the protocol, which HELLO may just have changed, and
+// whether it is answered at all, which CLIENT REPLY may just have changed.
 func (c *client) finish(j *job) {
 	j.proto = c.session.proto
 	j.mute = j.mute || c.session.silent || c.session.skip
@@ -148,8 +147,8 @@ func (c *client) finish(j *job) {
 	}
 }
 
-// administer runs a command of the node's, after all that came before it has been
-// answered and sent: it may take long.
+// administer runs a node command. It may take long, so everything before it is answered and sent
+// first.
 func (c *client) administer(j *job) {
 	c.execute()
 	c.sendBefore(len(c.plan.jobs) - 1)
@@ -162,20 +161,20 @@ func (c *client) administer(j *job) {
 	c.server.stats.ran(j.call.Command, 1, c.end(begin))
 	c.countError(&j.call)
 	if j.call.Command.Name == "shutdown" && !j.call.Reply.IsError() {
-		j.mute, c.closing = true, true // the connection's end is its answer
+		j.mute, c.closing = true, true // the end of the connection is its answer
 	}
 }
 
-// flush executes what waits and sends all replies.
+// flush runs the waiting jobs and sends all replies.
 func (c *client) flush() {
 	c.execute()
 	c.sendBefore(len(c.plan.jobs))
 	c.plan.clear()
 }
 
-// execute runs what waits: the reads before the first write are confirmed
-// together, everything from the first write to the last goes through the log
-// together, and the reads after it are confirmed together.
+// execute runs the waiting jobs in three parts: the reads before the first write are confirmed
+// together, everything from the first write to the last goes through the log together, and the
+// reads after the last write are confirmed together.
 func (c *client) execute() {
 	p := &c.plan
 	if len(p.waiting) == 0 {
@@ -197,7 +196,7 @@ func (c *client) execute() {
 	p.writesWait, p.slowWait = false, false
 }
 
-// runWaiting runs waiting[from:to] together, once the replies before them have been sent.
+// runWaiting runs waiting[from:to] together, after it has sent the replies to the jobs before them.
 func (c *client) runWaiting(from, to int, run func([]*command.Call)) {
 	p := &c.plan
 	if from == to {
@@ -214,13 +213,13 @@ func (c *client) runWaiting(from, to int, run func([]*command.Call)) {
 	}
 }
 
-// chargeJob charges the client for the reply to the nth job, before anything is made of
-// it. One that may not have it is disconnected. A reply of many small values is rendered
-// here, as it may wait for long.
+// chargeJob charges the client for the reply to the nth job, before the reply is rendered. It
+// disconnects a client that may not have the reply. A reply of many small values is rendered here,
+// since it may wait for long.
 func (c *client) chargeJob(n int) {
 	j := &c.plan.jobs[n]
 	if j.mute || c.outbox.broken.Load() {
-		j.call.Reply = reply.Value{} // nobody needs its memory
+		j.call.Reply = reply.Value{} // free its memory, since nobody will read it
 		return
 	}
 	size, values := estimate(&j.call.Reply)
@@ -241,15 +240,15 @@ func (c *client) chargeJob(n int) {
 	}
 }
 
-// ownsReply reports whether the elements of the job's reply are its own, so that its bytes
-// take less than they do. The machine makes them for each call. What the connection and the
-// node answer may stand in other replies too, and many times in the same one: COMMAND's
-// is a table that all clients share, of which a short request may ask for gigabytes.
+// ownsReply reports whether nothing else shares the elements of the job's reply, so that rendering
+// it early saves memory. The machine makes a new reply for each call. Replies of the connection or
+// the node may share elements with other replies, even many times within one: the reply to COMMAND
+// is a table that all clients share, and a short request may ask for gigabytes of it.
 func (j *job) ownsReply() bool {
 	return j.call.Command != nil && j.call.Command.By == command.ByMachine
 }
 
-// sendBefore sends the replies to the jobs before the nth, which all have one.
+// sendBefore sends the replies to all jobs before the nth. Each of them has its reply.
 func (c *client) sendBefore(n int) {
 	p := &c.plan
 	if p.sent >= n {
@@ -273,8 +272,8 @@ func (c *client) sendBefore(n int) {
 	o.end()
 }
 
-// weigh looks at what reads that may be large were answered. As long as that is
-// little, more and more of them are confirmed together; else one at a time.
+// weigh adapts slowMax to the size of the replies to slow reads. While they are small, more and
+// more slow reads are confirmed together; after large ones, one at a time.
 func (p *plan) weigh() {
 	if !p.slowWait {
 		return
@@ -286,6 +285,7 @@ func (p *plan) weigh() {
 	}
 }
 
+// read runs reads, on this node's own machine if the client is READONLY.
 func (c *client) read(calls []*command.Call) {
 	if len(calls) == 0 {
 		return
@@ -305,8 +305,8 @@ func (c *client) write(calls []*command.Call) {
 	c.settle(calls, &c.server.stats.writeLatency, c.end(begin))
 }
 
-// settle counts calls that ran together in ns nanoseconds: each run of the
-// same command at once.
+// settle counts calls that together took ns nanoseconds. It counts consecutive calls of the same
+// command in one step.
 func (c *client) settle(calls []*command.Call, latency *histogram, ns int64) {
 	latency.observe(ns)
 	each := ns / int64(len(calls))
@@ -329,7 +329,7 @@ func (c *client) countError(call *command.Call) {
 	}
 }
 
-// begin and end bracket what may take long.
+// begin and end enclose work that may take long, for the sweep and the statistics.
 func (c *client) begin() int64 {
 	now := c.server.now()
 	c.shown.busySince.Store(now)
@@ -338,12 +338,12 @@ func (c *client) begin() int64 {
 
 func (c *client) end(begin int64) int64 {
 	now := c.server.now()
-	c.shown.activeAt.Store(now) // first: its reply is still to be sent, and it is not idle meanwhile
+	c.shown.activeAt.Store(now) // before busySince: the client is not idle, since its reply is still to be sent
 	c.shown.busySince.Store(0)
 	return now - begin
 }
 
-// clear forgets the commands and replies, and the memory of a large plan.
+// clear drops the commands and replies, and also the memory of a large plan.
 func (p *plan) clear() {
 	clear(p.jobs)
 	clear(p.calls)

@@ -2,12 +2,12 @@ package resp
 
 import "sync/atomic"
 
-// ratesWindow is over how many sweeps INFO's instantaneous figures are taken.
+// ratesWindow is how many sweeps INFO's instantaneous figures cover.
 const ratesWindow = 4
 
-// rates are INFO's instantaneous figures, renewed at each sweep.
+// rates holds INFO's instantaneous figures, which each sweep updates.
 type rates struct {
-	seen                        [ratesWindow]sample // only the sweep's goroutine
+	seen                        [ratesWindow]sample // used only by the sweep's goroutine
 	next                        int
 	commands, inputKB, outputKB atomic.Uint64 // per second, in hundredths
 }
@@ -17,7 +17,7 @@ type sample struct {
 	commands, input, output uint64
 }
 
-// renew takes a sample; at is the server's time.
+// renew takes a sample at a server time and updates the figures.
 func (r *rates) renew(at int64, s *stats) {
 	now := sample{at: at, commands: s.commandCount.Load(), input: s.inputBytes.Load(), output: s.outputBytes.Load()}
 	old := r.seen[r.next]
@@ -28,7 +28,7 @@ func (r *rates) renew(at int64, s *stats) {
 	r.outputKB.Store(perSecond(old.output, now.output, at-old.at) / 1024)
 }
 
-// perSecond is in hundredths; a counter that was reset counts from zero.
+// perSecond returns a rate in hundredths. A counter that was reset counts from zero.
 func perSecond(before, after uint64, ns int64) uint64 {
 	if ns <= 0 {
 		return 0

@@ -2,7 +2,7 @@ package resp
 
 import "github.com/kvorum/kvorum/fsm/reply"
 
-// estimate is about how many bytes v takes on the wire, and how many values it consists of.
+// estimate returns roughly how many bytes v takes on the wire, and how many values it consists of.
 func estimate(v *reply.Value) (size int64, values int) {
 	size, values = int64(len(v.Bytes))+8, 1
 	for i := range v.Elems {
@@ -12,20 +12,20 @@ func estimate(v *reply.Value) (size int64, values int) {
 	return size, values
 }
 
-// small reports whether a reply of so many bytes and values takes less as bytes than as
-// values. The bytes are at most smallValueBytes for each value, also where one that is
-// large, and shared, is among them.
+// small reports whether a reply of this size takes less memory in wire format than as values. The
+// wire format takes at most smallValueBytes for each value, even if a large, shared value is among
+// them.
 func small(size int64, values int) bool {
 	return values > smallValuesMin && size < int64(values)*smallValueBytes
 }
 
-// render returns v as it is on the wire, in memory of exactly its size, as measured.
+// render returns v in wire format, in memory of exactly size bytes, as measure returned it.
 func render(v *reply.Value, proto int, size int64) []byte {
 	return reply.AppendRESP(make([]byte, 0, size), *v, proto)
 }
 
-// measure is how many bytes v takes on the wire. It renders one value after the
-// other into scratch, which it returns as it has grown.
+// measure returns how many bytes v takes on the wire. It renders each value in turn into scratch,
+// and returns scratch as it has grown.
 func measure(v *reply.Value, proto int, scratch []byte) (size int64, grown []byte) {
 	if len(v.Elems) == 0 {
 		scratch = reply.AppendRESP(scratch[:0], *v, proto)

@@ -11,7 +11,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// Options is what a Server is made of.
+// Options holds the dependencies and settings of a Server.
 type Options struct {
 	Listener net.Listener
 	Executor Executor
@@ -19,16 +19,16 @@ type Options struct {
 	Logger   *slog.Logger
 	Settings Settings
 	Greeting Greeting
-	// ClientIDBase is what the numbers of this process's connections are added
-	// to, so that they are unique in the cluster; or an error to answer while it is
-	// not known. It may wait for that, as long as ctx. The low 32 bits are zero.
+	// ClientIDBase returns a number that is added to the numbers of this process's connections to
+	// make them unique in the cluster. Its low 32 bits are zero. It may wait for the number until
+	// ctx ends, and returns an error reply if the number is not known.
 	ClientIDBase func(ctx context.Context) (base uint64, refusal reply.Value)
-	// DebugCommands lets clients use DEBUG.
+	// DebugCommands allows clients to use DEBUG.
 	DebugCommands bool
 }
 
-// Settings are a node's settings that concern its clients; zero values mean
-// Redis's defaults. Each has a setter for CONFIG SET.
+// Settings holds a node's settings that concern its clients. Zero values mean Redis's defaults.
+// Each setting that CONFIG SET can change has a setter.
 type Settings struct {
 	Password     string        // requirepass; "" for none
 	MaxClients   int           // maxclients
@@ -40,16 +40,15 @@ type Settings struct {
 	StallMax     time.Duration // how long a client may take none of its replies, or send what is not read, while it waits
 }
 
-// OutputLimit is client-output-buffer-limit of normal clients: one whose
-// replies take more than Hard bytes, or more than Soft for SoftTime, is
-// disconnected. Zero is no limit.
+// OutputLimit is client-output-buffer-limit for normal clients. A client is disconnected if its
+// pending replies take more than Hard bytes, or more than Soft bytes for SoftTime. Zero means no
+// limit.
 type OutputLimit struct {
 	Hard, Soft int64
 	SoftTime   time.Duration
 }
 
-// Greeting is what HELLO says of the server; zero values mean what Redis 7.0
-// says.
+// Greeting is what HELLO says about the server. Zero values mean what Redis 7.0 says.
 type Greeting struct {
 	Server, Version, Mode string
 	Role                  func() string // "master" or "replica"
@@ -64,22 +63,22 @@ type Server struct {
 	monitors monitors
 	started  time.Time
 
-	ctx       context.Context // ends all that clients wait for
+	ctx       context.Context // ends everything that clients wait for
 	cancel    context.CancelFunc
 	finishing atomic.Bool
 	stop      chan struct{} // closed when Close begins
-	emptied   chan struct{} // closed when the last client has gone, after that
+	emptied   chan struct{} // closed when Close has seen the last client go
 
 	mu      sync.Mutex
 	clients map[uint64]*client
-	numbers uint64         // of connections so far
-	turned  int64          // when the log was last told of a client that speaks another protocol
-	running sync.WaitGroup // connections
+	numbers uint64         // number of connections so far
+	turned  int64          // when a client that speaks another protocol was last logged
+	running sync.WaitGroup // counts connections
 	sweeper sync.WaitGroup
 	closing sync.Once
 }
 
-// New makes a server. It takes the listener over.
+// New makes a server and takes over the listener.
 func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -99,7 +98,7 @@ func New(o Options) *Server {
 	return s
 }
 
-// Serve accepts clients until Close.
+// Serve accepts and serves clients until Close.
 func (s *Server) Serve() error {
 	s.sweeper.Add(1)
 	go s.sweepUntilStopped()
@@ -108,22 +107,22 @@ func (s *Server) Serve() error {
 	return nil
 }
 
-// Close stops accepting, lets each client's commands that have arrived finish
-// and be answered, and disconnects it. Who waits for what need not come is answered at
-// once, and the node's other commands have finishWithin. When ctx ends, the rest are
-// cut off.
+// Close stops accepting clients. It lets the commands that have arrived finish, sends their replies
+// and disconnects the clients. Blocked commands are answered at once, and other node commands get
+// finishWithin. When ctx ends, the remaining clients are cut off.
 func (s *Server) Close(ctx context.Context) error {
 	var err error
 	s.closing.Do(func() { err = s.shutDown(ctx) })
 	return err
 }
 
+// shutDown does the work of Close.
 func (s *Server) shutDown(ctx context.Context) error {
 	s.finishing.Store(true)
 	close(s.stop)
 	err := s.options.Listener.Close()
 	for _, c := range s.everyone() {
-		c.conn.SetReadDeadline(past) // wakes those that wait for commands
+		c.conn.SetReadDeadline(past) // wakes the clients that wait for commands
 		c.conn.SetWriteDeadline(time.Now().Add(finishWithin))
 		if c.state() == blocked {
 			c.stopWaiting()
@@ -150,7 +149,7 @@ func (s *Server) shutDown(ctx context.Context) error {
 	return err
 }
 
-// forget takes a client that has left off the list.
+// forget removes a client that has left from the list.
 func (s *Server) forget(c *client) {
 	s.mu.Lock()
 	delete(s.clients, c.number)
@@ -158,5 +157,5 @@ func (s *Server) forget(c *client) {
 	s.running.Done()
 }
 
-// now is a monotonic time in nanoseconds, above zero.
+// now returns a monotonic time in nanoseconds, always above zero.
 func (s *Server) now() int64 { return int64(time.Since(s.started)) + 1 }

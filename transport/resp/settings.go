@@ -9,9 +9,9 @@ import (
 	"github.com/kvorum/kvorum/fsm/setting"
 )
 
-// liveSettings are the settings as connections read them.
+// liveSettings holds the settings in the form in which connections read them.
 type liveSettings struct {
-	password     atomic.Pointer[[sha256.Size]byte] // its digest; nil: none
+	password     atomic.Pointer[[sha256.Size]byte] // its SHA-256 digest; nil: no password
 	maxClients   atomic.Int64
 	bulkBytes    atomic.Int64
 	commandBytes atomic.Int64
@@ -22,6 +22,7 @@ type liveSettings struct {
 	percentiles  atomic.Pointer[[]float64] // of INFO latencystats
 }
 
+// set stores all settings, with Redis's defaults in place of zero values.
 func (l *liveSettings) set(s Settings) {
 	if s.MaxClients == 0 {
 		s.MaxClients = ClientsMax
@@ -59,8 +60,8 @@ func (l *liveSettings) setPassword(password string) {
 	l.password.Store(&digest)
 }
 
-// accepts reports whether the user and password are right, in a time that
-// tells nothing of the password. Without one, the default user needs none.
+// accepts reports whether the user and password are right. Its running time reveals nothing about
+// the password. If no password is set, the default user needs none.
 func (l *liveSettings) accepts(user, password []byte) bool {
 	want := l.password.Load()
 	if string(user) != "default" {
@@ -73,7 +74,7 @@ func (l *liveSettings) accepts(user, password []byte) bool {
 	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
-// beyondHard and beyondSoft compare what waits for a client with the limit, in bytes.
+// beyondHard and beyondSoft report whether the bytes pending for a client exceed the limit.
 func (l *OutputLimit) beyondHard(pending int64) bool {
 	return l.Hard > 0 && pending-outputBytesFree > l.Hard
 }
@@ -82,10 +83,10 @@ func (l *OutputLimit) beyondSoft(pending int64) bool {
 	return l.Soft > 0 && pending-outputBytesFree > l.Soft
 }
 
-// SetPassword changes requirepass; who is connected stays as it is.
+// SetPassword changes requirepass. Connected clients keep their authentication.
 func (s *Server) SetPassword(password string) { s.settings.setPassword(password) }
 
-// MaxClients is the setting maxclients.
+// MaxClients returns the setting maxclients.
 func (s *Server) MaxClients() int { return int(s.settings.maxClients.Load()) }
 
 // SetMaxClients changes maxclients.
@@ -94,13 +95,13 @@ func (s *Server) SetMaxClients(n int) { s.settings.maxClients.Store(int64(n)) }
 // SetBulkBytes changes proto-max-bulk-len.
 func (s *Server) SetBulkBytes(n int64) { s.settings.bulkBytes.Store(n) }
 
-// SetTimeout changes timeout, after which an idle client is disconnected; 0: never.
+// SetTimeout changes timeout, after which an idle client is disconnected; 0 means never.
 func (s *Server) SetTimeout(d time.Duration) { s.settings.idleTimeout.Store(int64(d)) }
 
 // SetCommandBytes changes client-query-buffer-limit.
 func (s *Server) SetCommandBytes(n int64) { s.settings.commandBytes.Store(n) }
 
-// SetKeepAlive changes tcp-keepalive of the connections to come; 0: none.
+// SetKeepAlive changes tcp-keepalive for new connections; 0 switches it off.
 func (s *Server) SetKeepAlive(d time.Duration) { s.settings.keepAlive.Store(int64(d)) }
 
 // SetOutputLimit changes client-output-buffer-limit of normal clients.

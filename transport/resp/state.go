@@ -4,22 +4,22 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// state is what a connection is doing. It decides which commands the connection
-// takes. Beside it stand the session's choices (protocol, database, READONLY, …).
+// state is what a connection is doing, which decides which commands it accepts. The session's
+// choices (protocol, database, READONLY, …) are kept apart from it.
 type state int32
 
 // The states.
 const (
-	plain      state = iota // it takes commands and answers them
-	blocked                 // it waits for what need not come, and takes no command
-	monitoring              // it is sent what other clients run (MONITOR)
+	plain      state = iota // accepts commands and answers them
+	blocked                 // waits for something that may never come, and accepts no commands
+	monitoring              // is sent what other clients run (MONITOR)
 )
 
-// states says what holds in each state.
+// states holds the properties of each state.
 var states = [...]struct {
 	flag      byte // in CLIENT LIST
-	localOnly bool // takes only what the connection or its node answers
-	quiet     bool // may be silent for ever, whatever the setting timeout says
+	localOnly bool // accepts only commands that the connection or its node answers
+	quiet     bool // may be silent for ever, regardless of the setting timeout
 	refusal   reply.Value
 }{
 	plain:      {flag: 'N'},
@@ -27,12 +27,12 @@ var states = [...]struct {
 	monitoring: {flag: 'O', localOnly: true, quiet: true, refusal: errMonitoring},
 }
 
-// errMonitoring is Redis's: it counts clients that monitor as replicas.
+// errMonitoring is Redis's text, which counts monitors as replicas.
 var errMonitoring = reply.Err("ERR Replica can't interact with the keyspace")
 
 func (c *client) state() state { return state(c.shown.state.Load()) }
 
-// setState changes the state; only the connection's goroutine calls it.
+// setState changes the state. Only the connection's goroutine calls it.
 func (c *client) setState(s state) {
 	was := state(c.shown.state.Swap(int32(s)))
 	switch {
@@ -43,7 +43,7 @@ func (c *client) setState(s state) {
 	}
 }
 
-// inState counts the clients that are in a state.
+// inState counts the clients in a state.
 func (s *Server) inState(wanted state) (n int64) {
 	for _, c := range s.everyone() {
 		if c.state() == wanted {

@@ -11,15 +11,14 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// stats counts what clients do. Commands count without a lock: the maps are
-// replaced, never changed, when a command or error code is seen for the first
-// time.
+// stats counts what clients do. Counting a command takes no lock: the maps are never changed, but
+// replaced when a command or error code is first seen.
 type stats struct {
 	connections        atomic.Uint64
 	refusedConnections atomic.Uint64
 	inputBytes         atomic.Uint64
 	outputBytes        atomic.Uint64
-	reads, writes      atomic.Uint64 // of sockets
+	reads, writes      atomic.Uint64 // system calls on sockets
 	commandCount       atomic.Uint64
 	errorCount         atomic.Uint64
 	untimed            atomic.Bool   // latency-tracking no
@@ -34,7 +33,7 @@ type stats struct {
 	errors   atomic.Pointer[map[string]*atomic.Uint64]
 }
 
-// commandStats are a line of INFO commandstats, and one of latencystats.
+// commandStats holds one line of INFO commandstats and one of latencystats.
 type commandStats struct {
 	calls, ns, rejected, failed atomic.Uint64
 	latency                     distribution
@@ -45,7 +44,7 @@ func (s *stats) init() {
 	s.errors.Store(&map[string]*atomic.Uint64{})
 }
 
-// of returns the counters of a command.
+// of returns the counters of a command, and creates them on first use.
 func (s *stats) of(row *command.Command) *commandStats {
 	if c := (*s.commands.Load())[row]; c != nil {
 		return c
@@ -62,7 +61,7 @@ func (s *stats) of(row *command.Command) *commandStats {
 	return more[row]
 }
 
-// ran counts n calls that took ns nanoseconds together.
+// ran counts n calls that together took ns nanoseconds.
 func (s *stats) ran(row *command.Command, n int, ns int64) {
 	c := s.of(row)
 	c.calls.Add(uint64(n))
@@ -79,7 +78,7 @@ func (s *stats) rejected(row *command.Command, code string) {
 	s.countError(code)
 }
 
-// failed counts an error reply of a command that ran, or of nil.
+// failed counts an error reply of a command that ran. A nil row stands for no command.
 func (s *stats) failed(row *command.Command, code string) {
 	if row != nil {
 		s.of(row).failed.Add(1)
@@ -87,6 +86,7 @@ func (s *stats) failed(row *command.Command, code string) {
 	s.countError(code)
 }
 
+// countError counts an error reply by its code. Codes beyond errorCodesMax only count in the total.
 func (s *stats) countError(code string) {
 	s.errorCount.Add(1)
 	if n := (*s.errors.Load())[code]; n != nil {
@@ -109,13 +109,13 @@ func (s *stats) countError(code string) {
 	s.errors.Store(&more)
 }
 
-// errorCode is an error reply's first word, as INFO and metrics may show it.
+// errorCode returns the first word of an error reply, in a form that INFO and metrics may show.
 func errorCode(v reply.Value) string {
 	code, _, _ := bytes.Cut(v.Bytes, []byte(" "))
 	return strings.Map(codeRune, string(code[:min(len(code), errorCodeBytesMax)]))
 }
 
-// codeRune keeps a code from looking like INFO's own text.
+// codeRune replaces characters that could be mistaken for INFO's own syntax.
 func codeRune(r rune) rune {
 	if r <= ' ' || r > '~' || r == ':' || r == '=' {
 		return '_'
@@ -123,7 +123,7 @@ func codeRune(r rune) rune {
 	return r
 }
 
-// ResetStats is CONFIG RESETSTAT's part here. Totals that Prometheus reads as
+// ResetStats resets this package's counters for CONFIG RESETSTAT. Totals that Prometheus reads as
 // counters may fall, as after a restart.
 func (s *Server) ResetStats() {
 	t := &s.stats

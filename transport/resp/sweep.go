@@ -2,9 +2,8 @@ package resp
 
 import "time"
 
-// sweepUntilStopped looks through the connections once a second: what a
-// connection's own goroutine cannot see while it waits for a command, for the
-// machine or for its client to read.
+// sweepUntilStopped looks at all connections once a second. It sees what a connection's own
+// goroutine cannot see while it waits for a command, for the machine or for its client to read.
 func (s *Server) sweepUntilStopped() {
 	defer s.sweeper.Done()
 	ticker := time.NewTicker(sweepInterval)
@@ -20,11 +19,12 @@ func (s *Server) sweepUntilStopped() {
 	}
 }
 
+// sweepClients disconnects clients that misbehave, and wakes idle ones that hold spare memory.
 func (s *Server) sweepClients() {
 	now := s.now()
 	for _, c := range s.everyone() {
 		if c.ctx.Err() != nil {
-			continue // on its way out, and counted
+			continue // already leaving, and counted
 		}
 		if why := c.misbehaves(now); why != "" {
 			s.logger.Info("client disconnected", "addr", c.addr, "reason", why)
@@ -32,12 +32,12 @@ func (s *Server) sweepClients() {
 			continue
 		}
 		if c.shown.spare.Load() && c.shown.busySince.Load() == 0 && now-c.shown.activeAt.Load() > int64(restAfter) {
-			c.conn.SetReadDeadline(past) // its goroutine gives the memory back
+			c.conn.SetReadDeadline(past) // wakes its goroutine, which frees the memory
 		}
 	}
 }
 
-// misbehaves says why a client is to be disconnected, "" if it is not.
+// misbehaves says why a client is to be disconnected, or returns "" if it is not.
 func (c *client) misbehaves(now int64) string {
 	settings := &c.server.settings
 	blocked, busy := c.shown.blockedAt.Load(), c.shown.busySince.Load()
