@@ -9,15 +9,15 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// Config is what an Admin is made of.
+// Config holds the settings and dependencies of an Admin.
 type Config struct {
-	Server     string // this one, id@incarnation
+	Server     string // this server, id@incarnation
 	Cluster    string // the cluster's id
-	Boot       uint64 // tells apart the runs of one server
-	Version    string // of the binary
+	Boot       uint64 // boot number, which tells apart the runs of one server
+	Version    string // version of the binary
 	LogStore   string
-	Redirect   bool // clients of a node that does not lead are sent to the leader
-	ClientPort int  // that this process listens on
+	Redirect   bool // clients of a node that does not lead are redirected to the leader
+	ClientPort int  // the port on which this process listens for clients
 	Now        func() time.Time
 
 	Executor   Executor
@@ -32,26 +32,26 @@ type Config struct {
 	Process    Process
 }
 
-// Admin answers the administration's commands. It is safe for concurrent use.
+// Admin answers the administrative commands. It is safe for concurrent use.
 type Admin struct {
 	Config
 	started time.Time
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
-	work   sync.WaitGroup // snapshots that BGSAVE began
+	work   sync.WaitGroup // the snapshots that BGSAVE started
 
-	tuning  sync.Mutex // held while a CONFIG SET changes this node's own settings, never while it waits for the log
+	tuning  sync.Mutex // held while CONFIG SET changes this node's own settings, but never while it waits for the log
 	failing failing
 
 	mu       sync.Mutex
-	saving   bool                 // a snapshot that SAVE or BGSAVE asked for is being taken
-	own      map[string]*ownValue // this node's settings that differ from the table's defaults
-	peakHeap uint64               // the most that INFO has seen in use
+	saving   bool                 // SAVE or BGSAVE is taking a snapshot
+	own      map[string]*ownValue // this node's own settings that differ from the table's defaults
+	peakHeap uint64               // the largest heap that INFO has seen
 }
 
-// New makes an Admin; own are the settings of this node that its operator
-// chose at start, by the table's names.
+// New makes an Admin. own holds the settings of this node that its operator chose at the start, by
+// their names in the table.
 func New(cfg Config, own map[string]string) *Admin {
 	a := &Admin{Config: cfg, started: cfg.Now(), own: map[string]*ownValue{}}
 	for name, value := range own {
@@ -61,13 +61,13 @@ func New(cfg Config, own map[string]string) *Admin {
 	return a
 }
 
-// Close cancels the snapshots that BGSAVE began and waits for them.
+// Close cancels the snapshots that BGSAVE started and waits for them to end.
 func (a *Admin) Close() {
 	a.cancel()
 	a.work.Wait()
 }
 
-// Run sets the call's Reply; false means that the command is not Admin's.
+// Run sets the call's Reply. It returns false if the command is not Admin's.
 func (a *Admin) Run(ctx context.Context, call *command.Call) bool {
 	run := a.commandOf(call.Command.Name)
 	if run == nil {
@@ -77,9 +77,10 @@ func (a *Admin) Run(ctx context.Context, call *command.Call) bool {
 	return true
 }
 
-// runs answers one command.
+// runs is the type of the functions that answer a command.
 type runs func(context.Context, *command.Call) reply.Value
 
+// commandOf returns the function that answers a command, or nil if Admin does not answer it.
 func (a *Admin) commandOf(name string) runs {
 	switch name {
 	case "info":
@@ -119,6 +120,7 @@ func (a *Admin) commandOf(name string) runs {
 	return a.raftCommandOf(name)
 }
 
+// clusterCommandOf is commandOf for the sub-commands of CLUSTER.
 func (a *Admin) clusterCommandOf(name string) runs {
 	switch name {
 	case "cluster|info":
@@ -151,6 +153,7 @@ func (a *Admin) clusterCommandOf(name string) runs {
 	return nil
 }
 
+// raftCommandOf is commandOf for the sub-commands of RAFT.
 func (a *Admin) raftCommandOf(name string) runs {
 	switch name {
 	case "raft|add":

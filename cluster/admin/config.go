@@ -16,7 +16,7 @@ type Settings interface {
 	Setting(name string) (value string, ok bool)
 }
 
-// value is what a setting is on this node now.
+// value returns the present value of a setting on this node.
 func (a *Admin) value(row *setting.Row) string {
 	switch row.Scope {
 	case setting.Replicated:
@@ -33,8 +33,8 @@ func (a *Admin) value(row *setting.Row) string {
 	return row.Default
 }
 
-// configGetCommand answers each setting that some argument names or matches,
-// once. As in Redis, a plain name comes back as the client wrote it.
+// configGetCommand returns each setting that an argument names or matches, once. As in Redis, a
+// plain name comes back as the client wrote it.
 func (a *Admin) configGetCommand(_ context.Context, call *command.Call) reply.Value {
 	seen := map[string]bool{}
 	var pairs []reply.Value
@@ -61,25 +61,25 @@ func (a *Admin) configGetCommand(_ context.Context, call *command.Call) reply.Va
 	return reply.MapOf(pairs...)
 }
 
-// change is one pair of a CONFIG SET.
+// change is one name and value of a CONFIG SET.
 type change struct {
 	row   *setting.Row
-	value string    // canonical
-	own   *ownValue // what it made of a setting of this node's, once applied
+	value string    // in its canonical form once checked
+	own   *ownValue // the value that it gave to a setting of this node, once applied
 }
 
-// ownValue is a value that a setting of this node's was given. Each CONFIG SET makes one of
-// its own, so that equal values of two are told apart. Admin.tuning guards it.
+// ownValue is a value that a CONFIG SET gave to a setting of this node. Each CONFIG SET makes its
+// own, so that equal values of two of them can be told apart. Admin.tuning guards it.
 type ownValue struct {
 	value    string    // never changes
-	previous *ownValue // what it stands in for, while it may be taken back; then nil
-	failed   bool      // it was taken back, or is to be once what was set since is
+	previous *ownValue // what it replaced, while it may still be taken back; then nil
+	failed   bool      // it was taken back, or will be once later values are
 }
 
-// configSetCommand changes all of its settings or none: every pair is checked
-// first; this node's own are applied, and taken back if what is replicated
-// then fails. Nobody else's CONFIG SET waits for the log meanwhile: whoever has
-// set one of these settings since keeps what he has set.
+// configSetCommand changes all of its settings or none. It first checks every pair, then applies
+// this node's own settings, and takes them back if the replicated ones fail. Other CONFIG SETs do
+// not wait for the log meanwhile, and a setting that one of them has changed since then keeps that
+// change.
 func (a *Admin) configSetCommand(ctx context.Context, call *command.Call) reply.Value {
 	if len(call.Args)%2 != 0 {
 		return errSyntax
@@ -105,8 +105,8 @@ func (a *Admin) configSetCommand(ctx context.Context, call *command.Call) reply.
 	return reply.OK
 }
 
-// nameChanges checks the names of the pairs, as Redis does before any value: the
-// first that does not exist, cannot be set or stands twice is the answer.
+// nameChanges checks the names of all pairs before any value, as Redis does. It refuses the first
+// name that does not exist, cannot be set or occurs twice.
 func (a *Admin) nameChanges(args [][]byte) (changes []change, refusal reply.Value) {
 	for i := 0; i < len(args); i += 2 {
 		name := string(args[i])
@@ -126,8 +126,8 @@ func (a *Admin) nameChanges(args [][]byte) (changes []change, refusal reply.Valu
 	return changes, reply.Value{}
 }
 
-// tuneAll checks the values of the pairs and applies this node's own settings,
-// all or none. It returns those that it has applied.
+// tuneAll checks the values of all pairs and applies this node's own settings, all or none. It
+// returns those that it has applied.
 func (a *Admin) tuneAll(changes []change) (done []change, refusal reply.Value) {
 	a.tuning.Lock()
 	defer a.tuning.Unlock()
@@ -149,7 +149,8 @@ func (a *Admin) tuneAll(changes []change) (done []change, refusal reply.Value) {
 	return done, refusal
 }
 
-// tune applies this node's own settings and returns those that it has applied.
+// tune applies this node's own settings in order, up to the first that fails. It returns those that
+// it has applied.
 func (a *Admin) tune(changes []change) (done []change, refusal reply.Value) {
 	for _, c := range changes {
 		if c.row.Scope != setting.Node {
@@ -165,8 +166,8 @@ func (a *Admin) tune(changes []change) (done []change, refusal reply.Value) {
 	return done, reply.Value{}
 }
 
-// takeBack restores what was before, where nothing was set since: the newest value that did
-// not fail. The caller holds tuning.
+// takeBack undoes applied settings that nobody has changed since. It restores the newest value that
+// did not fail. The caller holds tuning.
 func (a *Admin) takeBack(done []change) {
 	for _, c := range done {
 		c.own.failed = true
@@ -183,7 +184,7 @@ func (a *Admin) takeBack(done []change) {
 	}
 }
 
-// ownOf is the value of a setting of this node's.
+// ownOf returns the present value of a setting of this node.
 func (a *Admin) ownOf(row *setting.Row) *ownValue {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -219,7 +220,7 @@ func (a *Admin) replicate(ctx context.Context, changes []change) reply.Value {
 	return call.Reply
 }
 
-// configResetStatCommand sets the counters of every component to zero.
+// configResetStatCommand resets the counters of all components.
 func (a *Admin) configResetStatCommand(context.Context, *command.Call) reply.Value {
 	for _, s := range a.Statistics {
 		s.ResetStats()

@@ -10,9 +10,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// debugCommand answers what tests need of a node. What they need of the data
-// (DIGEST) is a read of the machine. The connection refuses all of DEBUG where
-// it is not enabled.
+// debugCommand answers the parts of DEBUG that concern the node. The parts about the data (DIGEST)
+// are reads of the machine. The connection refuses DEBUG altogether unless it is enabled.
 func (a *Admin) debugCommand(ctx context.Context, call *command.Call) reply.Value {
 	name := strings.ToLower(string(call.Args[1]))
 	switch {
@@ -25,7 +24,7 @@ func (a *Admin) debugCommand(ctx context.Context, call *command.Call) reply.Valu
 	return reply.Err("ERR unknown subcommand or wrong number of arguments for '" + clip(call.Args[1]) + "'. Try DEBUG HELP.")
 }
 
-// seconds reads a number as strtod does for DEBUG SLEEP: what is not one is 0.
+// seconds parses the argument of DEBUG SLEEP as strtod does: text that is not a number is 0.
 func seconds(text string) time.Duration {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(f > 0) {
@@ -34,8 +33,8 @@ func seconds(text string) time.Duration {
 	return time.Duration(min(f, float64(time.Hour/time.Second)) * float64(time.Second))
 }
 
-// clip shortens and cleans what a client sent, for use in an error text
-// (Redis 7.0: 128 bytes, and no line ends).
+// clip shortens and cleans a client's argument for an error text (Redis 7.0: 128 bytes, no line
+// ends).
 func clip(arg []byte) string {
 	if len(arg) > 128 {
 		arg = arg[:128]

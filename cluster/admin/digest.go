@@ -11,8 +11,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// raftDigestCommand is RAFT DIGEST [FULL]: what every node's machine is at one
-// index, now.
+// raftDigestCommand is RAFT DIGEST [FULL]. It compares the machines of all nodes at one index, now.
 func (a *Admin) raftDigestCommand(ctx context.Context, call *command.Call) reply.Value {
 	options := call.Args[2:]
 	full := len(options) == 1 && strings.EqualFold(string(options[0]), "full")
@@ -42,6 +41,7 @@ func (a *Admin) raftDigestCommand(ctx context.Context, call *command.Call) reply
 	)
 }
 
+// nodeDigest returns one server's entry in the reply to RAFT DIGEST.
 func nodeDigest(d *cluster.ServerDigest) reply.Value {
 	suffrage := "nonvoter"
 	if d.Server.Voter {
@@ -69,7 +69,7 @@ func nodeDigest(d *cluster.ServerDigest) reply.Value {
 	return reply.MapOf(fields...)
 }
 
-// digestResult is the report in one sentence.
+// digestResult sums up the report in one sentence.
 func digestResult(r *cluster.DigestReport) string {
 	var differ, unknown []string
 	split := false

@@ -1,13 +1,12 @@
-// Package admin answers the commands that concern a node and its cluster
-// rather than its data: INFO, CONFIG, ROLE, WAIT, SAVE, SHUTDOWN, DEBUG,
-// MEMORY, CLUSTER and RAFT, each family in a file of its own.
+// Package admin answers the commands that concern a node and its cluster rather than its data:
+// INFO, CONFIG, ROLE, WAIT, SAVE, SHUTDOWN, DEBUG, MEMORY, CLUSTER and RAFT. Each family has a file
+// of its own.
 //
-// It sees the node only through small interfaces that it declares (seams.go)
-// and speaks to them in plain types, so that it can be tested without a
-// cluster. What it says of the node is unconfirmed, as it is in Redis: a node
-// that is cut off answers from what it last knew. What changes replicated
-// state (CONFIG SET of a replicated setting) travels through the log.
+// The package sees the node only through the small interfaces that it declares (seams.go), and
+// exchanges plain types with it, so it can be tested without a cluster. As in Redis, its answers
+// about the node are unconfirmed: a node that is cut off answers from what it last knew. Changes of
+// replicated state (CONFIG SET of a replicated setting) go through the log.
 //
-// Every reply has the shape that Redis 7.0.15 gives it. A field that would
-// have no meaning here is left out, never invented.
+// Every reply has the format of Redis 7.0.15. A field that would have no meaning here is left out,
+// never invented.
 package admin

@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// failing is the FAILOVER under way, at most one.
+// failing holds the FAILOVER in progress. There is at most one.
 type failing struct {
 	mu     sync.Mutex
 	cancel context.CancelCauseFunc // nil: none
 }
 
-// begin reports whether there was none.
+// begin starts a FAILOVER unless another is in progress, and reports whether it did.
 func (f *failing) begin(cancel context.CancelCauseFunc) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -28,7 +28,7 @@ func (f *failing) end() {
 	f.mu.Unlock()
 }
 
-// abort gives up the one under way, and reports whether there is one.
+// abort cancels the FAILOVER in progress, and reports whether there was one.
 func (f *failing) abort() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -39,7 +39,7 @@ func (f *failing) abort() bool {
 	return true
 }
 
-// state is what INFO replication says of it, in Redis's words.
+// state returns the state that INFO replication shows, in Redis's words.
 func (f *failing) state() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -10,9 +10,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// clusterFailoverCommand has leadership come to this node. FORCE and TAKEOVER
-// mean nothing more than that: no election in Raft loses a write, and none
-// goes without a majority.
+// clusterFailoverCommand moves leadership to this node. FORCE and TAKEOVER change nothing: no
+// election in Raft loses a write, and none succeeds without a majority.
 func (a *Admin) clusterFailoverCommand(ctx context.Context, call *command.Call) reply.Value {
 	if len(call.Args) > 3 {
 		return wrongSubcommand(call)
@@ -41,7 +40,7 @@ func (a *Admin) votes(server string) bool {
 	return false
 }
 
-// failoverOptions are the arguments of FAILOVER.
+// failoverOptions holds the arguments of FAILOVER.
 type failoverOptions struct {
 	host         string
 	port         int64
@@ -52,7 +51,7 @@ type failoverOptions struct {
 
 var errFailoverTimeout = reply.Err("ERR FAILOVER timeout must be greater than 0")
 
-// parseFailover reads them in Redis's order: the first that is wrong is the answer.
+// parseFailover checks the arguments in Redis's order and refuses the first that is wrong.
 func parseFailover(args [][]byte) (o failoverOptions, refusal reply.Value) {
 	if len(args) == 1 && strings.EqualFold(string(args[0]), "abort") {
 		return failoverOptions{abort: true}, refusal
@@ -84,8 +83,8 @@ func parseFailover(args [][]byte) (o failoverOptions, refusal reply.Value) {
 	return o, refusal
 }
 
-// failoverCommand moves leadership away from this node, and answers when
-// another one leads. It cannot lose a write, so FORCE changes nothing.
+// failoverCommand moves leadership away from this node and answers once another node leads. It
+// cannot lose a write, so FORCE changes nothing.
 func (a *Admin) failoverCommand(ctx context.Context, call *command.Call) reply.Value {
 	o, refusal := parseFailover(call.Args[1:])
 	if refusal.IsError() {
@@ -118,7 +117,7 @@ func (a *Admin) failoverCommand(ctx context.Context, call *command.Call) reply.V
 	return answer
 }
 
-// heir is the server that a FAILOVER names, "" for any.
+// heir returns the server that a FAILOVER names, or "" for any.
 func (a *Admin) heir(o failoverOptions) (server string, refusal reply.Value) {
 	if !a.Member.Status().Leading {
 		return "", reply.Err("ERR FAILOVER is not valid when server is a replica.")
@@ -151,7 +150,7 @@ func (a *Admin) heir(o failoverOptions) (server string, refusal reply.Value) {
 	return target.ID, refusal
 }
 
-// failoverEnd is why a FAILOVER was given up before it was over.
+// failoverEnd is the reason why a FAILOVER was given up before leadership had moved.
 type failoverEnd string
 
 func (e failoverEnd) Error() string { return string(e) }
@@ -161,8 +160,8 @@ const (
 	errFailoverAborted failoverEnd = "ERR FAILOVER was aborted; leadership may still move, ROLE tells"
 )
 
-// replicaofCommand is refused with advice: Redis's word for what Kvorum does
-// by itself.
+// replicaofCommand refuses REPLICAOF with advice, since every node of Kvorum follows the leader by
+// itself.
 func (a *Admin) replicaofCommand(_ context.Context, call *command.Call) reply.Value {
 	if strings.EqualFold(string(call.Args[1]), "no") && strings.EqualFold(string(call.Args[2]), "one") {
 		return reply.Err("ERR REPLICAOF NO ONE is not possible: the leader is elected, and no node leaves the cluster by itself." +

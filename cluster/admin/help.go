@@ -7,13 +7,13 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// helpCommand answers a HELP sub-command.
+// helpCommand returns a function that answers a HELP sub-command.
 func helpCommand(answer reply.Value) runs {
 	return func(context.Context, *command.Call) reply.Value { return answer }
 }
 
-// help builds the answer of a HELP sub-command, as in Redis: simple strings, the usage
-// first and HELP itself last. Only what is supported is listed.
+// help builds the reply to a HELP sub-command as in Redis: simple strings, with the usage first and
+// HELP itself last. It lists only what is supported.
 func help(name string, lines ...string) reply.Value {
 	values := []reply.Value{reply.Status(name + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")}
 	for _, line := range lines {
@@ -97,6 +97,7 @@ var raftHelp = help("RAFT",
 	"UPGRADE FINISH",
 	"    Raise the version of the machine now: there is no way back to the release before.")
 
+// upper returns name in upper case.
 func upper(name []byte) []byte {
 	out := make([]byte, len(name))
 	for i, c := range name {

@@ -9,15 +9,15 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// section is one part of INFO.
+// section is one section of INFO.
 type section struct {
-	name   string // lower case, as a client asks for it
+	name   string // lower case, as a client writes it
 	title  string
-	hidden bool // only "all" and "everything" show it unasked
+	hidden bool // shown only if it is named, or for "all" and "everything"
 	fields func(*Admin, context.Context) fields
 }
 
-// sections are INFO's, in Redis 7.0's order, and Raft's before the keyspace.
+// sections lists INFO's sections in Redis 7.0's order, with Raft's before the keyspace.
 var sections = []section{
 	{name: "server", title: "Server", fields: (*Admin).serverFields},
 	{name: "clients", title: "Clients", fields: (*Admin).clientsFields},
@@ -37,8 +37,7 @@ var sections = []section{
 
 func noFields(*Admin, context.Context) fields { return nil }
 
-// infoCommand shows the sections that the arguments name, each once and in
-// INFO's own order, whatever the order of the arguments.
+// infoCommand shows the sections that the arguments name. Each appears once, in INFO's own order.
 func (a *Admin) infoCommand(ctx context.Context, call *command.Call) reply.Value {
 	wanted := wantedSections(call.Args[1:])
 	var b strings.Builder
@@ -62,6 +61,7 @@ func (a *Admin) infoCommand(ctx context.Context, call *command.Call) reply.Value
 	return reply.VerbatimText(b.String())
 }
 
+// wantedSections returns the names of the sections that the arguments of INFO select.
 func wantedSections(args [][]byte) map[string]bool {
 	wanted := map[string]bool{}
 	names := []string{"default"}
@@ -84,11 +84,11 @@ func wantedSections(args [][]byte) map[string]bool {
 	return wanted
 }
 
-// fields are the lines of a section.
+// fields holds the lines of a section, as names and values.
 type fields [][2]string
 
-// with adds fields that are not there yet: what a component says stands
-// before what the administration knows.
+// with appends the fields that are not there yet. So a component's own fields take precedence over
+// those of the administration.
 func (f fields) with(more [][2]string) fields {
 	for _, m := range more {
 		if !slices.ContainsFunc(f, func(have [2]string) bool { return have[0] == m[0] }) {

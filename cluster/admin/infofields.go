@@ -14,11 +14,11 @@ import (
 	"github.com/kvorum/kvorum/fsm/setting"
 )
 
-// RedisVersion is the version of Redis whose commands and replies these are;
-// clients choose their features by it.
+// RedisVersion is the version of Redis whose commands and replies Kvorum has. Clients choose their
+// features by it.
 const RedisVersion = "7.0.15"
 
-// serverFields leaves out what a build of Redis in C has and Kvorum has not.
+// serverFields returns INFO server, without the fields that make sense only for Redis's build in C.
 func (a *Admin) serverFields(context.Context) fields {
 	uptime := a.Now().Sub(a.started)
 	mode := "standalone"
@@ -47,7 +47,7 @@ func (a *Admin) serverFields(context.Context) fields {
 	}
 }
 
-// runID names one run of one server in 40 hexadecimal digits.
+// runID names one run of one server, in 40 hexadecimal digits.
 func (a *Admin) runID() string {
 	return hexID(fmt.Sprintf("kvorum run %s %d", a.Server, a.Boot))
 }
@@ -61,7 +61,7 @@ func (a *Admin) clientsFields(context.Context) fields {
 	return fields{{"maxclients", a.setting("maxclients")}}
 }
 
-// setting is the present value of a setting that the table has.
+// setting returns the present value of a setting, or "" if the table does not have it.
 func (a *Admin) setting(name string) string {
 	row := setting.Find(name)
 	if row == nil {
@@ -70,6 +70,7 @@ func (a *Admin) setting(name string) string {
 	return a.value(row)
 }
 
+// persistenceFields returns INFO persistence. Snapshots appear in it as RDB files.
 func (a *Admin) persistenceFields(context.Context) fields {
 	s := a.Member.Status()
 	loading, running, status, took := "1", "0", "ok", "-1"
@@ -108,7 +109,7 @@ func oneIf(truth bool) string {
 	return "0"
 }
 
-// statsFields are those that no component counts, since Kvorum does none of it.
+// statsFields returns the fields of INFO stats for features that Kvorum does not have.
 func (a *Admin) statsFields(context.Context) fields {
 	return fields{
 		{"evicted_keys", "0"},
@@ -120,8 +121,8 @@ func (a *Admin) statsFields(context.Context) fields {
 	}
 }
 
-// replicationFields tells in Redis's words who leads: the leader is the
-// master, its offset an index of the log.
+// replicationFields describes leadership in Redis's words: the leader is the master, and its offset
+// is a log index.
 func (a *Admin) replicationFields(ctx context.Context) fields {
 	s := a.Member.Status()
 	var list fields
@@ -141,6 +142,7 @@ func (a *Admin) replicationFields(ctx context.Context) fields {
 	}...)
 }
 
+// masterFields returns the part of INFO replication that only the leader shows.
 func (a *Admin) masterFields(ctx context.Context) fields {
 	var online fields
 	for _, r := range a.replicas(ctx) {
@@ -154,6 +156,7 @@ func (a *Admin) masterFields(ctx context.Context) fields {
 	return append(fields{{"role", "master"}, {"connected_slaves", strconv.Itoa(len(online))}}, online...)
 }
 
+// replicaFields returns the part of INFO replication that only the other nodes show.
 func (a *Admin) replicaFields(s Status) fields {
 	host, port := splitAddr(a.clientAddr(s.Leader))
 	link := "down"
@@ -184,13 +187,13 @@ func (a *Admin) replicaFields(s Status) fields {
 	}...)
 }
 
-// clusterFields says that CLUSTER is answered, which it is in both modes: redis-cli
-// --cluster and cluster clients ask for that. Whether clients are redirected is
-// what redis_mode tells.
+// clusterFields says that CLUSTER commands are answered, which redis-cli --cluster and cluster
+// clients check. They are answered in both modes; redis_mode tells whether clients are redirected.
 func (a *Admin) clusterFields(context.Context) fields {
 	return fields{{"cluster_enabled", oneIf(a.setting("cluster-enabled") == "yes")}}
 }
 
+// raftFields returns INFO raft.
 func (a *Admin) raftFields(context.Context) fields {
 	s := a.Member.Status()
 	voters := 0

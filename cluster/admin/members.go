@@ -12,9 +12,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// change runs one change of the members and answers what became of it. It is
-// bounded: what waits for longer is answered as uncertain, and repeating it is
-// harmless.
+// change runs one membership change and answers with its outcome. It is bounded by changeTimeout: a
+// change that takes longer is answered as uncertain, and repeating it is harmless.
 func (a *Admin) change(ctx context.Context, do func(context.Context) error) reply.Value {
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
 	defer cancel()
@@ -31,8 +30,8 @@ func (a *Admin) change(ctx context.Context, do func(context.Context) error) repl
 	return reply.Err("UNCERTAIN the change may or may not be made; RAFT STATUS tells, and repeating it is harmless (" + oneLine(err.Error()) + ")")
 }
 
-// serverNamed turns what a client calls a server into what Members understands:
-// a node id of CLUSTER NODES becomes that server, all else stays.
+// serverNamed translates a client's name for a server into one that Members understands. A node id
+// of CLUSTER NODES becomes the server's name; any other text stays as it is.
 func (a *Admin) serverNamed(arg []byte) string {
 	if server, ok := a.serverByNodeID(arg); ok {
 		return server.ID
@@ -53,7 +52,7 @@ func (a *Admin) raftAddCommand(ctx context.Context, call *command.Call) reply.Va
 	return a.change(ctx, func(ctx context.Context) error { return a.Members.Invite(ctx, addr, voter) })
 }
 
-// forced reads the last argument of RAFT REMOVE and RAFT DEMOTE.
+// forced parses the optional FORCE of RAFT REMOVE and RAFT DEMOTE.
 func forced(options [][]byte) (force, ok bool) {
 	switch {
 	case len(options) == 0:
@@ -114,8 +113,8 @@ func (a *Admin) raftUpgradeCommand(ctx context.Context, call *command.Call) repl
 	return a.change(ctx, a.Upgrader.FinishUpgrade)
 }
 
-// clusterMeetCommand invites the server that waits at an address of clients:
-// as in Redis, the other nodes reach it at that port + 10000 unless told.
+// clusterMeetCommand invites the server that waits at a client address. As in Redis, its peer port
+// is the client port + 10000 unless the client gives one.
 func (a *Admin) clusterMeetCommand(ctx context.Context, call *command.Call) reply.Value {
 	if len(call.Args) > 5 {
 		return wrongSubcommand(call)
@@ -138,7 +137,7 @@ func (a *Admin) clusterMeetCommand(ctx context.Context, call *command.Call) repl
 	return a.change(ctx, func(ctx context.Context) error { return a.Members.Invite(ctx, addr, true) })
 }
 
-// clusterForgetCommand removes a server from the cluster, for all nodes at once.
+// clusterForgetCommand removes a server from the whole cluster, not only from this node's view.
 func (a *Admin) clusterForgetCommand(ctx context.Context, call *command.Call) reply.Value {
 	server, ok := a.serverByNodeID(call.Args[2])
 	switch {
@@ -152,7 +151,7 @@ func (a *Admin) clusterForgetCommand(ctx context.Context, call *command.Call) re
 	return a.change(ctx, func(ctx context.Context) error { return a.Members.Remove(ctx, server.ID, false) })
 }
 
-// clusterResetCommand is refused: a member leaves by the others' decision.
+// clusterResetCommand refuses CLUSTER RESET, since only the other members can remove a server.
 func (a *Admin) clusterResetCommand(_ context.Context, call *command.Call) reply.Value {
 	if len(call.Args) > 3 {
 		return wrongSubcommand(call)
@@ -175,7 +174,7 @@ func (a *Admin) serverByNodeID(id []byte) (Server, bool) {
 
 func unknownNode(id []byte) reply.Value { return reply.Err("ERR Unknown node " + clip(id)) }
 
-// wrongSubcommand is Redis's answer to more arguments than a sub-command takes.
+// wrongSubcommand is Redis's reply to a sub-command with too many arguments.
 func wrongSubcommand(call *command.Call) reply.Value {
 	return reply.Err("ERR unknown subcommand or wrong number of arguments for '" + clip(call.Args[1]) +
 		"'. Try " + string(upper(call.Args[0])) + " HELP.")

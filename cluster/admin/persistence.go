@@ -17,8 +17,8 @@ var (
 	errShutdown   = reply.Err("ERR Errors trying to SHUTDOWN. Check logs.")
 )
 
-// lastSaveCommand tells when the last snapshot was taken; like Redis, the
-// moment of the start counts as one.
+// lastSaveCommand returns the time of the last snapshot. Before the first it is the time of the
+// start, as in Redis.
 func (a *Admin) lastSaveCommand(context.Context, *command.Call) reply.Value {
 	return reply.Int(a.lastSave(a.Member.Status()).Unix())
 }
@@ -30,6 +30,7 @@ func (a *Admin) lastSave(s Status) time.Time {
 	return s.Snapshot.TakenAt
 }
 
+// saveCommand is SAVE: it takes a snapshot and waits for it.
 func (a *Admin) saveCommand(ctx context.Context, _ *command.Call) reply.Value {
 	if !a.beginSave() {
 		return errSaving
@@ -41,8 +42,8 @@ func (a *Admin) saveCommand(ctx context.Context, _ *command.Call) reply.Value {
 	return reply.OK
 }
 
-// bgSaveCommand begins a snapshot that no client waits for; how it ended is in
-// INFO persistence. SCHEDULE changes nothing: a snapshot never has to wait.
+// bgSaveCommand starts a snapshot for which no client waits; INFO persistence shows how it ended.
+// SCHEDULE changes nothing, because a snapshot never has to wait.
 func (a *Admin) bgSaveCommand(_ context.Context, call *command.Call) reply.Value {
 	if len(call.Args) > 2 || len(call.Args) == 2 && !strings.EqualFold(string(call.Args[1]), "schedule") {
 		return errSyntax
@@ -54,11 +55,12 @@ func (a *Admin) bgSaveCommand(_ context.Context, call *command.Call) reply.Value
 		defer a.endSave()
 		ctx, cancel := context.WithTimeout(a.ctx, saveTimeout)
 		defer cancel()
-		_ = a.Member.Snapshot(ctx) // the member reports it: its log, and Status().Snapshot.Failed
+		_ = a.Member.Snapshot(ctx) // the member reports the error in its log and in Status().Snapshot.Failed
 	})
 	return reply.Status("Background saving started")
 }
 
+// beginSave reserves the only snapshot that may run, and reports whether it could.
 func (a *Admin) beginSave() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -75,9 +77,10 @@ func (a *Admin) endSave() {
 	a.mu.Unlock()
 }
 
-// shutdown is what the arguments of SHUTDOWN ask for.
+// shutdown holds the arguments of SHUTDOWN.
 type shutdown struct{ save, noSave, now, force, abort bool }
 
+// parseShutdown parses the arguments of SHUTDOWN. ok is false if one is unknown or two contradict.
 func parseShutdown(args [][]byte) (s shutdown, ok bool) {
 	for _, arg := range args {
 		switch strings.ToLower(string(arg)) {
@@ -98,18 +101,17 @@ func parseShutdown(args [][]byte) (s shutdown, ok bool) {
 	return s, !(s.save && s.noSave) && !(s.abort && (s.save || s.noSave || s.now || s.force))
 }
 
-// shutdownCommand stops this node. Nothing acknowledged is in memory only, so
-// a snapshot is taken only if SAVE asks for it. There is no reply but the end
-// of the connection: the call waits for it.
+// shutdownCommand stops this node. No acknowledged write is only in memory, so it takes a snapshot
+// only for SAVE. The client gets no reply but the end of its connection.
 func (a *Admin) shutdownCommand(ctx context.Context, call *command.Call) reply.Value {
 	s, ok := parseShutdown(call.Args[1:])
 	switch {
 	case !ok:
 		return errSyntax
 	case s.abort:
-		return errNoShutdown // a stop that has begun answers no commands
+		return errNoShutdown // a node that is stopping answers no commands
 	}
-	if s.save && a.Member != nil { // a node that has not entered its cluster has nothing to save
+	if s.save && a.Member != nil { // a node that is not in its cluster yet has nothing to save
 		if err := a.Member.Snapshot(ctx); err != nil && !s.force {
 			return errShutdown
 		}
@@ -118,7 +120,7 @@ func (a *Admin) shutdownCommand(ctx context.Context, call *command.Call) reply.V
 	return reply.OK
 }
 
-// oneLine keeps a text fit for an error reply.
+// oneLine makes a text fit for an error reply, which must not contain line ends.
 func oneLine(text string) string {
 	return strings.NewReplacer("\r", " ", "\n", " ").Replace(text)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// raftStatusCommand is what an operator reads first: this node's view of the
-// log, of the leader and of the other servers.
+// raftStatusCommand is RAFT STATUS, which operators read first. It returns this node's view of the
+// log, the leader and the other servers.
 func (a *Admin) raftStatusCommand(ctx context.Context, _ *command.Call) reply.Value {
 	s, upgrade := a.Member.Status(), a.Upgrader.Upgrade()
 	stored := map[string]replica{}
@@ -53,6 +53,7 @@ func (a *Admin) raftStatusCommand(ctx context.Context, _ *command.Call) reply.Va
 	)
 }
 
+// raftServer returns one server's entry in the reply to RAFT STATUS.
 func raftServer(server Server, r replica) reply.Value {
 	suffrage := "nonvoter"
 	if server.Voter {
@@ -76,8 +77,8 @@ func raftServer(server Server, r replica) reply.Value {
 	)
 }
 
-// milliseconds is a figure of a server's last answer, as text with three digits
-// of fractions; nil if there was none.
+// milliseconds formats a duration from a server's last answer, with three decimals. It returns nil
+// if there was no answer.
 func milliseconds(server Server, d time.Duration) reply.Value {
 	if !server.Heard {
 		return reply.Nil()

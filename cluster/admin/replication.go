@@ -11,8 +11,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// roleCommand answers in Redis's words: the leader is the master, every other
-// node its replica. Offsets are indexes of the log.
+// roleCommand is ROLE in Redis's words: the leader is the master and every other node its replica.
+// Offsets are log indexes.
 func (a *Admin) roleCommand(ctx context.Context, _ *command.Call) reply.Value {
 	s := a.Member.Status()
 	if s.Leading {
@@ -32,7 +32,7 @@ func (a *Admin) roleCommand(ctx context.Context, _ *command.Call) reply.Value {
 		reply.Text(linkState(s)), number(s.AppliedIndex))
 }
 
-// linkState says in Redis's words how this node stands to its leader.
+// linkState describes this node's link to its leader in Redis's words.
 func linkState(s Status) string {
 	switch {
 	case s.Leader == "":
@@ -43,19 +43,19 @@ func linkState(s Status) string {
 	return "connected"
 }
 
-// replica is what another server answered of itself.
+// replica is another server's answer about what it has stored.
 type replica struct {
 	server Server
 	stored uint64
-	known  bool // it answered in time, and clients have an address for it
+	known  bool // it answered in time, and its client address is known
 }
 
-// replicas asks every other server that is in reach for what it has stored.
+// replicas asks every other reachable server what it has stored.
 func (a *Admin) replicas(ctx context.Context) []replica {
 	return a.ask(ctx, func(string) bool { return false })
 }
 
-// ask asks every other server that is in reach, except those that skip names.
+// ask asks every other reachable server, except those for which skip returns true.
 func (a *Admin) ask(ctx context.Context, skip func(server string) bool) []replica {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -80,9 +80,9 @@ func (a *Admin) ask(ctx context.Context, skip func(server string) bool) []replic
 	return replicas
 }
 
-// waitCommand counts the other nodes that have stored everything that this
-// connection was told: this node's machine has applied all of it, so its index
-// is a bound for it. What WAIT adds to Kvorum's promise (a majority) is the rest.
+// waitCommand counts the other nodes that have stored every write of this connection that was
+// answered. This node's machine has applied all of them, so its applied index bounds them. An
+// answered write is on a majority in any case; WAIT covers the rest.
 func (a *Admin) waitCommand(ctx context.Context, call *command.Call) reply.Value {
 	wanted, ok := integer(call.Args[1])
 	if !ok {
@@ -105,8 +105,8 @@ func (a *Admin) waitCommand(ctx context.Context, call *command.Call) reply.Value
 	return reply.Int(a.awaitStored(ctx, wanted))
 }
 
-// awaitStored asks until enough other nodes have stored this node's index or
-// ctx ends. A node that has stored it is not asked again.
+// awaitStored asks the other nodes until enough of them have stored this node's applied index, or
+// ctx ends. It does not ask a node again that has stored it.
 func (a *Admin) awaitStored(ctx context.Context, wanted int64) int64 {
 	index := a.Member.Status().AppliedIndex
 	have := map[string]bool{}
@@ -132,16 +132,16 @@ func (a *Admin) awaitStored(ctx context.Context, wanted int64) int64 {
 	}
 }
 
-// integer reads a number as strictly as Redis does: no sign "+", no zeros in front.
+// integer parses a number as strictly as Redis: no plus sign and no leading zeros.
 func integer(arg []byte) (int64, bool) {
 	n, err := strconv.ParseInt(string(arg), 10, 64)
 	return n, err == nil && strconv.FormatInt(n, 10) == string(arg)
 }
 
-// number is an index or a term as a reply.
+// number returns an index or a term as a reply.
 func number(n uint64) reply.Value { return reply.Int(int64(n)) }
 
-// splitAddr splits host:port; what cannot be split is a host without a port.
+// splitAddr splits host:port. Text that it cannot split counts as a host without a port.
 func splitAddr(addr string) (host string, port int) {
 	host, text, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -154,7 +154,7 @@ func splitAddr(addr string) (host string, port int) {
 	return host, port
 }
 
-// clientAddr is what clients are told of a server, "" if it is not known.
+// clientAddr returns a server's address for clients, or "" if it is unknown.
 func (a *Admin) clientAddr(server string) string {
 	for _, s := range a.Roster.Servers() {
 		if s.ID == server {

@@ -9,134 +9,131 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// Executor sends calls through the log and sets each one's Reply.
+// Executor sends calls through the log and sets the Reply of each.
 type Executor interface {
 	Write(ctx context.Context, calls []*command.Call)
 }
 
-// Member is the member of the cluster that runs in this process.
+// Member is the cluster member that runs in this process.
 type Member interface {
-	// Status is what the member knows now; it never waits.
+	// Status returns what the member knows now. It never waits.
 	Status() Status
-	// Snapshot takes a snapshot and returns once it is written and verified,
-	// at once if nothing has been applied since the last one.
+	// Snapshot takes a snapshot and returns once it is written and verified. It returns at once if
+	// nothing has been applied since the last snapshot.
 	Snapshot(ctx context.Context) error
 	// Stall stops the machine from applying and reading for d, or until ctx ends.
 	Stall(ctx context.Context, d time.Duration)
-	// Databases counts the keys of the databases that have any, in their order.
+	// Databases returns the key counts of the databases that are not empty, in order.
 	Databases() []Database
 }
 
 // Roster knows the servers of the cluster.
 type Roster interface {
-	// Servers are those of the configuration in its order, this one among them.
+	// Servers returns the servers of the configuration in its order, this one included.
 	Servers() []Server
 	// Stored asks another server for the index of the last entry on its disk.
 	Stored(ctx context.Context, server string) (uint64, error)
-	// Links are the open connections with other servers.
+	// Links returns the open connections with other servers.
 	Links() []Link
 }
 
-// Members changes who belongs to the cluster and who leads it. Each method
-// finds the leader, waits until the change is committed, and may be repeated
-// after any error. A server is named by its id ("n2") or in full
-// ("n2@1f…"). What cannot be done is a *cluster.Refused, whose text is for
-// people; any other error means that it is not known to be done.
+// Members changes who belongs to the cluster and who leads it. Each method finds the leader, waits
+// until the change is committed, and may be repeated after any error. A server is named by its id
+// ("n2") or in full ("n2@1f…"). A *cluster.Refused means that the change cannot be made, and its
+// text is for people. After any other error the outcome is unknown.
 type Members interface {
-	// Invite has the server that waits at a peer address join, to become a
-	// voter once it has caught up or to stay a non-voter. It returns when the
-	// server has been added.
+	// Invite tells the server that waits at a peer address to join. It becomes a voter once it has
+	// caught up, or stays a non-voter. Invite returns when the server has been added.
 	Invite(ctx context.Context, addr string, voter bool) error
-	// Remove takes a server out for ever; force does so although the rest
-	// could then have no majority.
+	// Remove takes a server out for ever. With force it does so even if the rest may then have no
+	// majority.
 	Remove(ctx context.Context, server string, force bool) error
 	// Promote makes a non-voter that has caught up a voter.
 	Promote(ctx context.Context, server string) error
-	// Demote makes a voter a non-voter; force as for Remove.
+	// Demote makes a voter a non-voter. force has the same meaning as for Remove.
 	Demote(ctx context.Context, server string, force bool) error
-	// Transfer has a voter lead; "" is the one that is best placed.
+	// Transfer makes a voter the leader. An empty server stands for the best-placed voter.
 	Transfer(ctx context.Context, server string) error
 }
 
-// Upgrader raises the version of the machine, once all servers know it.
+// Upgrader raises the machine's version once all servers know it.
 type Upgrader interface {
-	// Upgrade says how far an upgrade is.
+	// Upgrade returns how far an upgrade has come.
 	Upgrade() cluster.UpgradeStatus
-	// FinishUpgrade does not wait until the time of the way back is over; errors as
-	// those of Members.
+	// FinishUpgrade raises the version without waiting until the time to go back has passed. Its
+	// errors are like those of Members.
 	FinishUpgrade(ctx context.Context) error
 }
 
 // Auditor compares the nodes' machines.
 type Auditor interface {
-	// Digest makes every node take a capture of its machine at one index, now,
-	// and returns what there is when ctx ends, or all of it sooner.
+	// Digest makes every node take a capture of its machine at one index, now. It returns when all
+	// have arrived or ctx ends, with the captures that it has.
 	Digest(ctx context.Context, whole bool) (cluster.DigestReport, error)
 }
 
-// Tuner applies a setting of this node to whoever obeys it. It is given only
-// values that the table of settings accepts.
+// Tuner applies a setting of this node. It gets only values that the table of settings accepts.
 type Tuner interface {
 	Tune(name, value string) error
 }
 
-// Statistics are counted by one component of the node, and shown by INFO.
+// Statistics are the counters of one component of the node, which INFO shows.
 type Statistics interface {
-	// InfoFields returns the component's fields of a section ("clients",
-	// "stats", …; lower case), nil if it has none.
+	// InfoFields returns the component's fields of a section ("clients", "stats", …; lower case),
+	// or nil if it has none.
 	InfoFields(section string) [][2]string
-	// ResetStats sets to zero what CONFIG RESETSTAT resets.
+	// ResetStats resets the counters that CONFIG RESETSTAT covers.
 	ResetStats()
 }
 
-// Process is the process around the node.
+// Process is the process that runs the node.
 type Process interface {
-	// Shutdown begins an orderly stop and returns: leadership is handed over
-	// (not so with now), what is in flight is finished, the exit code is 0.
+	// Shutdown starts an orderly stop and returns. Unless now is set, the node first hands
+	// leadership over. Work in flight is finished, and the exit code is 0.
 	Shutdown(now bool)
 }
 
-// Status is what a member knows of itself and its leader.
+// Status is what a member knows about itself and its leader.
 type Status struct {
-	State        string // "leader", "follower", "candidate" or "shutdown", as Raft says it
-	Leading      bool   // it leads and has applied an entry of its term
-	Ready        bool   // it has a leader and is as far as that
-	Unready      string // why it is not, "" when it is
-	Leader       string // the server that leads, "" when none is known
+	State        string // "leader", "follower", "candidate" or "shutdown", in Raft's words
+	Leading      bool   // it leads and has applied an entry of its own term
+	Ready        bool   // it has a leader and has caught up with it
+	Unready      string // why it is not ready; "" if it is
+	Leader       string // the leader; "" if none is known
 	Term         uint64
-	LastIndex    uint64 // of its log
-	LastTerm     uint64 // of the entry there
+	LastIndex    uint64 // index of the last entry in its log
+	LastTerm     uint64 // term of that entry
 	CommitIndex  uint64
-	AppliedIndex uint64        // of its machine
-	Hash         uint64        // of all that the machine has applied and answered up to AppliedIndex
-	LastContact  time.Duration // since the leader was last heard; 0 on the leader, negative: never
+	AppliedIndex uint64        // index of the last entry that its machine has applied
+	Hash         uint64        // running hash of all entries and replies up to AppliedIndex
+	LastContact  time.Duration // time since the leader was last heard; 0 on the leader, negative: never
 	Snapshot     SnapshotStatus
-	Panics       uint64 // of commands, caught by this process
+	Panics       uint64 // panics in commands that this process has caught
 	Alarm        AlarmStatus
 }
 
-// AlarmStatus is what comparing its machine with the others' has found.
+// AlarmStatus is the result of comparing a member's machine with the others'.
 type AlarmStatus struct {
 	State       string // "none", "diverged" (this node) or "split" (no majority agrees)
 	Reason      string
-	Captured    uint64 // the newest index to compare at
-	Agreed      uint64 // the newest at which a majority agreed with this node
-	Comparisons uint64 // that came to a result
+	Captured    uint64 // the newest index at which it can be compared
+	Agreed      uint64 // the newest index at which a majority agreed with this node
+	Comparisons uint64 // comparisons that had a result
 }
 
 // SnapshotStatus describes the snapshots of a member.
 type SnapshotStatus struct {
-	Index     uint64    // of the newest one, 0: none
-	TakenAt   time.Time // zero: none by this process
+	Index     uint64    // index of the newest snapshot; 0: none
+	TakenAt   time.Time // zero: this process has taken none
 	Running   bool
-	Failed    bool          // the last attempt
-	LastTook  time.Duration // the last one, 0: none by this process
-	Taken     uint64        // by this process
+	Failed    bool          // the last attempt failed
+	LastTook  time.Duration // duration of the last one; 0: this process has taken none
+	Taken     uint64        // taken by this process
 	Installed uint64        // received from a leader by this process
-	Again     uint64        // of them, soon after another
+	Again     uint64        // those of Installed that came soon after another
 }
 
-// Database counts one logical database.
+// Database holds the key counts of one logical database.
 type Database struct {
 	Number    int
 	Keys      int
@@ -147,20 +144,20 @@ type Database struct {
 // Server is one server of the configuration.
 type Server struct {
 	member.Server
-	ClientAddr string // what clients are told; "" until it has registered
-	Reachable  bool   // it answered lately; true of this server itself
-	NeverLeads bool   // it is told so
-	// What its last answer told, if there was one.
+	ClientAddr string // its address for clients; "" until it has registered
+	Reachable  bool   // it answered recently; always true for this server
+	NeverLeads bool   // it is configured never to lead
+	// The next fields come from its last answer, if Heard is true.
 	Heard bool
 	RTT   time.Duration
-	Skew  time.Duration // its wall clock minus ours, uncertain by half of RTT
+	Skew  time.Duration // its wall clock minus ours, accurate to half of RTT
 }
 
 // Link is one open connection with another server.
 type Link struct {
 	Server      string
-	Outgoing    bool // this server has dialled it
+	Outgoing    bool // dialled by this server
 	Since       time.Time
-	QueuedBytes int // that wait to be written
+	QueuedBytes int // bytes that wait to be written
 	BufferBytes int // allocated for them
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// nodeID is the 40 hexadecimal digits that cluster clients know a server by.
-// It follows from the server's id, so every node tells the same one.
+// nodeID returns the 40 hexadecimal digits by which cluster clients know a server. They depend only
+// on the server's name, so every node returns the same ones.
 func nodeID(server string) string {
 	return hexID("kvorum server " + server)
 }
 
-// clusterInfoCommand tells the state in Redis Cluster's words: one master, the
-// leader, serves all slots.
+// clusterInfoCommand describes the cluster in Redis Cluster's words: one master, the leader, serves
+// all slots.
 func (a *Admin) clusterInfoCommand(context.Context, *command.Call) reply.Value {
 	s := a.Member.Status()
 	state, served, size := "ok", command.Slots, 1
@@ -55,8 +55,8 @@ func (a *Admin) clusterKeySlotCommand(_ context.Context, call *command.Call) rep
 	return reply.Int(int64(command.KeySlot(call.Args[2])))
 }
 
-// clusterNodesCommand lists the servers, one a line:
-// id host:port@peerport flags master ping pong epoch link slots.
+// clusterNodesCommand lists the servers, one on each line: id host:port@peerport flags master ping
+// pong epoch link slots.
 func (a *Admin) clusterNodesCommand(context.Context, *command.Call) reply.Value {
 	s := a.Member.Status()
 	var b strings.Builder
@@ -66,6 +66,7 @@ func (a *Admin) clusterNodesCommand(context.Context, *command.Call) reply.Value 
 	return reply.VerbatimText(b.String())
 }
 
+// nodeLine returns one server's line of CLUSTER NODES.
 func (a *Admin) nodeLine(server Server, s Status) string {
 	host, port := splitAddr(server.ClientAddr)
 	_, peerPort := splitAddr(server.PeerAddr)
@@ -84,8 +85,8 @@ func (a *Admin) nodeLine(server Server, s Status) string {
 		a.nodeFlags(server, s), master, s.Term, link, slots)
 }
 
-// clusterReplicasCommand lists the lines of all nodes but the leader, whose id
-// it is given.
+// clusterReplicasCommand lists the lines of all nodes but the leader. The argument must be the
+// leader's id.
 func (a *Admin) clusterReplicasCommand(_ context.Context, call *command.Call) reply.Value {
 	server, ok := a.serverByNodeID(call.Args[2])
 	s := a.Member.Status()
@@ -104,7 +105,7 @@ func (a *Admin) clusterReplicasCommand(_ context.Context, call *command.Call) re
 	return reply.List(lines...)
 }
 
-// clusterLinksCommand lists the open connections with the other servers.
+// clusterLinksCommand lists the open connections with other servers.
 func (a *Admin) clusterLinksCommand(context.Context, *command.Call) reply.Value {
 	var links []reply.Value
 	for _, l := range a.Roster.Links() {
@@ -127,6 +128,7 @@ func (a *Admin) clusterLinksCommand(context.Context, *command.Call) reply.Value 
 	return reply.List(links...)
 }
 
+// nodeFlags returns the flags of a server in CLUSTER NODES.
 func (a *Admin) nodeFlags(server Server, s Status) string {
 	var flags []string
 	if server.ID == a.Server {
@@ -149,8 +151,8 @@ func (a *Admin) nodeFlags(server Server, s Status) string {
 	return strings.Join(flags, ",")
 }
 
-// serving returns the servers that clients may be sent to, the leader first;
-// none when there is no leader, or clients have no address for it.
+// serving returns the servers to which clients may be sent, with the leader first. It returns none
+// if there is no leader or its client address is unknown.
 func (a *Admin) serving(s Status) []Server {
 	var leader, others []Server
 	for _, server := range a.Roster.Servers() {
@@ -168,8 +170,7 @@ func (a *Admin) serving(s Status) []Server {
 	return append(leader, others...)
 }
 
-// clusterSlotsCommand lists one range: all slots, the leader and its replicas
-// that are in reach.
+// clusterSlotsCommand lists one range: all slots, with the leader and the reachable replicas.
 func (a *Admin) clusterSlotsCommand(context.Context, *command.Call) reply.Value {
 	s := a.Member.Status()
 	serving := a.serving(s)
@@ -210,6 +211,7 @@ func (a *Admin) clusterShardsCommand(ctx context.Context, _ *command.Call) reply
 	return reply.List(reply.MapOf(reply.Text("slots"), slots, reply.Text("nodes"), reply.List(nodes...)))
 }
 
+// shardNode returns one server's entry in the reply to CLUSTER SHARDS.
 func (a *Admin) shardNode(server Server, s Status, offset uint64) reply.Value {
 	host, port := splitAddr(server.ClientAddr)
 	fields := []reply.Value{

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// memoryFields tells what Go's runtime knows. used_memory is what objects take
-// on the heap, garbage that is not yet collected included.
+// memoryFields returns INFO memory, from the figures of Go's runtime. used_memory is the size of
+// the objects on the heap, including garbage that is not collected yet.
 func (a *Admin) memoryFields(context.Context) fields {
 	samples := []metrics.Sample{
 		{Name: "/memory/classes/heap/objects:bytes"},
@@ -55,7 +55,7 @@ func (a *Admin) memoryFields(context.Context) fields {
 	}...)
 }
 
-// peak remembers the most that INFO has seen in use.
+// peak records a heap size and returns the largest that INFO has seen.
 func (a *Admin) peak(used uint64) uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -63,7 +63,7 @@ func (a *Admin) peak(used uint64) uint64 {
 	return a.peakHeap
 }
 
-// human writes a number of bytes as Redis does.
+// human formats a number of bytes as Redis does.
 func human(n uint64) string {
 	const units = "KMGTPE"
 	if n < 1024 {
@@ -77,7 +77,7 @@ func human(n uint64) string {
 	return fmt.Sprintf("%.2f%c", f, units[unit])
 }
 
-// residentBytes reads what the kernel counts for this process, where it tells.
+// residentBytes returns the resident memory of this process, if the kernel reports it.
 func residentBytes() (uint64, bool) {
 	content, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -91,7 +91,7 @@ func residentBytes() (uint64, bool) {
 	return pages * uint64(os.Getpagesize()), err == nil
 }
 
-// systemBytes reads how much memory the machine has, where the kernel tells.
+// systemBytes returns how much memory the host has, if the kernel reports it.
 func systemBytes() (uint64, bool) {
 	content, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
@@ -105,7 +105,7 @@ func systemBytes() (uint64, bool) {
 	return kilobytes << 10, err == nil
 }
 
-// cpuFields tells the processor time of this process.
+// cpuFields returns INFO cpu, the processor time of this process and its children.
 func (a *Admin) cpuFields(context.Context) fields {
 	var self, children syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &self) != nil || syscall.Getrusage(syscall.RUSAGE_CHILDREN, &children) != nil {
