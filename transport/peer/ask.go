@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Ask puts one question to whoever listens at addr, on a connection of its
-// own in the lane Hello, and returns who answered. It needs no cluster and no
-// address book: first start and joining use it. to may be "" for anybody.
+// Ask sends one question to the server that listens at addr, on a new connection in the lane Hello,
+// and returns who answered. It needs no cluster and no address book, so the first start and joining
+// use it. An empty to accepts any server.
 func (e *Endpoint) Ask(ctx context.Context, addr, to string, req Request) (server string, a Answer, err error) {
 	if err := checkRequest(req); err != nil {
 		return "", Answer{}, notSent(err)
@@ -36,6 +36,7 @@ func (e *Endpoint) Ask(ctx context.Context, addr, to string, req Request) (serve
 	return w.server, a, nil
 }
 
+// askOn sends a request on a connection that has greeted, and reads its answer.
 func askOn(ctx context.Context, conn net.Conn, req Request) (Answer, error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// complaints logs what anybody may cause as often as he likes: the first time, and
-// then now and again, with the number of times.
+// complaints logs an event that strangers can cause as often as they like. It logs the first one,
+// then one line per complainEvery with the number of events.
 type complaints struct {
 	log   *slog.Logger
 	level slog.Level
@@ -16,9 +16,10 @@ type complaints struct {
 
 	mu    sync.Mutex
 	next  time.Time // when the next line is due
-	count int       // since the last line
+	count int       // events since the last line
 }
 
+// note counts an event and logs a line if one is due.
 func (c *complaints) note(err error, details ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Config is what an endpoint is made of.
+// Config holds the settings and dependencies of an Endpoint.
 type Config struct {
 	Server    string // this server, id@incarnation
 	Cluster   string // the cluster it belongs to; "" until Join
@@ -24,8 +24,8 @@ type Config struct {
 	Logger    *slog.Logger
 }
 
-// Endpoint is this server's side of everything between servers: one listener,
-// the connections that it has accepted, and those that it has dialled.
+// Endpoint is this server's side of all traffic between servers: one listener, the connections that
+// it has accepted, and those that it has dialled.
 type Endpoint struct {
 	cfg     Config
 	ctx     context.Context // ends with the endpoint
@@ -34,7 +34,7 @@ type Endpoint struct {
 	streams *Streams
 	lobby   lobby
 
-	untaken complaints // about connections that were not taken
+	untaken complaints // about connections that were refused
 	failing complaints // about the listener
 
 	mu      sync.Mutex
@@ -50,7 +50,7 @@ type linkKey struct {
 	class  Class
 }
 
-// Open starts serving. It owns the listener from then on.
+// Open starts serving and takes over the listener.
 func Open(cfg Config) *Endpoint {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -67,8 +67,8 @@ func Open(cfg Config) *Endpoint {
 	return e
 }
 
-// Join opens the lanes Raft and Requests for a cluster. A server belongs to
-// one cluster for ever: naming another is a bug and panics.
+// Join opens the lanes Raft and Requests for a cluster. A server belongs to one cluster for ever,
+// so naming another is a bug and panics.
 func (e *Endpoint) Join(cluster string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -78,7 +78,7 @@ func (e *Endpoint) Join(cluster string) {
 	e.cluster = cluster
 }
 
-// Cluster returns the cluster that this server belongs to, "" for none yet.
+// Cluster returns the cluster to which this server belongs, or "" if it has none yet.
 func (e *Endpoint) Cluster() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -91,8 +91,8 @@ func (e *Endpoint) Server() string { return e.cfg.Server }
 // Streams returns the lane of Raft's own connections.
 func (e *Endpoint) Streams() *Streams { return e.streams }
 
-// Close ends every connection and every goroutine; what waits for an answer
-// fails. It must not be called from a handler.
+// Close ends every connection and every goroutine. Requests that wait for an answer fail. A handler
+// must not call it.
 func (e *Endpoint) Close() error {
 	e.streams.Close()
 	e.mu.Lock()
@@ -113,9 +113,8 @@ func (e *Endpoint) Close() error {
 	return err
 }
 
-// Call sends a request to a server and waits for its answer or for ctx. The
-// error is ErrNotSent or ErrUnknown; a refusal of the connection is both
-// ErrNotSent and ErrRefused.
+// Call sends a request to a server and waits for its answer or the end of ctx. Its errors are
+// ErrNotSent or ErrUnknown; a refused connection is both ErrNotSent and ErrRefused.
 func (e *Endpoint) Call(ctx context.Context, server string, req Request) (Answer, error) {
 	l, err := e.link(server, req)
 	if err != nil {
@@ -124,9 +123,9 @@ func (e *Endpoint) Call(ctx context.Context, server string, req Request) (Answer
 	return l.call(ctx, req)
 }
 
-// Send sends a request and returns at once. Requests of one class to one
-// server arrive in the order of the calls. done is called once, from any
-// goroutine, and must not block; errors are those of Call.
+// Send sends a request and returns at once. Requests of one class to one server arrive in the order
+// of the calls. Send calls done once, from any goroutine; done must not block. The errors are those
+// of Call.
 func (e *Endpoint) Send(server string, req Request, done func(Answer, error)) {
 	l, err := e.link(server, req)
 	if err != nil {
@@ -136,6 +135,7 @@ func (e *Endpoint) Send(server string, req Request, done func(Answer, error)) {
 	l.send(req, done)
 }
 
+// link returns the link for a request, and starts one if there is none.
 func (e *Endpoint) link(server string, req Request) (*link, error) {
 	if err := checkRequest(req); err != nil {
 		return nil, err
@@ -155,6 +155,7 @@ func (e *Endpoint) link(server string, req Request) (*link, error) {
 	return l, nil
 }
 
+// checkRequest refuses a request that does not fit a frame.
 func checkRequest(req Request) error {
 	if req.Kind == probeKind || req.Kind&answerBit != 0 || req.Class >= classCount {
 		return fmt.Errorf("no request has kind %d and class %d", req.Kind, req.Class)
@@ -165,7 +166,7 @@ func checkRequest(req Request) error {
 	return nil
 }
 
-// open dials an address and introduces us to the server that is meant.
+// open dials an address and greets the server that is expected there.
 func (e *Endpoint) open(ctx context.Context, addr string, lane Lane, to string) (*tracked, error) {
 	g := Greeting{Lane: lane, Cluster: e.Cluster(), From: e.cfg.Server, To: to}
 	conn, err := e.cfg.Dial(ctx, addr)
@@ -183,9 +184,9 @@ func (e *Endpoint) open(ctx context.Context, addr string, lane Lane, to string) 
 	return &tracked{Conn: conn, endpoint: e}, nil
 }
 
-// Gone reports whether nobody listens where a server is to be found: its host
-// refuses the connection, since the process has ended. No answer, a refused
-// greeting or no address is no.
+// Gone reports whether a server's process has ended: its host refuses connections, since nobody
+// listens at its address. It returns false if there is no answer, a refused greeting or no known
+// address.
 func (e *Endpoint) Gone(ctx context.Context, server string) bool {
 	addr, ok := e.cfg.Book.Address(server)
 	if !ok {
@@ -199,10 +200,10 @@ func (e *Endpoint) Gone(ctx context.Context, server string) bool {
 	return false
 }
 
-// background runs f on a goroutine that Close waits for.
+// background runs f on a goroutine for which Close waits.
 func (e *Endpoint) background(f func()) { e.running.Go(f) }
 
-// track has Close end a connection; false means that it was called already.
+// track registers a connection for Close to end. It returns false if Close was already called.
 func (e *Endpoint) track(conn net.Conn) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -219,6 +220,8 @@ func (e *Endpoint) untrack(conn net.Conn) {
 	e.mu.Unlock()
 }
 
+// accept accepts connections and welcomes each on a goroutine of its own, until the endpoint
+// closes.
 func (e *Endpoint) accept() {
 	for {
 		conn, err := e.cfg.Listener.Accept()
@@ -230,7 +233,7 @@ func (e *Endpoint) accept() {
 			conn.Close()
 		case e.ctx.Err() != nil || errors.Is(err, net.ErrClosed):
 			return
-		default: // out of descriptors, most likely: it may pass
+		default: // most likely out of descriptors, which may pass
 			e.failing.note(err)
 			select {
 			case <-time.After(backoffMax):

@@ -5,24 +5,24 @@ import (
 	"fmt"
 )
 
-// errNoRoom ends a connection that says nothing while others come.
+// errNoRoom ends a silent connection that has to make room for others.
 var errNoRoom = errors.New("it said nothing while more came than there are places")
 
-// errRests answers what is sent between a failed dial and the next.
+// errRests answers requests that are sent between a failed dial and the next one.
 var errRests = errors.New("the server could not be reached a moment ago, and is not dialled again yet")
 
 var (
-	// ErrRefused is what every refused greeting is (see Refusal).
+	// ErrRefused matches every refused greeting (see Refusal).
 	ErrRefused = errors.New("peer: connection refused")
 	// ErrNotSent means that a request never left this process.
 	ErrNotSent = errors.New("peer: request not sent")
-	// ErrUnknown means that a request may or may not have been carried out:
-	// its connection broke or its caller stopped waiting.
+	// ErrUnknown means that a request may or may not have been carried out, because its connection
+	// broke or its caller stopped waiting.
 	ErrUnknown = errors.New("peer: outcome unknown")
 	// ErrClosed means that this endpoint is closed.
 	ErrClosed = errors.New("peer: endpoint closed")
-	// ErrCorrupt is a frame or greeting that cannot be what a peer sent: a bad
-	// checksum, an impossible length. The connection ends with it.
+	// ErrCorrupt means that a peer cannot have sent these bytes as a frame or greeting: the
+	// checksum is wrong or the length impossible. It ends the connection.
 	ErrCorrupt = errors.New("peer: corrupt bytes")
 )
 
@@ -33,9 +33,9 @@ type Reason uint8
 const (
 	WrongProtocol Reason = iota + 1 // the version of the greeting is unknown
 	WrongCluster                    // the server belongs to another cluster
-	WrongServer                     // the server is not the one that is meant
+	WrongServer                     // the server is not the one that the greeting names
 	NotMember                       // the server belongs to no cluster yet
-	NotAdmitted                     // the server does not take connections from the caller
+	NotAdmitted                     // the server takes no connections from the caller
 	NotServing                      // the lane is closed, unknown or full
 	reasonCount
 )
@@ -56,7 +56,7 @@ func (r Reason) String() string {
 	return reasonTexts[r]
 }
 
-// Refusal is a server's refusal of a greeting.
+// Refusal is the error for a greeting that a server refused.
 type Refusal struct {
 	Reason Reason
 	Text   string // for people
@@ -67,7 +67,7 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("server %q refused the connection: %s: %s", r.Server, r.Reason, r.Text)
 }
 
-// Is makes every refusal an ErrRefused.
+// Is makes errors.Is match every refusal with ErrRefused.
 func (r *Refusal) Is(target error) bool { return target == ErrRefused }
 
 func notSent(err error) error { return fmt.Errorf("%w: %w", ErrNotSent, err) }

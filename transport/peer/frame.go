@@ -23,7 +23,7 @@ const (
 	headerBytes  = 20
 	sumOffset    = 16
 	answerBit    = 0x80
-	probeKind    = 0 // asks for an empty answer; the endpoint's own
+	probeKind    = 0 // asks for an empty answer, which the endpoint itself gives
 )
 
 type frame struct {
@@ -34,6 +34,7 @@ type frame struct {
 	payload []byte
 }
 
+// appendFrame appends an encoded frame.
 func appendFrame(dst []byte, f frame) []byte {
 	start := len(dst)
 	dst = append(dst, frameVersion, f.kind, f.hops, f.status)
@@ -44,7 +45,7 @@ func appendFrame(dst []byte, f frame) []byte {
 	return append(dst, f.payload...)
 }
 
-// readFrame reads one frame. Its payload is the caller's to keep.
+// readFrame reads one frame. The caller owns its payload.
 func readFrame(r *bufio.Reader) (f frame, err error) {
 	head, err := r.Peek(headerBytes)
 	if err != nil {
@@ -79,7 +80,7 @@ func readFrame(r *bufio.Reader) (f frame, err error) {
 	return f, nil
 }
 
-// frameWaits reports whether readFrame would return without waiting for bytes.
+// frameWaits reports whether readFrame could return without waiting for bytes.
 func frameWaits(r *bufio.Reader) bool {
 	if r.Buffered() < headerBytes {
 		return false

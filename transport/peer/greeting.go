@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// The preamble of a greeting and of its answer. This layout never changes, so
-// that a server can tell a caller of any version why it is refused:
+// The preamble of a greeting and of its answer. This layout never changes, so that a server can
+// tell a caller of any version why it is refused:
 //
 //	"KVRM", version byte, body length (2 bytes LE), body, CRC-32C of all before it (4 bytes LE)
 //
-// Bodies of version 1 (a name is a length byte and bytes):
+// Bodies of version 1 (a name is a length byte and that many bytes):
 //
 //	greeting: lane byte, cluster name, source server name, target server name
 //	answer:   status byte (0 ok, else a Reason), server name, cluster name, text (the rest)
@@ -34,20 +34,20 @@ type Lane uint8
 const (
 	Raft     Lane = iota + 1 // a raw stream, handed to the node's Raft transport
 	Requests                 // frames between servers of one cluster
-	Hello                    // frames before there is a cluster: may name neither cluster nor target
+	Hello                    // frames before there is a cluster; cluster and target may be empty
 )
 
-// Greeting is how a connection introduces itself.
+// Greeting introduces a connection.
 type Greeting struct {
 	Lane    Lane
-	Cluster string // "" only in the lane Hello
+	Cluster string // may be "" only in the lane Hello
 	From    string // the caller, id@incarnation
-	To      string // the server that is meant, id@incarnation; "" only in the lane Hello
+	To      string // the server that is expected, id@incarnation; may be "" only in the lane Hello
 }
 
 // welcome is a server's answer to a greeting.
 type welcome struct {
-	refused Reason // 0: welcome
+	refused Reason // 0: accepted
 	server  string
 	cluster string
 	text    string
@@ -71,6 +71,7 @@ func cutName(b []byte) (name string, rest []byte, err error) {
 	return string(b[1:n]), b[n:], nil
 }
 
+// check reports an error if a greeting lacks a name that its lane needs, or if a name is too long.
 func (g Greeting) check() error {
 	if len(g.Cluster) > nameBytesMax || len(g.From) > nameBytesMax || len(g.To) > nameBytesMax || g.From == "" {
 		return errName
@@ -89,6 +90,7 @@ func (g Greeting) appendTo(dst []byte) []byte {
 	return appendSealed(dst, body)
 }
 
+// decodeGreeting decodes and checks the body of a greeting.
 func decodeGreeting(body []byte) (g Greeting, err error) {
 	if len(body) == 0 {
 		return g, fmt.Errorf("%w: empty greeting", ErrCorrupt)
@@ -112,6 +114,7 @@ func (w welcome) appendTo(dst []byte) []byte {
 	return appendSealed(dst, append(body, w.text[:min(len(w.text), reasonBytesMax)]...))
 }
 
+// decodeWelcome decodes the body of an answer to a greeting.
 func decodeWelcome(body []byte) (w welcome, err error) {
 	if len(body) == 0 {
 		return w, fmt.Errorf("%w: empty answer to a greeting", ErrCorrupt)
@@ -127,7 +130,7 @@ func decodeWelcome(body []byte) (w welcome, err error) {
 	return w, nil
 }
 
-// appendSealed puts a body between preamble and checksum.
+// appendSealed appends a body with its preamble and checksum.
 func appendSealed(dst, body []byte) []byte {
 	start := len(dst)
 	dst = append(dst, greetingMagic...)
@@ -137,8 +140,8 @@ func appendSealed(dst, body []byte) []byte {
 	return binary.LittleEndian.AppendUint32(dst, checksum(dst[start:]))
 }
 
-// readSealed reads what appendSealed wrote, whatever its version. It reads not
-// a byte beyond, since what follows belongs to the lane.
+// readSealed reads what appendSealed wrote, whatever its version. It reads no byte beyond, since
+// the rest belongs to the lane.
 func readSealed(r io.Reader) (version byte, body []byte, err error) {
 	head := make([]byte, preambleBytes, preambleBytes+greetingBytesMax+crcBytes)
 	if _, err := io.ReadFull(r, head); err != nil {
@@ -162,8 +165,8 @@ func readSealed(r io.Reader) (version byte, body []byte, err error) {
 	return head[len(greetingMagic)], sealed[preambleBytes:], nil
 }
 
-// greet introduces us on a fresh connection and waits for the answer. It
-// leaves the connection without deadline, or closed when it fails.
+// greet introduces this server on a new connection and waits for the answer. It leaves the
+// connection without a deadline. If it fails, it closes the connection.
 func greet(ctx context.Context, conn net.Conn, g Greeting) (welcome, error) {
 	w, err := exchange(ctx, conn, g)
 	if err != nil {
@@ -172,6 +175,7 @@ func greet(ctx context.Context, conn net.Conn, g Greeting) (welcome, error) {
 	return w, err
 }
 
+// exchange sends a greeting and reads the answer. A refusal is returned as a *Refusal.
 func exchange(ctx context.Context, conn net.Conn, g Greeting) (w welcome, err error) {
 	if err := g.check(); err != nil {
 		return w, fmt.Errorf("greet: %w", err)

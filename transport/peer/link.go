@@ -17,28 +17,27 @@ var (
 	errRetired    = errors.New("nothing is asked of this server any more")
 )
 
-// result is what becomes of a request.
+// result is the outcome of a request.
 type result struct {
 	answer Answer
 	err    error
 }
 
-// waiter is a request without an answer yet. Exactly one of done and answered is used.
+// waiter is a request that has no answer yet. It uses exactly one of done and answered.
 type waiter struct {
 	done     func(Answer, error)
 	answered chan result // capacity 1
 }
 
-// link is our connection of one class to one server, dialled when a first
-// request waits and again after it has broken.
+// link is this server's connection of one class to one server. It is dialled when the first request
+// waits, and again after it has broken.
 //
 // Its invariants, under box.mu:
-//  1. every id in waiting is answered exactly once: by its frame, by the
-//     failure of its connection or dial, or by its caller's giving up;
-//  2. the output holds only frames of requests that were in waiting when they
-//     were added;
-//  3. whatever waits was added after the last failure, so a new connection
-//     starts with exactly what it has to send.
+//  1. Every id in waiting is answered exactly once: by its frame, by the failure of its
+//     connection or dial, or because its caller gives up.
+//  2. The output holds only frames of requests that were in waiting when they were added.
+//  3. Everything in waiting was added after the last failure, so a new connection starts
+//     with exactly what it has to send.
 type link struct {
 	endpoint *Endpoint
 	server   string
@@ -48,26 +47,26 @@ type link struct {
 	waiting map[uint64]*waiter
 	spare   []*waiter // for reuse
 	lastID  uint64
-	heard   uint64      // frames received, to notice silence
-	probe   *time.Timer // armed while something waits on a connection
+	heard   uint64      // number of frames received, to notice silence
+	probe   *time.Timer // runs while something waits on a connection
 	pulse   *time.Timer // runs while there is a connection
-	end     func(error) // ends the present connection; nil without one
-	since   time.Time   // of the present connection
-	direct  net.Conn    // the present connection, if a small write to it cannot block
-	unheard int         // requests sent on it and not answered, given up or not
-	mute    time.Time   // since when what is asked gets no answer; zero: the server answers
+	end     func(error) // ends the current connection; nil if there is none
+	since   time.Time   // start of the current connection
+	direct  net.Conn    // the current connection, if a small write to it cannot block
+	unheard int         // requests sent on it that are not answered, whether given up or not
+	mute    time.Time   // since when requests get no answer; zero: the server answers
 	closed  bool
 
-	failure   string    // last logged; the run goroutine's own
-	failures  int       // dials failed in a row; the run goroutine's own
-	notBefore time.Time // of the next dial; box.mu guards it
+	failure   string    // the last failure logged; used only by the run goroutine
+	failures  int       // number of failed dials in a row; used only by the run goroutine
+	notBefore time.Time // when the next dial is due; guarded by box.mu
 }
 
 func newLink(e *Endpoint, server string, class Class) *link {
 	return &link{endpoint: e, server: server, class: class, box: newOutbox(), waiting: map[uint64]*waiter{}}
 }
 
-// begin registers a request, appends its frame and sees that it is written.
+// begin registers a request and appends its frame. It writes the frame or wakes drain to do so.
 func (l *link) begin(req Request, done func(Answer, error)) (uint64, *waiter, error) {
 	l.box.mu.Lock()
 	if l.closed {
@@ -105,24 +104,24 @@ func (l *link) writeDirectly(conn net.Conn, end func(error), buf []byte) {
 		return
 	}
 	l.box.mu.Lock()
-	if l.direct == conn { // else it has ended meanwhile, and the box is another connection's
+	if l.direct == conn { // else the connection has ended, and the box belongs to another one
 		l.box.written(buf)
 		l.box.rouse()
 	}
 	l.box.mu.Unlock()
 }
 
-// writesItself reports whether whoever sends a request also writes it: that
-// saves two switches of goroutines, which is most of what a lone question
-// costs. It must not block, so the connection has to have a buffer (TCP), and
-// so little may be on its way that it fits there even if the other side reads
-// nothing. When more is on its way, frames coalesce behind drain. The caller
-// holds box.mu.
+// writesItself reports whether the sender of a request also writes it. That saves two switches of
+// goroutines, which are most of the cost of a lone request. The write must not block. So the
+// connection must have a buffer (TCP), and so little may be in flight that it fits into the buffer
+// even if the other side reads nothing. When more is in flight, frames coalesce behind drain. The
+// caller holds box.mu.
 func (l *link) writesItself(req Request) bool {
 	return l.direct != nil && l.class == Small && !l.box.writing &&
 		l.unheard <= directRequestsMax && len(l.box.buf) <= directBytesMax && len(req.Payload) <= directBytesMax
 }
 
+// waiter returns a waiter for a request, reused if possible. The caller holds box.mu.
 func (l *link) waiter(done func(Answer, error)) *waiter {
 	if done != nil {
 		return &waiter{done: done}
@@ -135,10 +134,9 @@ func (l *link) waiter(done func(Answer, error)) *waiter {
 	return &waiter{answered: make(chan result, 1)}
 }
 
-// send passes a request on and returns at once; done is called once, must not
-// block, and may be called before send returns. Between a failed dial and the next, a
-// request is not kept until that one: whoever sends knows that it was not sent, and can
-// tell a client so.
+// send sends a request and returns at once. It calls done once, possibly before it returns; done
+// must not block. Between a failed dial and the next, it does not keep requests but fails them at
+// once, so the sender knows that the request was not sent and can tell a client so.
 func (l *link) send(req Request, done func(Answer, error)) {
 	if l.rests() {
 		done(Answer{}, notSent(errRests))
@@ -149,7 +147,7 @@ func (l *link) send(req Request, done func(Answer, error)) {
 	}
 }
 
-// rests reports whether the next dial is not due yet, after one that has failed.
+// rests reports whether a dial has failed and the next is not due yet.
 func (l *link) rests() bool {
 	l.box.mu.Lock()
 	defer l.box.mu.Unlock()
@@ -169,7 +167,7 @@ func (l *link) call(ctx context.Context, req Request) (Answer, error) {
 		if l.abandon(id) {
 			return Answer{}, unknown(context.Cause(ctx))
 		}
-		r = <-w.answered // it was being delivered
+		r = <-w.answered // the answer was being delivered
 	}
 	l.box.mu.Lock()
 	l.spare = append(l.spare, w)
@@ -194,15 +192,15 @@ func (w *waiter) finish(r result) {
 	w.answered <- r
 }
 
-// run dials when something waits, serves the connection until it breaks, and
-// so on until the link is retired or the endpoint closes.
+// run dials when something waits and serves the connection until it breaks. It repeats that until
+// the link is retired or the endpoint closes.
 func (l *link) run() {
 	defer l.close()
 	for l.awaitWork() {
 		l.asks()
 		conn, err := l.dial()
 		if err != nil {
-			l.backOff(err) // first: what is sent from here on is not kept
+			l.backOff(err) // before fail: requests that are sent from now on are not kept
 			l.fail(notSent(err))
 			continue
 		}
@@ -211,7 +209,7 @@ func (l *link) run() {
 	}
 }
 
-// retire ends a link on which nothing waits, and reports whether it has.
+// retire ends the link if nothing waits on it, and reports whether it did.
 func (l *link) retire() bool {
 	l.box.mu.Lock()
 	if len(l.waiting) > 0 || l.closed {
@@ -228,8 +226,8 @@ func (l *link) retire() bool {
 	return true
 }
 
-// awaitWork returns true when something waits to be sent and a dial is due,
-// false when the link or the endpoint closes.
+// awaitWork returns true when something waits to be sent and a dial is due. It returns false when
+// the link or the endpoint closes.
 func (l *link) awaitWork() bool {
 	for {
 		l.box.mu.Lock()
@@ -249,6 +247,7 @@ func (l *link) awaitWork() bool {
 	}
 }
 
+// awaitTurn waits until the next dial is due. It returns false if the endpoint closes first.
 func (l *link) awaitTurn() bool {
 	l.box.mu.Lock()
 	pause := time.Until(l.notBefore)
@@ -266,6 +265,7 @@ func (l *link) awaitTurn() bool {
 	}
 }
 
+// dial opens a connection to the server at its present address.
 func (l *link) dial() (*tracked, error) {
 	ctx, cancel := context.WithTimeout(l.endpoint.ctx, dialTimeout)
 	defer cancel()
@@ -276,7 +276,7 @@ func (l *link) dial() (*tracked, error) {
 	return l.endpoint.open(ctx, addr, Requests, l.server)
 }
 
-// asks notes that something is asked without a connection: a dial may be long in vain.
+// asks records that a request waits without a connection, since dialling may fail for long.
 func (l *link) asks() {
 	l.box.mu.Lock()
 	defer l.box.mu.Unlock()
@@ -285,11 +285,11 @@ func (l *link) asks() {
 	}
 }
 
-// backOff sets when to dial next, and logs a failure that is news.
+// backOff sets when to dial next, and logs the failure if it differs from the last.
 func (l *link) backOff(err error) {
 	pause := min(backoffMin<<min(l.failures, 16), backoffMax)
 	l.failures++
-	pause += rand.N(pause/4 + 1) // so that servers do not dial in step
+	pause += rand.N(pause/4 + 1) // keeps servers from dialling in step
 	l.box.mu.Lock()
 	l.notBefore = time.Now().Add(pause)
 	l.box.mu.Unlock()
@@ -299,8 +299,7 @@ func (l *link) backOff(err error) {
 	}
 }
 
-// serve writes what is sent and delivers what is answered until the connection
-// breaks, and returns why it did.
+// serve writes requests and delivers answers until the connection breaks, and returns why it did.
 func (l *link) serve(conn *tracked) error {
 	var cause error // the first reason
 	ended := make(chan struct{})
@@ -337,6 +336,7 @@ func (l *link) serve(conn *tracked) error {
 	return cause
 }
 
+// read reads answers from the connection and delivers each to its waiter.
 func (l *link) read(conn net.Conn) error {
 	r := bufio.NewReaderSize(conn, inputBytes)
 	for {
@@ -350,19 +350,19 @@ func (l *link) read(conn net.Conn) error {
 		l.box.mu.Lock()
 		l.heard++
 		l.mute = time.Time{}
-		if f.id != 0 { // 0: a probe's
+		if f.id != 0 { // 0: the answer to a probe
 			l.unheard--
 		}
 		w := l.waiting[f.id]
 		delete(l.waiting, f.id)
 		l.box.mu.Unlock()
-		if w != nil { // nil: a probe's answer, or its caller has given up
+		if w != nil { // nil: the answer to a probe, or the caller has given up
 			w.finish(result{answer: Answer{Status: f.status, Payload: f.payload}})
 		}
 	}
 }
 
-// fail ends everything that waits, with one reason.
+// fail ends the connection's state and fails every waiting request with one error.
 func (l *link) fail(err error) {
 	l.box.mu.Lock()
 	l.end, l.direct, l.unheard = nil, nil, 0

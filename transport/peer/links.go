@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// LinkInfo describes one open connection of requests, for administration.
-// Raft's own connections are not among them.
+// LinkInfo describes one open connection of requests, for administration. Raft's own connections
+// are not included.
 type LinkInfo struct {
-	Server      string // the other one, id@incarnation
-	Outgoing    bool   // this server has dialled it
+	Server      string // the other server, id@incarnation
+	Outgoing    bool   // dialled by this server
 	Since       time.Time
-	QueuedBytes int // that wait to be written
-	BufferBytes int // that are allocated for them
+	QueuedBytes int // bytes that wait to be written
+	BufferBytes int // bytes allocated for them
 }
 
-// Links lists the open connections with servers of the cluster, ordered by
-// server, those that this one has dialled first.
+// Links lists the open connections with other servers, ordered by server. Connections that this
+// server has dialled come first.
 func (e *Endpoint) Links() []LinkInfo {
-	e.mu.Lock() // and no box's meanwhile: a link ends its connection under that
+	e.mu.Lock() // never held together with a box's lock, under which a link ends its connection
 	dialled, served := slices.Collect(maps.Values(e.links)), slices.Collect(maps.Keys(e.served))
 	e.mu.Unlock()
 	var links []LinkInfo
@@ -49,10 +49,10 @@ func (e *Endpoint) Links() []LinkInfo {
 	return links
 }
 
-// Unanswered returns since when no small request to a server has had an answer; the zero
-// time says that the last one had, or that none has waited for a second.
+// Unanswered returns the time since which small requests to a server have had no answer. Zero means
+// that the last one had an answer, or that none has waited for a second.
 func (e *Endpoint) Unanswered(server string) time.Time {
-	e.mu.Lock() // and no box's meanwhile, as in Links
+	e.mu.Lock() // never held together with a box's lock, as in Links
 	l := e.links[linkKey{server, Small}]
 	e.mu.Unlock()
 	if l == nil {
@@ -63,10 +63,11 @@ func (e *Endpoint) Unanswered(server string) time.Time {
 	return l.mute
 }
 
-// Retain ends the links with servers that keep does not name, each with its goroutine and
-// its connection, unless something is under way on it. A link that is needed is made again.
+// Retain ends the links with servers for which keep returns false, with their goroutines and
+// connections. It spares links on which requests are waiting. A link that is needed again is made
+// again.
 func (e *Endpoint) Retain(keep func(server string) bool) {
-	e.mu.Lock() // and no box's meanwhile, as in Links
+	e.mu.Lock() // never held together with a box's lock, as in Links
 	over := map[linkKey]*link{}
 	for key, l := range e.links {
 		if !keep(key.server) {
@@ -86,7 +87,7 @@ func (e *Endpoint) Retain(keep func(server string) bool) {
 	}
 }
 
-// noteServed keeps the connections that Links lists.
+// noteServed records a connection for Links when it opens, and removes it when it ends.
 func (e *Endpoint) noteServed(s *serving, open bool) {
 	if s.from.Lane != Requests {
 		return

@@ -5,35 +5,35 @@ import (
 	"sync"
 )
 
-// outbox gathers frames for one connection, so that they coalesce exactly when
-// the connection is busy: whoever has something to send adds it and goes on,
-// and at most one goroutine at a time writes everything that has gathered.
-// That is a goroutine of the connection's own (drain), or, to save a switch,
-// its reader (hold, release). The lock is never held across a write.
+// outbox gathers the frames for one connection. Senders add their frames and go on, and at most one
+// goroutine at a time writes everything that has gathered, so frames coalesce exactly when the
+// connection is busy. The writer is a goroutine of the connection's own (drain). To save a switch
+// of goroutines, it can also be the connection's reader (hold, release). The lock is never held
+// during a write.
 type outbox struct {
 	mu      sync.Mutex
 	buf     []byte
-	spare   []byte        // an empty buffer, for reuse
-	writing bool          // somebody writes, and will see what is added meanwhile
-	wake    chan struct{} // capacity 1: there is something to write and nobody does
-	room    chan struct{} // capacity 1: buf has been taken
+	spare   []byte        // an empty buffer for reuse
+	writing bool          // somebody is writing and will see frames that are added meanwhile
+	wake    chan struct{} // capacity 1: there is something to write, and nobody writes
+	room    chan struct{} // capacity 1: buf was taken
 }
 
 func newOutbox() outbox {
 	return outbox{wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
-// add appends a frame; the caller holds mu, and rouses afterwards.
+// add appends a frame. The caller holds mu and calls rouse afterwards.
 func (b *outbox) add(f frame) { b.buf = appendFrame(b.buf, f) }
 
-// rouse has drain write what was added; the caller holds mu.
+// rouse wakes drain to write what was added. The caller holds mu.
 func (b *outbox) rouse() {
 	if !b.writing && len(b.buf) > 0 {
 		signal(b.wake)
 	}
 }
 
-// put appends a frame that drain is to write.
+// put appends a frame for drain to write.
 func (b *outbox) put(f frame) {
 	b.mu.Lock()
 	b.add(f)
@@ -41,10 +41,10 @@ func (b *outbox) put(f frame) {
 	b.mu.Unlock()
 }
 
-// full reports whether too much waits to be written; the caller holds mu.
+// full reports whether too much waits to be written, with more bytes added. The caller holds mu.
 func (b *outbox) full(more int) bool { return len(b.buf)+more+headerBytes > outputBytesMax }
 
-// awaitRoom returns true once less than outputBytesMax waits, false when ended is closed first.
+// awaitRoom returns true once less than outputBytesMax waits, or false if ended is closed first.
 func (b *outbox) awaitRoom(ended <-chan struct{}) bool {
 	for {
 		b.mu.Lock()
@@ -61,8 +61,8 @@ func (b *outbox) awaitRoom(ended <-chan struct{}) bool {
 	}
 }
 
-// take makes the caller the one who writes and gives it what to write; nil
-// means that there is nothing or that somebody else writes.
+// take makes the caller the writer and returns what to write. It returns nil if there is nothing to
+// write or somebody else is writing.
 func (b *outbox) take() []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -72,7 +72,7 @@ func (b *outbox) take() []byte {
 	return b.swap()
 }
 
-// swap takes what has gathered; the caller holds mu and writes from now on.
+// swap takes what has gathered and makes the caller the writer. The caller holds mu.
 func (b *outbox) swap() []byte {
 	buf := b.buf
 	b.buf, b.spare, b.writing = b.spare[:0], nil, true
@@ -80,7 +80,7 @@ func (b *outbox) swap() []byte {
 	return buf
 }
 
-// written gives back the buffer that was written; the caller holds mu.
+// written ends a write and keeps its buffer for reuse. The caller holds mu.
 func (b *outbox) written(buf []byte) {
 	b.writing = false
 	if cap(buf) <= outputBytesKept {
@@ -88,8 +88,8 @@ func (b *outbox) written(buf []byte) {
 	}
 }
 
-// hold keeps what is added from being written until release, if nobody writes
-// already: a reader holds while it answers a burst of requests.
+// hold keeps added frames from being written until release. It does nothing if somebody is already
+// writing. A reader holds the box while it answers a burst of requests.
 func (b *outbox) hold() (held bool) {
 	b.mu.Lock()
 	held = !b.writing
@@ -98,8 +98,8 @@ func (b *outbox) hold() (held bool) {
 	return held
 }
 
-// release ends a hold and writes what has gathered on the caller's goroutine,
-// once; what gathers meanwhile is left to drain.
+// release ends a hold. It writes what has gathered on the caller's goroutine, once; what is added
+// meanwhile is left to drain.
 func (b *outbox) release(conn net.Conn) (err error) {
 	b.mu.Lock()
 	if len(b.buf) > 0 {
@@ -115,7 +115,7 @@ func (b *outbox) release(conn net.Conn) (err error) {
 	return err
 }
 
-// drain writes what gathers until ended is closed or a write fails.
+// drain writes what has gathered, again and again, until ended is closed or a write fails.
 func (b *outbox) drain(conn net.Conn, ended <-chan struct{}) error {
 	for {
 		select {
@@ -138,7 +138,7 @@ func (b *outbox) drain(conn net.Conn, ended <-chan struct{}) error {
 	}
 }
 
-// reset empties the box after its connection has ended; the caller holds mu.
+// reset empties the box after its connection has ended. The caller holds mu.
 func (b *outbox) reset() { b.buf, b.writing = nil, false }
 
 func signal(c chan struct{}) {

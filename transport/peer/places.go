@@ -8,21 +8,22 @@ import (
 	"github.com/kvorum/kvorum/internal/places"
 )
 
-// Places bounds the connections that others have opened, each of which costs a
-// descriptor. What this server dials itself is not among them.
+// Places bounds the connections that other servers have opened, each of which costs a descriptor.
+// Connections that this server has dialled do not count.
 type Places struct {
-	Newcomers int // that have not greeted, or have said nothing since
-	Servers   int // that have
+	Newcomers int // connections that have not greeted, or have sent nothing since
+	Servers   int // connections that have sent something
 }
 
-// lobby is where accepted connections have their places. Whoever opens many and
-// says nothing displaces others who say nothing: a connection that has carried
-// something has a place among the servers', and there each server has its own share.
+// lobby holds the places of accepted connections. A client that opens many connections and sends
+// nothing displaces only other silent ones. A connection that has carried something has a place
+// among the servers', where each server has its own share.
 type lobby struct {
 	newcomers *places.Room
 	servers   *places.Room
 }
 
+// newLobby makes a lobby with the given bounds, or with the defaults if they are zero.
 func newLobby(p Places) lobby {
 	if p == (Places{}) {
 		p = Places{Newcomers: newcomersDefault, Servers: serversDefault}
@@ -33,28 +34,29 @@ func newLobby(p Places) lobby {
 	}
 }
 
-// Displaced counts the accepted connections that made room for others.
+// Displaced counts the accepted connections that were ended to make room for others.
 func (e *Endpoint) Displaced() uint64 { return e.lobby.newcomers.Ended() + e.lobby.servers.Ended() }
 
-// tracked is a connection that the endpoint ends when it closes.
+// tracked is a connection that ends when its endpoint closes.
 type tracked struct {
 	net.Conn
 	endpoint *Endpoint
-	served   atomic.Bool // its place is one of a server's
+	served   atomic.Bool // its place is among the servers'
 
 	mu     sync.Mutex
-	place  *places.Place // nil: this server has dialled it, or it is closed
+	place  *places.Place // nil: this server dialled it, or it is closed
 	closed bool
 }
 
-// enter gives an accepted connection a place.
+// enter gives an accepted connection a place among the newcomers.
 func (e *Endpoint) enter(conn net.Conn) *tracked {
 	t := &tracked{Conn: conn, endpoint: e}
 	t.place = e.lobby.newcomers.Take(host(conn), t.end)
 	return t
 }
 
-// host is where a connection comes from: one host takes no more than most of the places.
+// host returns the address that a connection comes from, without the port. It is the holder of a
+// newcomer's place, so that one host cannot take all places.
 func host(conn net.Conn) string {
 	addr := conn.RemoteAddr().String()
 	if name, _, err := net.SplitHostPort(addr); err == nil {
@@ -63,10 +65,11 @@ func host(conn net.Conn) string {
 	return addr
 }
 
-// end closes the connection for its room; whoever serves it then finds it closed.
+// end closes the connection to make room for another. Whoever serves it then finds it closed.
 func (t *tracked) end() { t.Conn.Close() }
 
-// heard notes that something has come in from a server that has greeted.
+// heard records that a server has sent something after its greeting. The first time, the connection
+// moves from the newcomers to the server's own places.
 func (t *tracked) heard(server string) {
 	if t.served.Load() {
 		t.mu.Lock()
@@ -82,7 +85,7 @@ func (t *tracked) heard(server string) {
 	if newcomer == nil {
 		return
 	}
-	// Without the lock: this may end another connection, whose own lock may be held.
+	// The lock is not held here: Take may end another connection, whose own lock may be held.
 	place := t.endpoint.lobby.servers.Take(server, t.end)
 	newcomer.Leave()
 	t.mu.Lock()

@@ -7,9 +7,8 @@ import (
 
 var errSilent = errors.New("the server has not said a word for too long")
 
-// armProbe starts watching the present connection, if that is not done
-// already; the caller holds box.mu. Nothing runs while nothing waits, so an
-// idle cluster costs nothing.
+// armProbe starts to watch the current connection, unless that is already done. The caller holds
+// box.mu. No timer runs while no request waits, so an idle cluster costs nothing.
 func (l *link) armProbe() {
 	if l.probe != nil || len(l.waiting) == 0 {
 		return
@@ -19,8 +18,8 @@ func (l *link) armProbe() {
 	watch.timer = l.probe
 }
 
-// silence watches one connection while requests wait on it: a cut network or a
-// stopped process says nothing, and the requests must not wait for ever.
+// silence watches one connection while requests wait on it. A cut network or a stopped process
+// gives no sign, and the requests must not wait for ever.
 type silence struct {
 	link   *link
 	timer  *time.Timer
@@ -29,12 +28,14 @@ type silence struct {
 	end    func(error)
 }
 
+// look checks whether anything was received since the last look. If not, it sends a probe, or ends
+// the connection after silenceProbesMax probes without an answer.
 func (s *silence) look() {
 	l := s.link
 	l.box.mu.Lock()
 	defer l.box.mu.Unlock()
 	if l.probe != s.timer {
-		return // that connection has ended
+		return // its connection has ended
 	}
 	if len(l.waiting) == 0 {
 		l.probe = nil
@@ -58,15 +59,15 @@ func (s *silence) look() {
 	s.timer.Reset(silenceProbe)
 }
 
-// startPulse has the present connection say something now and then, since the other
-// server ends one on which nothing comes in (idleMax); the caller holds box.mu.
+// startPulse sends a probe on the current connection every keepAliveEvery, since the other server
+// ends a connection on which nothing arrives (idleMax). The caller holds box.mu.
 func (l *link) startPulse() {
 	var pulse *time.Timer
 	pulse = time.AfterFunc(keepAliveEvery, func() {
 		l.box.mu.Lock()
 		defer l.box.mu.Unlock()
 		if l.pulse != pulse {
-			return // that connection has ended
+			return // its connection has ended
 		}
 		if len(l.box.buf) == 0 {
 			l.box.add(frame{kind: probeKind})

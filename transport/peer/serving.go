@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// serving is one accepted connection of requests: this goroutine reads and
-// calls the handler, another writes the answers.
+// serving is one accepted connection of requests. One goroutine reads requests and calls the
+// handler, another writes the answers.
 type serving struct {
 	conn    *tracked
 	from    Caller
 	since   time.Time
-	renewed time.Time // when its deadline was set; the reader's own
+	renewed time.Time // when its deadline was set; used only by the reader
 	box     outbox
 }
 
-// serve runs until the connection ends and leaves no goroutine behind.
+// serve runs until the connection ends, and leaves no goroutine behind.
 func (e *Endpoint) serve(conn *tracked, from Caller) error {
 	s := &serving{conn: conn, from: from, since: time.Now(), box: newOutbox()}
 	e.noteServed(s, true)
@@ -44,6 +44,7 @@ func (e *Endpoint) serve(conn *tracked, from Caller) error {
 	return err
 }
 
+// read reads requests and serves them until the connection ends.
 func (s *serving) read(h Handler, ended <-chan struct{}) error {
 	r := bufio.NewReaderSize(s.conn, inputBytes)
 	for {
@@ -63,13 +64,13 @@ func (s *serving) read(h Handler, ended <-chan struct{}) error {
 	}
 }
 
-// heard notes that a request has come in, and sets when the connection ends unless
-// another does, or unless its answers are taken.
+// heard records that a request has arrived. It sets the deadline at which the connection ends
+// unless another request arrives or its answers are taken.
 func (s *serving) heard() error {
 	first := !s.conn.served.Load()
 	holder := s.from.Server
 	if s.from.Lane == Hello {
-		holder = "" // anybody may call himself anything there
+		holder = "" // anybody may use any name in this lane
 	}
 	s.conn.heard(holder)
 	now := time.Now()
@@ -83,8 +84,8 @@ func (s *serving) heard() error {
 	return s.conn.SetDeadline(now.Add(idleMax))
 }
 
-// burst serves a request and those that have arrived behind it, and writes
-// together what was answered at once.
+// burst serves a request and those that have already arrived behind it. Answers that are given at
+// once are written together.
 func (s *serving) burst(f frame, r *bufio.Reader, h Handler) (err error) {
 	if s.box.hold() {
 		defer func() { err = errors.Join(err, s.box.release(s.conn)) }()
@@ -102,6 +103,7 @@ func (s *serving) burst(f frame, r *bufio.Reader, h Handler) (err error) {
 	}
 }
 
+// dispatch answers a probe, or hands a request to the handler.
 func (s *serving) dispatch(f frame, h Handler) error {
 	if f.kind == probeKind {
 		s.box.put(frame{kind: probeKind | answerBit, id: f.id})

@@ -7,12 +7,11 @@ import (
 	"time"
 )
 
-// Streams is the lane of Raft's own connections: it accepts those that other
-// servers have opened to us and dials theirs. Closing it ends all of them, on
-// both sides, and leaves the other lanes.
+// Streams is the lane of Raft's own connections. It accepts those that other servers open and dials
+// theirs. Closing it ends all of them, on both sides, but leaves the other lanes open.
 type Streams struct {
 	endpoint *Endpoint
-	arrived  chan struct{}   // capacity 1: a stream waits
+	arrived  chan struct{}   // capacity 1: a stream is waiting
 	ctx      context.Context // ends with the lane
 	cancel   context.CancelFunc
 
@@ -35,13 +34,13 @@ func newStreams(e *Endpoint) *Streams {
 type stream struct {
 	*tracked
 	streams *Streams
-	from    string // who has opened it, "" for this server
-	spoken  bool   // something has come in; of the reader alone
+	from    string // the server that opened it; "" for this server
+	spoken  bool   // something has arrived; used only by the reader
 }
 
-// Read implements net.Conn. Raft keeps connections for its next call and takes one that
-// was ended for a call that has failed: so only who says nothing from the start is ended
-// for that.
+// Read implements net.Conn. The deadline for silence applies only until the first byte has arrived.
+// Raft keeps connections open for its next call, and a kept one that was ended would look to it like
+// a failed call.
 func (s *stream) Read(b []byte) (int, error) {
 	n, err := s.tracked.Read(b)
 	if n == 0 || s.from == "" {
@@ -64,7 +63,7 @@ func (s *stream) Close() error {
 	return s.tracked.Close()
 }
 
-// admit counts a connection in; nil means that the lane is closed.
+// admit registers a connection. It returns nil if the lane is closed.
 func (s *Streams) admit(conn *tracked, from string) *stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,8 +75,8 @@ func (s *Streams) admit(conn *tracked, from string) *stream {
 	return st
 }
 
-// offer queues a connection accepted from a server and reports whether it was taken. If
-// nobody accepts, the oldest makes room: its server finds it closed and dials again.
+// offer queues a connection from a server and reports whether the lane took it. If nobody accepts,
+// the oldest makes room; its server finds it closed and dials again.
 func (s *Streams) offer(conn *tracked, from string) bool {
 	st := s.admit(conn, from)
 	if st == nil {
@@ -97,7 +96,7 @@ func (s *Streams) offer(conn *tracked, from string) bool {
 	return true
 }
 
-// next takes the stream that has waited for longest, nil if none waits.
+// next takes the stream that has waited longest, or returns nil if none is waiting.
 func (s *Streams) next() *stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,11 +114,11 @@ func (s *Streams) isClosed() bool {
 	return s.closed
 }
 
-// Accept waits for the next connection that another server (id@incarnation) has opened.
+// Accept waits for the next connection that another server (id@incarnation) opens.
 func (s *Streams) Accept() (conn net.Conn, from string, err error) {
 	for {
 		if st := s.next(); st != nil {
-			// From now on it is read: before, nobody could hear its first word.
+			// The time for the first word starts here, since nobody could read it before.
 			_ = st.SetReadDeadline(time.Now().Add(firstWordWithin)) // its error shows at the reader
 			return st, st.from, nil
 		}
@@ -131,7 +130,7 @@ func (s *Streams) Accept() (conn net.Conn, from string, err error) {
 	}
 }
 
-// Dial opens a connection to a server (id@incarnation) that is to be found at addr.
+// Dial opens a connection to a server (id@incarnation) at addr.
 func (s *Streams) Dial(server, addr string, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := s.ctx, func() {}
 	if timeout > 0 {
@@ -169,10 +168,10 @@ func (s *Streams) Close() error {
 	return nil
 }
 
-// Addr is the advertised address.
+// Addr returns the advertised address.
 func (s *Streams) Addr() net.Addr { return advertised(s.endpoint.cfg.Advertise) }
 
-// advertised is a host:port as it was given: the host stays a name.
+// advertised is a host:port as it was given, with the host name not resolved.
 type advertised string
 
 func (advertised) Network() string  { return "tcp" }

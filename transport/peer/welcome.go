@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// welcome reads a greeting on an accepted connection, answers it and serves
-// its lane to the end.
+// welcome reads the greeting on an accepted connection, answers it, and serves the connection's
+// lane until it ends.
 func (e *Endpoint) welcome(conn *tracked) {
 	g, err := e.meet(conn)
 	if err != nil {
@@ -34,9 +34,9 @@ func (e *Endpoint) welcome(conn *tracked) {
 	}
 }
 
-// refuse ends a connection on which nothing came to pass. A probe of the port, which
-// says nothing and goes, is no news, nor is a server that is early or late; all else is
-// an operator's mistake or an attack.
+// refuse ends a connection that carried nothing. It logs at debug level what is expected: a port
+// probe, which says nothing and leaves, or a server that is early or late. Anything else is an
+// operator's mistake or an attack, and goes to complaints.
 func (e *Endpoint) refuse(conn net.Conn, g Greeting, err error) {
 	from := conn.RemoteAddr().String()
 	conn.Close()
@@ -53,15 +53,14 @@ func (e *Endpoint) refuse(conn net.Conn, g Greeting, err error) {
 	e.untaken.note(err, slog.String("last_from", from))
 }
 
-// meet reads the greeting and answers it; an error means that it was refused
-// or never understood.
+// meet reads the greeting and answers it. An error means that it was refused or could not be read.
 func (e *Endpoint) meet(conn net.Conn) (g Greeting, err error) {
 	if err := conn.SetDeadline(time.Now().Add(greetTimeout)); err != nil {
 		return g, err
 	}
 	version, body, err := readSealed(conn)
 	if err != nil {
-		return g, err // bytes that are no greeting get no answer
+		return g, err // bytes that are not a greeting get no answer
 	}
 	var refusal *Refusal
 	if version != greetingVersion {
@@ -90,9 +89,8 @@ func (e *Endpoint) meet(conn net.Conn) (g Greeting, err error) {
 	return g, conn.SetReadDeadline(time.Now().Add(firstWordWithin))
 }
 
-// judge is the list of gates that a greeting passes. It does not ask whether
-// the caller is in our own configuration: that may be behind the caller's
-// (Raft dissertation 4.1).
+// judge checks whether a greeting may be accepted. It does not check whether the caller is in this
+// server's configuration, which may be older than the caller's (Raft dissertation 4.1).
 func (e *Endpoint) judge(g Greeting) *Refusal {
 	cluster, server := e.Cluster(), e.cfg.Server
 	switch {
@@ -113,7 +111,7 @@ func (e *Endpoint) judge(g Greeting) *Refusal {
 	}
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
-		own := *refusal // its Server is set by the caller
+		own := *refusal // the caller of judge sets its Server
 		return &own
 	}
 	return &Refusal{Reason: NotAdmitted, Text: err.Error()}

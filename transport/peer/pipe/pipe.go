@@ -1,7 +1,6 @@
-// Package pipe is a network in memory for tests: named addresses, synchronous
-// unbuffered connections (net.Pipe), and links that can be cut and
-// mended. It uses nothing outside the process, so a whole cluster on it runs
-// in a testing/synctest bubble.
+// Package pipe is an in-memory network for tests. It has named addresses, synchronous unbuffered
+// connections (net.Pipe), and links that can be cut and mended. It uses nothing outside the
+// process, so a whole cluster runs on it in a testing/synctest bubble.
 package pipe
 
 import (
@@ -45,7 +44,7 @@ type listener struct {
 	once sync.Once
 }
 
-// Listen takes an address.
+// Listen listens at an address. It fails if the address is in use.
 func (n *Network) Listen(address string) (net.Listener, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -85,6 +84,7 @@ type conn struct {
 	ends [2]string
 }
 
+// Close closes this end and removes it from the network.
 func (c *conn) Close() error {
 	c.net.mu.Lock()
 	delete(c.net.conns, c)
@@ -97,6 +97,7 @@ func (n *Network) Dialer(from string) func(ctx context.Context, to string) (net.
 	return func(ctx context.Context, to string) (net.Conn, error) { return n.dial(ctx, from, to) }
 }
 
+// dial connects to a listener. It fails if the link is cut or nobody listens.
 func (n *Network) dial(ctx context.Context, from, to string) (net.Conn, error) {
 	n.mu.Lock()
 	l := n.listeners[to]
@@ -133,7 +134,7 @@ func link(a, b string) [2]string {
 	return [2]string{a, b}
 }
 
-// Cut breaks every connection between two addresses and refuses new ones until Mend.
+// Cut breaks all connections between two addresses and refuses new ones until Mend.
 func (n *Network) Cut(a, b string) {
 	n.mu.Lock()
 	n.cut[link(a, b)] = true
@@ -148,7 +149,7 @@ func (n *Network) Mend(a, b string) {
 	n.mu.Unlock()
 }
 
-// Break breaks every connection between two addresses; new ones are allowed.
+// Break breaks all connections between two addresses but allows new ones.
 func (n *Network) Break(a, b string) {
 	n.mu.Lock()
 	var broken []*conn
@@ -163,7 +164,7 @@ func (n *Network) Break(a, b string) {
 	}
 }
 
-// Open returns how many ends of connections are open.
+// Open returns how many connection ends are open.
 func (n *Network) Open() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
