@@ -1,16 +1,15 @@
-// Package detector decides when a voter stands for election because nothing is heard
-// of the leader. It has no clock, no goroutine and no lock: package node looks, asks
-// and stands.
+// Package detector is the failure detector: it decides when a voter should stand for election
+// because it no longer hears the leader. It has no clock, no goroutine and no lock. Package node
+// takes the looks, asks the other voters, and stands.
 //
-// What counts as silence is what this voter's looks saw while each of them was on
-// time: a process that stood still has heard nothing, and nobody is to blame. A
-// refused port counts at once, and so does a leader that says of itself that its disk
-// stalls, or that it does not lead any more. A leader that is heard and to which nothing
-// comes through is of no use to the clients of the others, either.
+// Silence counts only while this voter's looks were on time: a process that stood still has heard
+// nothing, and nobody is to blame. Two kinds of evidence count at once: a refused port, and a
+// leader that reports that its disk stalls or that it no longer leads. A leader that is heard but
+// answers no questions is also replaced, since it is of no use to the clients of other nodes.
 //
-// One voter's word is not enough. It asks every other voter, and stands once a
-// majority has agreed, twice in a row: Raft lets a voter that is told to stand depose a
-// leader that lives. The one that is placed best stands; the others wait for it.
+// The word of one voter is not enough, because Raft lets a voter that is told to stand depose a
+// live leader. The voter therefore asks every other voter and stands only when a majority has
+// agreed twice in a row. The best-placed voter stands first; the others wait for it.
 package detector
 
 import (
@@ -34,21 +33,22 @@ const (
 // View is what a voter that does not lead sees at one moment.
 type View struct {
 	Term    uint64
-	Leader  string    // the last that it knew, "" for none
-	Follows bool      // it believes in Leader; else nobody leads, as far as it knows
-	Stands  bool      // it is a candidate itself, or stores a vote
-	Own     bool      // Leader is this voter, which has stopped leading
+	Leader  string    // the last leader that it knew, "" for none
+	Follows bool      // it believes in Leader; otherwise it knows of no current leader
+	Stands  bool      // it is a candidate itself, or is storing a vote
+	Own     bool      // Leader is this voter, which has stepped down
 	Led     uint64    // the last term in which this voter led
 	Heard   time.Time // when Leader was last heard as leader, in Term or a later one
-	Beats   bool      // Leader has said so by beats: one of an earlier release sends none
+	Beats   bool      // Leader sends beats; a leader of an earlier release does not
 	Refused bool      // Leader's port refuses
-	// Unanswered is since when Leader has answered nothing that this voter asks; zero: it answers.
+	// Unanswered is the time since which Leader has left this voter's questions unanswered; zero
+	// if it answers.
 	Unanswered time.Time
 	Owed       time.Duration
-	OwedAt     time.Time // when the beat arrived that says that Leader's disk owes an answer for Owed
+	OwedAt     time.Time // when the beat arrived that reported Owed: how long an operation of Leader's disk has been pending
 }
 
-// subject is what a silence is about.
+// subject identifies what the collected evidence is about.
 type subject struct {
 	term    uint64
 	leader  string
@@ -56,37 +56,37 @@ type subject struct {
 	stands  bool
 }
 
-// Detector is one voter's. Its zero value has seen nothing yet.
+// Detector holds the evidence of one voter. Its zero value has seen nothing yet.
 type Detector struct {
-	looked  time.Time     // when the last look was
-	planned time.Duration // after which the next was to be
+	looked  time.Time     // when the last look was taken
+	planned time.Duration // how long after it the next look is due
 	awake   time.Time     // since when all looks were on time
 	about   subject
 	since   time.Time // when about was first seen
-	owing   time.Time // of the beat that first told of a disk that owes too much; zero: none
-	yielded time.Time // when another that is placed better was told yes
+	owing   time.Time // arrival of the first beat that reported an overdue disk operation; zero: none
+	yielded time.Time // when this voter last agreed with a better-placed one
 	stood   time.Time
-	asking  time.Time // until when a round of questions may take; zero: none is under way
+	asking  time.Time // the deadline of the current round of questions; zero: no round is in progress
 	rounds
 }
 
-// rounds are those that have been asked about the present subject.
+// rounds summarizes the rounds of questions about the current subject.
 type rounds struct {
 	agreed    int       // in a row
 	denied    int       // in a row
-	unsettled int       // in which a log had grown
-	eligible  time.Time // when a majority had agreed twice in a row for the first time
-	due       time.Time // before which no other round begins
-	before    []Answer  // of the round before
+	unsettled int       // rounds in which some log had grown
+	eligible  time.Time // when a majority had first agreed twice in a row
+	due       time.Time // no further round begins before this
+	before    []Answer  // the agreeing answers of the previous round
 }
 
-// Rest is the look of a voter that leads.
+// Rest records the look of a voter that leads. It discards all evidence.
 func (d *Detector) Rest(now time.Time) {
 	d.note(now)
 	d.planned, d.about, d.rounds, d.owing = IdleEvery, subject{}, rounds{}, time.Time{}
 }
 
-// note records a look; a late one voids all earlier evidence.
+// note records a look. A late look voids all earlier evidence.
 func (d *Detector) note(now time.Time) {
 	if d.late(now) {
 		d.awake, d.rounds, d.owing = now, rounds{}, time.Time{}
@@ -104,8 +104,8 @@ func (d *Detector) Seen(passed time.Duration, now time.Time) time.Duration {
 	return min(passed, now.Sub(d.awake))
 }
 
-// Look is a voter's look. It returns why the leader should be replaced, and when the
-// next look is due if nothing is asked meanwhile.
+// Look records a look and returns why the leader should be replaced, and when the next look is due
+// if no question is asked before.
 func (d *Detector) Look(now time.Time, v View) (why Reason, next time.Duration) {
 	d.note(now)
 	if about := (subject{v.Term, v.Leader, v.Follows, v.Stands}); about != d.about {
@@ -132,7 +132,7 @@ func (d *Detector) Look(now time.Time, v View) (why Reason, next time.Duration) 
 	return why, d.planned
 }
 
-// Agrees is what this voter tells another: why it, too, would replace the leader.
+// Agrees returns the reason why this voter, too, would replace the leader; None if it would not.
 func (d *Detector) Agrees(now time.Time, v View) Reason {
 	if d.late(now) || d.about != (subject{v.Term, v.Leader, v.Follows, v.Stands}) {
 		return None
@@ -140,11 +140,12 @@ func (d *Detector) Agrees(now time.Time, v View) Reason {
 	return d.why(now, v)
 }
 
-// silence is how long nothing has been heard, as far as this process was awake.
+// silence returns how long nothing has been heard, counting only time in which this process was
+// awake.
 func (d *Detector) silence(now time.Time, v View) time.Duration { return d.seenSince(now, v.Heard) }
 
-// seenSince returns how much of the time since then counts: this process was awake, and
-// the leader was the present one.
+// seenSince returns how much of the time since then counts: this process was awake, and the
+// subject was the current one.
 func (d *Detector) seenSince(now, then time.Time) time.Duration {
 	for _, t := range []time.Time{d.since, d.awake} {
 		if t.After(then) {
@@ -154,9 +155,10 @@ func (d *Detector) seenSince(now, then time.Time) time.Duration {
 	return now.Sub(then)
 }
 
-// Silence is how long nothing had been heard at the last look.
+// Silence returns how long nothing had been heard at the last look.
 func (d *Detector) Silence(v View) time.Duration { return d.silence(d.looked, v) }
 
+// why returns the reason for which the evidence calls for a new leader; None if there is none.
 func (d *Detector) why(now time.Time, v View) Reason {
 	silence := d.silence(now, v)
 	switch {
@@ -176,7 +178,7 @@ func (d *Detector) why(now time.Time, v View) Reason {
 	return None
 }
 
-// Position is where a log ends.
+// Position is the index and term of a log's last entry.
 type Position struct{ Index, Term uint64 }
 
 // Beyond reports whether a log that ends at p goes beyond one that ends at q (Raft
@@ -185,32 +187,32 @@ func (p Position) Beyond(q Position) bool {
 	return p.Term > q.Term || p.Term == q.Term && p.Index > q.Index
 }
 
-// Answer is what a voter says of itself.
+// Answer is what a voter reports about itself.
 type Answer struct {
 	Server   string
-	Agrees   bool // it, too, would replace the leader, and is in no later term
+	Agrees   bool // it, too, would replace the leader, and its term is not later
 	Log      Position
-	Owes     time.Duration // how long its disk has owed an answer
-	Abstains bool          // it asks nobody for a vote
+	Owes     time.Duration // how long an operation of its disk has been pending
+	Abstains bool          // it asks for no votes
 }
 
 // leads reports whether a voter may lead.
 func (a Answer) leads() bool { return !a.Abstains && a.Owes < OwesMax }
 
-// better reports whether a is placed better than b.
+// better reports whether a is better placed to lead than b.
 func (a Answer) better(b Answer) bool {
 	return a.Log.Beyond(b.Log) || a.Log == b.Log && a.Server < b.Server
 }
 
 // Round is one round of questions.
 type Round struct {
-	Voters int // of the configuration, the asker among them
+	Voters int // in the configuration, including the asker
 	Self   Answer
-	Others []Answer // those that have come in time
+	Others []Answer // the answers that arrived in time
 }
 
-// Ask has a round begin now, after which the next look is due; if it is too early for
-// one, it returns how long it is.
+// Ask begins a round of questions; the next look is due when it ends. If it is too early for a
+// round, Ask begins none and returns how long to wait.
 func (d *Detector) Ask(now time.Time) (early time.Duration) {
 	if early = d.due.Sub(now); early > 0 {
 		return early
@@ -219,11 +221,11 @@ func (d *Detector) Ask(now time.Time) (early time.Duration) {
 	return 0
 }
 
-// Asked says that the round is over: the next look is the one behind it.
+// Asked records that the round is over. The next look is the one that follows it.
 func (d *Detector) Asked() { d.asking = time.Time{} }
 
-// Judge says, after a look that has found the same as before a round, what follows from
-// that: to stand now, or another round after a while.
+// Judge evaluates a round, after a look that still found a reason. It returns whether to stand
+// now, or else how long to wait before another round.
 func (d *Detector) Judge(r Round) (stand bool, again time.Duration) {
 	now := d.looked
 	if d.awake.Equal(now) { // the look was late
@@ -263,13 +265,14 @@ func (d *Detector) Judge(r Round) (stand bool, again time.Duration) {
 	return true, d.plan(lookEvery)
 }
 
-// plan puts the next round off.
+// plan postpones the next round.
 func (d *Detector) plan(next time.Duration) time.Duration {
 	d.planned, d.due = next, d.looked.Add(next)
 	return next
 }
 
-// settled reports whether those who agree now are where they were in the round before.
+// settled reports whether the logs of those who agree now end where they did in the previous
+// round.
 func (d *Detector) settled(yes []Answer) bool {
 	return !slices.ContainsFunc(yes, func(a Answer) bool {
 		return !slices.ContainsFunc(d.before, func(b Answer) bool { return a.Server == b.Server && a.Log == b.Log })
@@ -279,11 +282,11 @@ func (d *Detector) settled(yes []Answer) bool {
 // MayStand reports whether this voter has not stood within standAgain.
 func (d *Detector) MayStand(now time.Time) bool { return now.Sub(d.stood) >= standAgain }
 
-// Stood says that this voter stands.
+// Stood records that this voter stands.
 func (d *Detector) Stood(now time.Time) { d.stood, d.rounds = now, rounds{} }
 
-// Answered says that another was told yes: this voter lets it stand first if it is
-// placed better.
+// Answered records that this voter agreed with another. If that one is better placed, this voter
+// lets it stand first.
 func (d *Detector) Answered(now time.Time, asker, self Answer) {
 	if asker.better(self) {
 		d.yielded = now

@@ -3,47 +3,48 @@ package detector
 import "time"
 
 const (
-	// BeatEvery is how often a leader says that it leads.
+	// BeatEvery is how often a busy leader sends a beat, which says that it leads.
 	BeatEvery = 50 * time.Millisecond
-	// IdleEvery is how often one does that has nothing to commit: each beat wakes every
-	// node, and an idle one is not kept waiting for a processor.
+	// IdleEvery is how often an idle leader sends a beat. It is longer because each beat wakes
+	// every node, and an idle node does not have to wait for a processor.
 	IdleEvery = 120 * time.Millisecond
-	// unheardMax bounds the time in which nothing is heard of a leader: five beats of a busy
-	// leader, two of an idle one. On two busy processors a process waits for some tens of
-	// milliseconds.
+	// unheardMax is how long a leader may be silent: five beats of a busy leader, two of an idle
+	// one. On two busy processors a process may wait some tens of milliseconds for its turn.
 	unheardMax = 250 * time.Millisecond
-	// calmEvery is how long a voter waits for a beat before it looks on its own (each beat
-	// is a look, too), and lookEvery passes between two looks from then on: the last three
-	// of a silence.
+	// calmEvery is how long a voter waits for a beat before it looks on its own; each beat is a
+	// look, too. From then on, lookEvery passes between two looks. They are the last three of a
+	// silence.
 	calmEvery = 200 * time.Millisecond
 	lookEvery = 25 * time.Millisecond
-	// lateMax is how late a look may be: after a longer pause of this process nothing
-	// counts that was before.
+	// lateMax is how late a look may be. After a longer pause of this process, earlier evidence
+	// does not count.
 	lateMax = 50 * time.Millisecond
 	// RoundMax bounds one round of questions to the voters.
 	RoundMax = 100 * time.Millisecond
-	// roundsYes is how many rounds in a row a majority must have agreed in.
+	// roundsYes is how many rounds in a row must find a majority that agrees.
 	roundsYes = 2
-	// againAfter passes between a round in which a majority has agreed and the next, in
-	// which entries arrive that were still under way; after one in which it has not, the
-	// pause doubles from there up to againMax: who is cut off asks for as long as that lasts.
+	// againAfter is the pause after a round in which a majority agreed; entries that were still in
+	// flight arrive in it. After a round without a majority, the pause starts there and doubles up
+	// to againMax, because a voter that is cut off keeps asking until the cut is over.
 	againAfter = 20 * time.Millisecond
 	againMax   = 200 * time.Millisecond
-	// unsettledMax bounds the rounds that are repeated since a log has grown meanwhile.
+	// unsettledMax bounds the rounds that are repeated because a log has grown since the last one.
 	unsettledMax = 6
-	// StepAfter passes before the next voter by rank stands, in which an election is over.
+	// StepAfter is the time between one voter's turn to stand and the next by rank. An election is
+	// over within it.
 	StepAfter = 100 * time.Millisecond
-	// givenUpAfter is how long a leader that has stopped leading waits for another.
+	// givenUpAfter is how long a leader that has stepped down waits for a new leader.
 	givenUpAfter = 20 * time.Millisecond
-	// standAgain is how long a voter that has stood does not stand again: evidence that
-	// is wrong again and again costs an election now and then.
+	// standAgain is how long a voter that has stood does not stand again. Evidence that is
+	// repeatedly wrong then costs only an occasional election.
 	standAgain = time.Second
-	// unansweredMax bounds the time in which a leader that is heard answers nothing. No answer
-	// of this kind waits for a disk, but many may be ahead of it.
+	// unansweredMax is how long a leader that is still heard may leave questions unanswered. No
+	// such answer waits for a disk, but many may be queued ahead of it.
 	unansweredMax = 2 * time.Second
-	// OwesMax is how long a voter's disk may have owed an answer for the voter to lead.
+	// OwesMax is how long a disk operation of a voter may be pending for the voter still to
+	// qualify as leader.
 	OwesMax = 250 * time.Millisecond
-	// leaderOwesMax is how long a leader's disk may owe one. The leader's own watchdog
-	// hands over before that, if it can.
+	// leaderOwesMax is how long a disk operation of the leader may be pending. The leader's own
+	// watchdog hands over earlier, if it can.
 	leaderOwesMax = 2 * time.Second
 )
