@@ -12,14 +12,14 @@ import (
 const (
 	version   = 1
 	sealBytes = 1 + 4
-	// headBytes are those of an entry's index, term and type.
+	// headBytes is the encoded size of an entry's index, term and type.
 	headBytes = 8 + 8 + 1
 )
 
-// castagnoli is a table that every processor we run on has an instruction for.
+// castagnoli is the CRC-32C table; every processor that we run on has an instruction for it.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Put seals an entry whose index and term are final. A seal that it has already is replaced.
+// Put seals an entry whose index and term are final. It replaces an existing seal.
 func Put(l *raft.Log) {
 	s := make([]byte, sealBytes)
 	s[0] = version
@@ -27,10 +27,10 @@ func Put(l *raft.Log) {
 	l.Extensions = s
 }
 
-// Sealed reports whether an entry carries a seal, right or wrong.
+// Sealed reports whether an entry carries a seal, valid or not.
 func Sealed(l *raft.Log) bool { return len(l.Extensions) > 0 }
 
-// Check returns nil when an entry has the index that was asked for and its seal fits.
+// Check returns nil if the entry has the requested index and its seal matches.
 func Check(l *raft.Log, index uint64) error {
 	switch {
 	case l.Index != index:
@@ -48,6 +48,7 @@ func Check(l *raft.Log, index uint64) error {
 	return nil
 }
 
+// sum returns the checksum of an entry.
 func sum(l *raft.Log) uint32 {
 	var head [headBytes]byte
 	binary.LittleEndian.PutUint64(head[:], l.Index)
