@@ -15,34 +15,34 @@ import (
 	"github.com/kvorum/kvorum/fsm/entry"
 )
 
-// committer makes the entries while this node leads: everything that waits,
-// here and forwarded, goes into the next one, stamped with time and seed. One
-// entry is in flight and what comes meanwhile shares the next: what bounds
-// small writes is processor time for each entry, so fewer and larger ones are
-// better, and large ones fill the disk and the network anyway.
+// committer makes the log entries while this node leads. All waiting batches, local and forwarded,
+// go into the next entry, which is stamped with a time and a seed. Only one entry is in flight,
+// and what arrives meanwhile shares the next one (group commit). Small writes are bounded by
+// processor time per entry, so fewer and larger entries are better; large ones fill the disk and
+// the network anyway.
 //
-// Its goroutine waits for the entry in flight and for nothing else: Raft
-// answers every future when it steps down, before it says so on notify, and
-// notify has room for more than one such change.
+// Its goroutine waits for the entry in flight and for nothing else. When Raft steps down, it
+// answers every future before it reports that on notify, and notify has room for more than one
+// such change.
 type committer struct {
 	node   *Node
-	notify chan bool     // Raft: leadership gained, lost
+	notify chan bool     // from Raft: leadership gained or lost
 	wake   chan struct{} // there may be something to propose
 	timer  *time.Timer
 
-	// Of run's goroutine alone.
+	// Owned by run's goroutine.
 	term     uint64 // the term led, 0 for none
 	opened   bool   // an entry of this term has been proposed
-	ahead    int    // how many batches of other nodes are before this node's next one
+	ahead    int    // how many batches of other nodes come before this node's next one
 	load     load
-	taken    []forward // whose batches it carries
+	taken    []forward // the forwarded batches in load
 	pauseEnd time.Time
 	proposed uint64 // index of the last entry committed
 	asking   asking
 
 	armed    atomic.Int64 // the deadline that timer is set for, or noDeadline
-	futures  atomic.Int32 // answers that Raft owes this node
-	settling atomic.Bool  // nothing is proposed any more
+	futures  atomic.Int32 // how many answers Raft owes this node
+	settling atomic.Bool  // nothing more is proposed
 	flight
 	entries atomic.Uint64 // entries committed
 
@@ -52,24 +52,24 @@ type committer struct {
 	arrivals
 }
 
-// arrivals are what others want the leader to propose.
+// arrivals holds what others want the leader to propose.
 type arrivals struct {
 	leading bool
 	inbox   inbox
 	wanted  []digestCall
-	raising *raiseCall // nil: nobody asks for one
+	raising *raiseCall // nil if nobody asks for a raise
 }
 
-// checking is what the check of forwarded batches needs.
+// checking holds what the check of forwarded batches needs.
 type checking struct {
 	checkers  sync.Pool
 	refusedAt atomic.Int64 // when a refusal was last warned of (ns)
 }
 
-// flight is the entry in flight, as others see it.
+// flight is the entry in flight, as other goroutines see it.
 type flight struct {
 	begun atomic.Uint64             // entries proposed
-	since atomic.Pointer[time.Time] // when the last was, nil once its outcome is known
+	since atomic.Pointer[time.Time] // when the last one was proposed; nil once its outcome is known
 }
 
 func newCommitter(n *Node) *committer {
@@ -81,7 +81,7 @@ func newCommitter(n *Node) *committer {
 
 func (c *committer) kick() { signal(c.wake) }
 
-// accept takes a batch of another node, which must be of that node's own session.
+// accept queues a batch of another node. The batch must belong to that node's own session.
 func (c *committer) accept(from string, data []byte, answer func(error)) {
 	if !c.leads() {
 		answer(ErrNotLeader)
@@ -114,14 +114,15 @@ func (c *committer) leads() bool {
 	return c.leading
 }
 
-// progressed is called after each entry applied; drained says that the
-// worker's backlog has come below its bound.
+// progressed is called after each applied entry. drained says that the worker's backlog has fallen
+// below its bound.
 func (c *committer) progressed(drained bool) {
 	if drained || c.node.worker.progress.deadlineMS.Load() < c.armed.Load() {
 		c.kick()
 	}
 }
 
+// run proposes entries while there is something to propose, and waits for events otherwise.
 func (c *committer) run() {
 	c.timer = time.NewTimer(0)
 	defer c.timer.Stop()
@@ -141,7 +142,7 @@ func (c *committer) run() {
 	}
 }
 
-// heed takes note of changes of leadership that have come meanwhile.
+// heed handles the changes of leadership that have arrived meanwhile.
 func (c *committer) heed() {
 	for {
 		select {
@@ -153,6 +154,7 @@ func (c *committer) heed() {
 	}
 }
 
+// leadership handles one change of leadership. It refuses everything that waits for this leader.
 func (c *committer) leadership(gained bool) {
 	term, leads := c.node.leads()
 	if gained && !leads {
@@ -185,8 +187,8 @@ func (c *committer) leadership(gained bool) {
 	c.node.session.lead(gained)
 }
 
-// propose makes an entry of what waits and sees it through; false means that
-// there is nothing to do before something happens.
+// propose makes an entry of what waits and sees it through. It returns false if there is nothing
+// to do until something happens.
 func (c *committer) propose() bool {
 	if c.term == 0 || c.settling.Load() || c.node.worker.queue.behind() {
 		return false
@@ -215,8 +217,8 @@ func (c *committer) propose() bool {
 	return true
 }
 
-// rest sets the timer, after tickDue has: for calls that are held for more to
-// come, or for an entry that is due only for its digest.
+// rest sets the timer after tickDue has: for calls that are held for more to come, or for an entry
+// that is due only for its digest.
 func (c *committer) rest(held time.Duration) {
 	wait := c.asking.wait
 	switch armed := c.armed.Load(); {
@@ -228,7 +230,7 @@ func (c *committer) rest(held time.Duration) {
 	}
 }
 
-// commit proposes an entry and waits for it.
+// commit proposes an entry and waits until it is committed or has failed.
 func (c *committer) commit(data []byte) (index uint64, err error) {
 	c.futures.Add(1)
 	defer c.futures.Add(-1)
@@ -249,7 +251,7 @@ func (c *committer) commit(data []byte) (index uint64, err error) {
 	return future.Index(), nil
 }
 
-// waits is how long the entry in flight has waited to be committed.
+// waits returns how long the entry in flight has been waiting for its commitment.
 func (c *committer) waits() time.Duration {
 	if since := c.since.Load(); since != nil {
 		return time.Since(*since)
@@ -257,7 +259,7 @@ func (c *committer) waits() time.Duration {
 	return 0
 }
 
-// finish answers those whose batches were in the entry.
+// finish answers the senders of the batches in the entry.
 func (c *committer) finish(index uint64, err error) {
 	var answer error
 	switch {
@@ -285,15 +287,14 @@ func (c *committer) finish(index uint64, err error) {
 	}
 }
 
-// refusedByRaft reports whether an error means that the entry is not in the
-// log and never will be.
+// refusedByRaft reports whether an error means that the entry is not in the log and never will be.
 func refusedByRaft(err error) bool {
 	return errors.Is(err, raft.ErrNotLeader) || errors.Is(err, raft.ErrEnqueueTimeout) || errors.Is(err, raft.ErrLeadershipTransferInProgress)
 }
 
-// gather fills the next entry. The nodes take turns, a batch each and this one
-// among them; a node whose batch finds no room is first in the next entry. Own
-// calls may be held for more to come, but not if an entry is made anyway.
+// gather fills the next entry. The nodes, this one included, take turns with one batch each. A
+// node whose batch does not fit comes first in the next entry. Own calls may be held for more to
+// come, but not if an entry is made anyway.
 func (c *committer) gather() (held time.Duration) {
 	c.load.reset()
 	clear(c.taken)
@@ -320,7 +321,7 @@ func (c *committer) gather() (held time.Duration) {
 	return held
 }
 
-// take moves the next forwarded batch into the next entry, if it has room.
+// take moves the next forwarded batch into the next entry if it fits.
 func (c *committer) take() bool {
 	c.mu.Lock()
 	f, ok := c.inbox.take(c.load.room())
@@ -372,9 +373,9 @@ func (c *committer) tickDue() bool {
 	}
 }
 
-// settle stops proposing and returns when Raft has answered everything that it
-// owes this node; its Shutdown would leave some of it unanswered for ever. The
-// log store has been unplugged: an entry more makes a leader step down.
+// settle stops proposing and returns when Raft has given all the answers that it owes this node.
+// Raft's Shutdown would leave some of them unanswered for ever. The log store has been unplugged,
+// so one more entry makes a leader step down.
 func (c *committer) settle() {
 	c.settling.Store(true)
 	for c.futures.Load() > 0 {
@@ -383,7 +384,7 @@ func (c *committer) settle() {
 	}
 }
 
-// load is what the next entry is going to carry.
+// load is the content of the next entry.
 type load struct {
 	batches [][]byte
 	bytes   int
@@ -399,7 +400,7 @@ func (l *load) add(batch []byte) {
 	l.bytes += len(batch)
 }
 
-// room is how large one more batch may be.
+// room returns how large one more batch may be.
 func (l *load) room() int {
 	if len(l.batches) >= entry.BatchesMax {
 		return 0

@@ -6,10 +6,10 @@ import (
 	"github.com/kvorum/kvorum/fsm/entry"
 )
 
-// expire answers those whose time is over. It counts from the last progress of
-// this node's line, which somebody at its end waits for as long as it is moving,
-// or from when they came, if that was later. An entry that takes the machine long is
-// progress: its outcome comes for certain, and those of the entries behind it.
+// expire answers the calls whose time is over. The time-out counts from the last progress of this
+// node's line, or from a call's arrival if that was later; a call at the end of a moving line
+// keeps waiting. An entry that takes the machine long counts as progress: its outcome is certain
+// to come, and so are those of the entries behind it.
 func (s *session) expire(now time.Time) {
 	applying := s.node.worker.applying.Load()
 	if applying > 0 && applying == s.applying { // for as long as between two looks
@@ -31,7 +31,7 @@ func (s *session) abandon(gone *ticket) {
 	signal(s.wake)
 }
 
-// verdict is what those who wait for a batch are told when no answer came.
+// verdict returns the error for the clients of a batch that got no outcome.
 func (s *session) verdict(b *batch) *Error {
 	if b.sends > 0 {
 		return ErrUncertain
@@ -39,7 +39,7 @@ func (s *session) verdict(b *batch) *Error {
 	return s.refusal()
 }
 
-// refusal says why what was never sent, or refused each time, was not applied.
+// refusal returns why a call that was never sent, or was refused each time, was not applied.
 func (s *session) refusal() *Error {
 	switch {
 	case !s.local && s.leader == "":
@@ -52,10 +52,9 @@ func (s *session) refusal() *Error {
 	return ErrStuck
 }
 
-// giveUp answers what waits of some tickets: calls that were never sent, and
-// those that were. A batch, or the parts of a command, that nobody waits for any
-// more is replaced by an empty one; calls that are told that they were not
-// applied leave the batch that others wait for.
+// giveUp answers the waiting calls of some tickets, sent or not. A batch that nobody waits for any
+// more, or the parts of such a command, are replaced by an empty batch. Calls that are told that
+// they were not applied are removed from a batch that others wait for.
 func (s *session) giveUp(gone func(*ticket) bool) {
 	refusal := errorReply(s.refusal())
 	tickets, begun := s.line.remove(gone)
@@ -71,7 +70,7 @@ func (s *session) giveUp(gone func(*ticket) bool) {
 	}
 }
 
-// drop answers the calls of some tickets that are in batches.
+// drop answers the calls of some tickets that are already in batches.
 func (s *session) drop(gone func(*ticket) bool) {
 	for _, b := range s.unresolved {
 		if len(b.slices) == 0 {
@@ -100,16 +99,16 @@ func (s *session) drop(gone func(*ticket) bool) {
 	}
 }
 
-// blank replaces a batch that nobody waits for by an empty one under its
-// number, so that no gap stays and nothing is applied an hour later.
+// blank replaces a batch that nobody waits for by an empty one under the same number. So no gap
+// remains and nothing is applied an hour later.
 func (s *session) blank(b *batch) {
 	b.split = nil
 	b.data = s.encode(entry.Batch{Kind: entry.Commands}, b.number)
 	s.rewind()
 }
 
-// repack leaves in a batch what somebody still waits for. Nobody may have it as
-// it was: every send of it was refused.
+// repack keeps in a batch only the calls that somebody still waits for. Nobody can have the old
+// content, because every send of it was refused.
 func (s *session) repack(b *batch) {
 	commands := s.scratch[:0]
 	for i := range b.slices {
@@ -125,10 +124,10 @@ func (s *session) repack(b *batch) {
 	s.rewind()
 }
 
-// blankParts blanks what is unresolved of a command in parts. The machines keep
-// the parts that have arrived, or that arrive before their blanks, until a
-// further batch frees them: at version 1 of the machine any without commands
-// does, unless the blank of the last part is there for that.
+// blankParts blanks the unresolved parts of a command. The machines keep the parts that have
+// arrived, or that arrive before their blanks, until a further batch frees them. At version 1 of
+// the machine any batch without commands does that, so none is added if the blank of the last part
+// serves the purpose.
 func (s *session) blankParts(cut *split) {
 	for _, b := range s.unresolved {
 		if b.split == cut {

@@ -2,31 +2,31 @@ package node
 
 import "slices"
 
-// inbox is the batches of other nodes that no entry has taken, a line for each
-// server. Lines take turns, so that a node has its share of the entries however
-// much others send, and each has its own bound.
+// inbox holds the batches of other nodes that no entry has taken, in one line for each server. The
+// lines take turns, so a node gets its share of the entries however much others send. Each line
+// has its own bound.
 //
-// Invariants: no line is empty; what one server sent stays in order.
+// Invariants: no line is empty; the batches of one server stay in order.
 type inbox struct {
 	lines []*serverLine
-	turn  int // of lines: who is next
+	turn  int // index in lines of the next one
 }
 
-// serverLine is what one server has forwarded.
+// serverLine holds the batches that one server has forwarded.
 type serverLine struct {
 	server   string
 	forwards []forward
 	bytes    int
 }
 
-// forward is a batch of another node's.
+// forward is a batch of another node.
 type forward struct {
 	server string
 	data   []byte
 	answer func(error)
 }
 
-// put queues a batch; false means that there is no room for it.
+// put queues a batch. It returns false if there is no room for it.
 func (b *inbox) put(f forward) bool {
 	var l *serverLine
 	for _, have := range b.lines {
@@ -50,8 +50,8 @@ func (b *inbox) put(f forward) bool {
 
 func (b *inbox) empty() bool { return len(b.lines) == 0 }
 
-// take removes the first batch of the line whose turn it is, and passes the turn
-// on; false means that it is longer than room, or that there is none.
+// take removes the first batch of the line whose turn it is and passes the turn on. It returns
+// false if there is no batch, or if the batch is longer than room.
 func (b *inbox) take(room int) (f forward, ok bool) {
 	if len(b.lines) == 0 {
 		return forward{}, false

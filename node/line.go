@@ -6,34 +6,32 @@ import (
 	"github.com/kvorum/kvorum/fsm/entry"
 )
 
-// waitingLine is the calls of this node's clients that are in no batch yet. Who
-// has waited longest is next: batches take calls from the front, and nobody
-// waits outside of it, so there is nobody to wake but by an answer.
+// waitingLine holds the calls of this node's clients that are in no batch yet. It is a FIFO:
+// batches take calls from the front, so the oldest call is next. Nobody waits outside of it, so a
+// caller only needs to be woken when it is answered.
 //
-// It has no bound of its own. A connection has one ticket at most and is not
-// read while that waits, and the line refers to calls that its connection holds
-// in memory anyway.
+// The line has no bound of its own. A connection has at most one ticket and is not read while that
+// ticket waits. The line refers to calls that the connection holds in memory anyway.
 //
-// A command that is larger than a batch travels in parts. Its ticket leaves the
-// line for that, so that no later call of the connection overtakes it, and comes
-// back to the front when the last part is numbered. At version 1 of the machine,
-// parts follow each other without any other batch between. From version 2 on,
-// commands in parts have a line of their own (large), and their parts take turns
-// with the small calls, batch by batch.
+// A command that is larger than a batch travels in parts. Its ticket leaves the line meanwhile, so
+// that no later call of the connection overtakes it, and returns to the front when the last part
+// is numbered. At version 1 of the machine, the parts follow each other with no other batch
+// between them. From version 2 on, commands in parts have a line of their own (large), and their
+// parts alternate with small calls, batch by batch.
 //
 // Invariants:
 //   - a ticket is in tickets, in large, in begun, or has no call left to pack;
-//   - calls counts what is not packed of tickets;
-//   - begun holds one command at most unless all of them are stamped;
-//   - partBytes is the sum of the bodies whose last part is not resolved, those
-//     in begun among them, and above partBytesMax only for a single one.
+//   - calls counts the calls of tickets that are not packed;
+//   - begun holds at most one command unless all of them are stamped;
+//   - partBytes is the total size of the commands whose last part is not resolved,
+//     including those in begun. It exceeds partBytesMax only for a single command.
 type waitingLine struct {
 	tickets   []*ticket
 	calls     int
 	large     []*split // commands that wait for their first part to be numbered
-	begun     []*split // commands of which a part, and not the last, may be numbered
-	turn      int      // of begun: whose part is next
-	partNext  bool     // a part has its turn before small calls
+	begun     []*split // commands of which some parts, but not the last, may be numbered
+	turn      int      // index in begun of the command whose part is next
+	partNext  bool     // a part goes before small calls
 	partBytes int
 }
 
@@ -42,27 +40,28 @@ func (l *waitingLine) push(t *ticket) {
 	l.calls += t.unpacked()
 }
 
-// empty reports whether no call waits, and no part.
+// empty reports whether no call and no part waits.
 func (l *waitingLine) empty() bool {
 	return len(l.tickets)+len(l.large)+len(l.begun) == 0
 }
 
-// sends reports whether a batch can be made of what waits, if it has room.
+// sends reports whether the waiting calls would make a batch, given room.
 func (l *waitingLine) sends() bool {
 	return len(l.tickets)+len(l.begun) > 0 || len(l.large) > 0 && l.fits(l.large[0])
 }
 
-// holdsParts reports whether a part is next to be sent, whatever else waits.
+// holdsParts reports whether a part can be sent next, whatever else waits.
 func (l *waitingLine) holdsParts() bool {
 	return len(l.begun) > 0 || len(l.large) > 0 && l.fits(l.large[0])
 }
 
+// fits reports whether a large command may begin to be sent.
 func (l *waitingLine) fits(s *split) bool {
 	return len(l.begun) < splitsMax && (l.partBytes == 0 || l.partBytes+s.size <= partBytesMax)
 }
 
-// next returns the command whose part the next batch carries, nil if it carries
-// calls from the front.
+// next returns the command whose part the next batch carries; nil if that batch carries calls from
+// the front.
 func (l *waitingLine) next(alternate bool) *split {
 	if len(l.begun) > 0 && !l.begun[0].stamped {
 		return l.begun[0]
@@ -87,8 +86,7 @@ func (l *waitingLine) next(alternate bool) *split {
 	return l.begun[l.turn]
 }
 
-// stepAside moves the first ticket, whose next call is large, out of the way of
-// those behind it.
+// stepAside moves the first ticket, whose next call is large, out of the way of those behind it.
 func (l *waitingLine) stepAside() {
 	t := l.tickets[0]
 	l.tickets = popFront(l.tickets)
@@ -96,6 +94,7 @@ func (l *waitingLine) stepAside() {
 	l.large = append(l.large, newSplit(t))
 }
 
+// begin moves the first large command to those whose parts are being sent.
 func (l *waitingLine) begin(stamped bool) {
 	s := l.large[0]
 	l.large = popFront(l.large)
@@ -105,7 +104,7 @@ func (l *waitingLine) begin(stamped bool) {
 	l.begun = append(l.begun, s)
 }
 
-// passed says that a part of a command was numbered: others have their turn.
+// passed records that a part of a command was numbered and passes the turn on.
 func (l *waitingLine) passed(s *split) {
 	l.partNext = false
 	if s.next < s.parts {
@@ -115,8 +114,8 @@ func (l *waitingLine) passed(s *split) {
 	l.finish(s)
 }
 
-// finish ends a command of which nothing is left to number. Its ticket, if it has
-// further calls, has waited longest.
+// finish ends a command of which nothing is left to number. If its ticket has further calls, it
+// returns to the front, because it has waited longest.
 func (l *waitingLine) finish(s *split) {
 	l.leave(s)
 	if t := s.ticket; t.unpacked() > 0 {
@@ -125,7 +124,7 @@ func (l *waitingLine) finish(s *split) {
 	}
 }
 
-// leave takes a command out of those that are under way.
+// leave removes a command from begun.
 func (l *waitingLine) leave(s *split) {
 	i := slices.Index(l.begun, s)
 	l.begun = slices.Delete(l.begun, i, i+1)
@@ -137,10 +136,10 @@ func (l *waitingLine) leave(s *split) {
 	}
 }
 
-// closed says that a command's last part, or what is in its place, is resolved.
+// closed records that a command's last part, or its replacement, is resolved.
 func (l *waitingLine) closed(s *split) { l.partBytes -= s.size }
 
-// take packs calls from the front into a batch: bytes of them at most.
+// take packs calls from the front into a batch, at most bytes of them.
 func (l *waitingLine) take(b *batch, commands []entry.Command, bytes int, alternate bool) []entry.Command {
 	for len(l.tickets) > 0 && len(commands) < entry.CommandsMax {
 		t, from := l.tickets[0], l.tickets[0].packed
@@ -171,8 +170,8 @@ func (l *waitingLine) take(b *batch, commands []entry.Command, bytes int, altern
 	return commands
 }
 
-// remove takes out the tickets that are gone: those of which calls were never
-// packed, and the commands of which parts were.
+// remove takes out the tickets for which gone is true. It returns the tickets of which no part was
+// being sent, and the commands of which parts were.
 func (l *waitingLine) remove(gone func(*ticket) bool) (tickets []*ticket, begun []*split) {
 	rest := l.tickets[:0]
 	for _, t := range l.tickets {
@@ -206,7 +205,7 @@ func (l *waitingLine) remove(gone func(*ticket) bool) (tickets []*ticket, begun 
 	return tickets, begun
 }
 
-// popFront removes the first element, so that what it referred to is freed.
+// popFront removes the first element and clears its slot so that what it referred to can be freed.
 func popFront[T any](list []T) []T {
 	var zero T
 	list[0] = zero

@@ -17,69 +17,68 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// Stores are what Raft persists to.
+// Stores are the stores that Raft persists to.
 type Stores struct {
 	Logs      raft.LogStore
 	Stable    raft.StableStore
 	Snapshots raft.SnapshotStore
-	SetAside  int // damaged snapshots, when the stores were opened
-	// SealedFrom is the first index from which every entry must carry a seal; 0: none
-	// must, since the first release may have stored it.
+	SetAside  int // how many damaged snapshots were set aside when the stores were opened
+	// SealedFrom is the first index from which every entry must carry a seal. 0 means that no
+	// entry must, because the first release may have stored it.
 	SealedFrom uint64
-	// Describe makes an error of what is wrong with an entry that was read, or with the
-	// log as a whole (index 0): it names the file and the remedy. What says what is
-	// wrong where the store has returned no error. It may be nil.
+	// Describe turns a problem with an entry that was read, or with the whole log (index 0), into
+	// an error that names the file and the remedy. what describes the problem if the store
+	// returned no error. Describe may be nil.
 	Describe func(index uint64, what string, err error) error
 }
 
-// Streams carries Raft's own connections; the target of a dial is a server and
-// the address to find it at.
+// Streams carries Raft's own connections. A dial names the target server and its address.
 type Streams interface {
-	Accept() (conn net.Conn, from string, err error) // from: the server that has opened it
+	Accept() (conn net.Conn, from string, err error) // from is the server that opened it
 	Dial(server, addr string, timeout time.Duration) (net.Conn, error)
 	Close() error
 	Addr() net.Addr // the advertised host:port
 }
 
-// Config is what a node is made of.
+// Config is everything that a node is made of.
 type Config struct {
 	Session      entry.Session     // this process: server id and boot number
 	ClientAddr   string            // what clients are told, host:port
-	Formation    *member.Formation // only for the founder's first start: bootstrap with it
+	Formation    *member.Formation // only at the founder's first start: bootstrap with it
 	Stores       Stores
 	Streams      Streams
 	Peers        Peers
 	Clock        Clock
 	Port         Port // nil: none
 	Logger       *slog.Logger
-	NeverLead    bool          // until SetNeverLead says otherwise
-	WriteTimeout time.Duration // from the last progress of this node's writes; default 5 s
+	NeverLead    bool          // whether the node abstains from leading until SetNeverLead changes it
+	WriteTimeout time.Duration // measured from the last progress of this node's writes; default 5 s
 	Newest       uint8         // the newest version of the machine that this program knows; default: fsm.NewestVersion
 	Timing       Timing        // zero: defaults
 	Policy       SnapshotPolicy
 	Digests      DigestPolicy
 }
 
-// Port is where clients come in. It is told what the machine's settings are to it
-// before anybody is answered who has changed them.
+// Port is where clients connect. It learns of a changed machine setting before the client that
+// changed the setting gets its reply.
 type Port interface {
 	SetBulkBytes(n int64) // proto-max-bulk-len
 }
 
-// Timing are Raft's time-outs.
+// Timing holds Raft's time-outs.
 type Timing struct {
 	Heartbeat, Election, LeaderLease, Commit time.Duration
 }
 
-// SnapshotPolicy says when a snapshot is taken: at whichever comes first.
+// SnapshotPolicy says when a snapshot is taken: when the first of its limits is reached.
 type SnapshotPolicy struct {
 	Entries  uint64 // at most; a small snapshot is taken sooner
 	LogBytes uint64 // at least; a large snapshot is taken later
-	Trailing uint64 // entries kept behind a snapshot
+	Trailing uint64 // entries that stay in the log behind a snapshot
 }
 
-// Node is one running member. Its parts each own one concern; what they share
-// is in their own files.
+// Node is one running member. Each of its parts owns one concern; what they share is in files of
+// its own.
 type Node struct {
 	cfg       Config
 	log       *slog.Logger
@@ -103,41 +102,40 @@ type Node struct {
 	lifetime
 }
 
-// lifetime is how a node runs and ends.
+// lifetime is the state of a node's run and of its end.
 type lifetime struct {
-	stop      chan struct{} // closed when everything has to end
+	stop      chan struct{} // closed when every goroutine has to end
 	ending    ending
 	running   sync.WaitGroup
 	failure   failure
 	departure departure
 }
 
-// leadership is what this node does about who leads, beside Raft.
+// leadership holds the parts that influence who leads, in addition to Raft.
 type leadership struct {
 	transfers  transfers
 	failover   *failover
 	abstention *abstention
 }
 
-// ending is the one stop of a node.
+// ending makes a node stop exactly once.
 type ending struct {
 	once sync.Once
-	over chan struct{} // closed when nothing runs any more
+	over chan struct{} // closed when no goroutine runs any more
 	err  error         // set before over is closed
 }
 
-// failure is what has stopped the node, if anything has.
+// failure records what has stopped the node, if anything has.
 type failure struct {
 	once   sync.Once
 	failed chan struct{}
 	err    error // set before failed is closed
 }
 
-// Open starts the member on its stores. It returns when Raft runs, which is
-// after the newest snapshot has been restored: whoever accepts clients before
-// that answers them LOADING. Reads and writes of an open node wait for a
-// leader instead, since what a leader has confirmed is current by itself. The
-// node is ready (Ready) while it has a leader and is as far as that.
+// Open starts the member on its stores. It returns when Raft runs, which is after the newest
+// snapshot has been restored; a caller that accepts clients earlier answers them LOADING. Reads
+// and writes on an open node wait for a leader, because what a leader has confirmed is current.
+// Ready reports whether the node has a leader and has caught up.
 func Open(cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	if err := fsm.CheckClientAddr(cfg.ClientAddr); err != nil { // no leader would register it
@@ -184,6 +182,7 @@ func Open(cfg Config) (*Node, error) {
 	return n, nil
 }
 
+// withDefaults fills in the fields that are not set.
 func (cfg Config) withDefaults() Config {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -209,17 +208,17 @@ func orDefault[T comparable](v *T, def T) {
 	}
 }
 
-// Write sends calls (of the routes Log and Gate, in the order of one
-// connection's pipeline) through the log and sets each one's Reply. Calls are
-// cut into batches; what cannot be answered gets the reply of an Error of errors.go.
+// Write sends calls (of the routes Log and Gate, in the order of one connection's pipeline)
+// through the log and sets the Reply of each. It cuts the calls into batches. A call without an
+// outcome gets the reply of an Error from errors.go.
 func (n *Node) Write(ctx context.Context, calls []*command.Call) {
 	if !n.alarm.refuses(calls) {
 		n.session.write(ctx, n.refuseNew(ctx, writable(calls)))
 	}
 }
 
-// Read confirms that this node's machine is current, once for all calls (route
-// Gate), runs them on it in order and sets each one's Reply.
+// Read confirms once for all calls (route Gate) that this node's machine is current, runs them on
+// it in order and sets the Reply of each.
 func (n *Node) Read(ctx context.Context, calls []*command.Call) {
 	if !n.alarm.refuses(calls) {
 		n.reads.read(ctx, calls)
@@ -227,25 +226,24 @@ func (n *Node) Read(ctx context.Context, calls []*command.Call) {
 	}
 }
 
-// View runs f on the machine with no write beside it: unconfirmed, for
+// View runs f on the machine while no write runs. The state is unconfirmed; View is meant for
 // administration and metrics. f must be quick and must not change anything.
 func (n *Node) View(f func(*fsm.Machine)) { n.worker.view(f) }
 
-// Leader returns the server that this node believes leads, "" for none.
+// Leader returns the server that this node believes to be the leader, "" for none.
 func (n *Node) Leader() string { return n.watch.current() }
 
-// IsLeader reports whether this node leads, has applied an entry of its term, and is
-// not about to leave.
+// IsLeader reports whether this node leads, has applied an entry of its term, and is not leaving.
 func (n *Node) IsLeader() bool {
 	term, ok := n.leads()
 	return ok && !n.departure.begun.Load() && n.worker.progress.term.Load() == term
 }
 
-// Failed is closed when the node cannot go on, be it for a broken invariant or for
-// its disk; Err says why.
+// Failed returns a channel that is closed when the node cannot go on, because of a broken
+// invariant or because of its disk. Err says why.
 func (n *Node) Failed() <-chan struct{} { return n.failure.failed }
 
-// Err is nil until Failed is closed.
+// Err returns why the node has failed. It is nil until Failed is closed.
 func (n *Node) Err() error {
 	select {
 	case <-n.failure.failed:
@@ -255,15 +253,15 @@ func (n *Node) Err() error {
 	}
 }
 
-// fail ends a node whose main loop is stuck; Leave is for all others. Whoever waits
-// on Failed has to end the process, which may take a while: Raft's connections end
-// now, so that the others do not follow this node meanwhile.
+// fail ends a node whose main loop is stuck; every other failure goes through Leave. Whoever waits
+// on Failed has to end the process, which may take a while. So fail cuts Raft's connections now,
+// and the other nodes stop following this one.
 func (n *Node) fail(err error) {
 	n.transport.cut()
 	n.record(err, "this node has stopped")
 }
 
-// record says why the node has failed; the first reason stays.
+// record stores why the node has failed. The first reason stays.
 func (n *Node) record(err error, what string) {
 	n.failure.once.Do(func() {
 		n.failure.err = err
@@ -272,19 +270,19 @@ func (n *Node) record(err error, what string) {
 	})
 }
 
-// leads returns the term that this node leads at this moment. Raft changes the
-// state before the term when it steps down and a leader's term never changes,
-// so a leader seen between two equal terms led that term.
+// leads returns the term in which this node leads at this moment. When Raft steps down it changes
+// the state before the term, and a leader's term never changes. So a leader seen between two equal
+// terms led in that term.
 func (n *Node) leads() (term uint64, ok bool) {
 	term = n.raft.CurrentTerm()
 	ok = n.raft.State() == raft.Leader && n.raft.CurrentTerm() == term
 	return term, ok
 }
 
-// Close hands leadership over if it can, stops taking writes, finishes what is
-// in flight until ctx ends, and stops. A node that has failed only stops. It
-// returns at most stopGrace after ctx has ended: goroutines that wait for a disk
-// which does not answer are left behind then, for the end of the process.
+// Close hands leadership over if it can, stops accepting writes, finishes what is in flight until
+// ctx ends, and stops. A node that has failed only stops. Close returns at most stopGrace after
+// ctx has ended. Goroutines that are then still waiting for an unresponsive disk are left behind
+// until the process ends.
 func (n *Node) Close(ctx context.Context) error {
 	var err error
 	if n.Err() == nil {
@@ -318,8 +316,8 @@ func (n *Node) handOver(ctx context.Context) error {
 	})
 }
 
-// Crash stops at once, as a kill does: nothing is handed over or finished. It
-// returns when no goroutine is left.
+// Crash stops at once, as a kill does: it hands nothing over and finishes nothing. It returns when
+// no goroutine is left.
 func (n *Node) Crash() {
 	n.logs.unplug()
 	_ = n.end(context.Background())
@@ -349,8 +347,8 @@ func (n *Node) end(ctx context.Context) error {
 	}
 }
 
-// finish is the stop itself. Raft answers nothing and does not shut down while
-// its main loop waits for the disk: all who wait are answered before.
+// finish performs the stop. Raft answers nothing and does not shut down while its main loop waits
+// for the disk, so everybody who waits is answered first.
 func (n *Node) finish() {
 	defer close(n.ending.over)
 	n.logs.unplug()

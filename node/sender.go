@@ -8,9 +8,9 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// collect loads this process's next batch into an entry of its own committer, if
-// there is room for it. If the entry would be made for a line that is held, it
-// says how long that may last: the caller looks again after so long.
+// collect adds this process's next batch to an entry of its own committer if the batch fits. If
+// the entry would be made only for a line that is held, collect adds nothing and returns how long
+// the hold may last; the caller looks again after that time.
 func (s *session) collect(into *load) (held time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,7 +32,7 @@ func (s *session) collect(into *load) (held time.Duration) {
 	return 0
 }
 
-// newEntry forgets what the committer's last entry took.
+// newEntry forgets which batches the committer's last entry carried.
 func (s *session) newEntry() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,8 +40,8 @@ func (s *session) newEntry() {
 	s.entry = s.entry[:0]
 }
 
-// committed says that the committer's last entry is, and that the clients whose
-// calls it carries are about to be answered.
+// committed records that the committer's last entry is committed, so that the clients whose calls
+// it carries are about to be answered.
 func (s *session) committed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +54,7 @@ func (s *session) committed() {
 	s.hold.expect(calls, s.line.calls, time.Now())
 }
 
-// unsent is the next batch to send, nil when there is none that fits room.
+// unsent returns the next batch to send; nil if there is none that fits room.
 func (s *session) unsent(room int) *batch {
 	if s.sent < len(s.unresolved) {
 		if b := s.unresolved[s.sent]; len(b.data) <= room {
@@ -71,8 +71,7 @@ func (s *session) markSent(b *batch, now time.Time) {
 	b.sentAt = now
 }
 
-// idle reports whether this process has nothing for the next entry, if that is
-// made now.
+// idle reports whether this process has nothing for an entry that is made now.
 func (s *session) idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +81,7 @@ func (s *session) idle() bool {
 	return !s.line.sends() && s.sent == len(s.unresolved)
 }
 
-// run sends batches to a leader elsewhere, and looks at deadlines.
+// run sends batches to a leader on another node, and checks deadlines.
 func (s *session) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -100,8 +99,8 @@ func (s *session) run() {
 	}
 }
 
-// pump sends what there is to send and says when to look again, 0 for not
-// before somebody wakes it.
+// pump sends the batches that can be sent. It returns when to look again; 0 means not before a
+// wake-up.
 func (s *session) pump() time.Duration {
 	now := time.Now()
 	var letters []letter
@@ -140,13 +139,14 @@ func (s *session) pump() time.Duration {
 	return again
 }
 
-// letter is a batch as it was when it was counted as sent: another goroutine
-// may blank it before it is on its way.
+// letter is a batch as it was when it was counted as sent. Another goroutine may blank the batch
+// before the letter has left.
 type letter struct {
 	batch *batch
 	data  []byte
 }
 
+// lookAgain returns when pump has to look again; 0 if nothing waits.
 func (s *session) lookAgain(now time.Time) time.Duration {
 	s.ticking = !s.line.empty() || len(s.unresolved) > 0
 	if !s.ticking {
@@ -166,13 +166,13 @@ func (s *session) lookAgain(now time.Time) time.Duration {
 	return again
 }
 
-// silent reports whether the oldest batch was sent long ago and nothing was
-// heard, of it or of those before it. (This node's own committer always answers.)
+// silent reports whether the oldest batch was sent long ago and nothing has been heard since of it
+// or of earlier ones. This node's own committer always answers.
 func (s *session) silent(now time.Time) bool {
 	return !s.local && s.sent > 0 && now.Sub(s.unresolved[0].sentAt) > resendAfter && now.Sub(s.progressAt) > resendAfter
 }
 
-// forwarded is what the leader said of a batch.
+// forwarded handles the leader's answer to a batch.
 func (s *session) forwarded(b *batch, epoch uint64, err error) {
 	if err == nil {
 		return // committed: this node's machine is about to tell the rest
@@ -194,7 +194,7 @@ func (s *session) forwarded(b *batch, epoch uint64, err error) {
 	s.doubt(retryMin)
 }
 
-// returned is what this node's committer says of an entry that failed.
+// returned handles the failure of an entry of this node's committer.
 func (s *session) returned(refused bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,7 +208,7 @@ func (s *session) returned(refused bool) {
 	}
 }
 
-// doubt has everything sent again after a pause, which grows while doubts go on.
+// doubt causes everything to be sent again after a pause. The pause grows while doubts continue.
 func (s *session) doubt(pause time.Duration) {
 	s.rewind()
 	s.backoff = min(max(s.backoff*2, pause), retryMax)
@@ -216,7 +216,7 @@ func (s *session) doubt(pause time.Duration) {
 	signal(s.wake)
 }
 
-// lead says that this node's committer takes batches, or not any more.
+// lead records whether this node's committer accepts batches.
 func (s *session) lead(local bool) {
 	s.mu.Lock()
 	s.local = local
@@ -225,7 +225,7 @@ func (s *session) lead(local bool) {
 	signal(s.wake)
 }
 
-// follow says who leads.
+// follow records who leads.
 func (s *session) follow(leader string) {
 	s.mu.Lock()
 	if leader != s.leader {
@@ -238,7 +238,7 @@ func (s *session) follow(leader string) {
 	signal(s.wake)
 }
 
-// redirect has everything sent again, at once, since somebody else takes it.
+// redirect causes everything to be sent again at once, because the receiver has changed.
 func (s *session) redirect() {
 	s.rewind()
 	s.retryAt, s.backoff, s.told = time.Time{}, 0, nil

@@ -11,20 +11,20 @@ import (
 	"github.com/kvorum/kvorum/fsm/entry"
 )
 
-// session is this process's run as the machine knows it (design, invariant 4),
-// and the group commit of its clients: calls wait in line, are packed into
-// batches when these can be sent, and are numbered then; batches stay, in
-// order, until this node's own machine tells what became of them. After any
-// doubt all of them are sent again, in order, under the same numbers.
+// session is this process's session as the machine knows it (design, invariant 4), and the group
+// commit of its clients. Calls wait in line. They are packed into a batch when one can be sent,
+// and the batch gets its number then. Batches stay, in order, until this node's own machine
+// reports their outcome. After any doubt all of them are sent again, in order, under the same
+// numbers.
 //
-// Where they are sent: to this node's committer, which collects them, while it
-// leads (local); else to the leader, by run (sender.go).
+// While this node leads (local), its own committer collects the batches. Otherwise run sends them
+// to the leader (sender.go).
 //
 // Invariants, under mu:
 //   - numbers are consecutive: unresolved[i].number == unresolved[0].number+i,
 //     and next follows the last of them;
 //   - unresolved[:sent] were sent since the last rewind, in order;
-//   - before the session is registered, unresolved holds the Register at most;
+//   - before the session is registered, unresolved holds at most the Register;
 //   - a call is in the line, in one batch, or answered.
 type session struct {
 	node    *Node
@@ -39,28 +39,29 @@ type session struct {
 	unresolved []*batch
 	sent       int
 	next       uint64    // the number of the next batch
-	progressAt time.Time // when something of this session was resolved
+	progressAt time.Time // when a batch of this session was last resolved
 	applying   uint64    // what the machine was applying when deadlines were last looked at
 	registered bool
-	ended      *Error // what new calls are told
-	over       bool   // nothing waits any more and nothing is sent
+	ended      *Error // the reply to new calls once the session has ended
+	over       bool   // nothing waits and nothing is sent any more
 	scratch    []entry.Command
 	partBuffer []byte
 }
 
-// sending is where batches go, and when run looks at them again.
+// sending is where batches are sent and when run looks at them again.
 type sending struct {
 	local     bool
-	leader    string // where to send unless local
-	epoch     uint64 // counts rewinds: answers to earlier sends say nothing
-	told      *Error // why the leader refused the last batch, nil if it did not
+	leader    string // where batches are sent unless local
+	epoch     uint64 // counts rewinds; answers to sends of an earlier epoch are ignored
+	told      *Error // why the leader refused the last batch; nil if it did not
 	retryAt   time.Time
 	backoff   time.Duration
-	ticking   bool // run looks again by itself
+	ticking   bool // run will look again by itself
 	expiredAt time.Time
-	entry     []*batch // what the committer's last entry took
+	entry     []*batch // the batches in the committer's last entry
 }
 
+// newSession returns a session that is about to register.
 func newSession(n *Node) *session {
 	s := &session{node: n, id: n.cfg.Session, wake: make(chan struct{}, 1)}
 	s.tickets.New = func() any { return &ticket{done: make(chan struct{}, 1)} }
@@ -68,7 +69,7 @@ func newSession(n *Node) *session {
 	return s
 }
 
-// write waits until every call has its reply.
+// write sends calls through the log and waits until each has its reply.
 func (s *session) write(ctx context.Context, calls []*command.Call) {
 	if len(calls) == 0 {
 		return
@@ -92,13 +93,13 @@ func (s *session) write(ctx context.Context, calls []*command.Call) {
 	s.forget(t)
 }
 
-// forget keeps the ticket for another Write: nothing refers to it any more.
+// forget returns the ticket to the pool for another Write. Nothing refers to it any more.
 func (s *session) forget(t *ticket) {
 	t.calls = nil
 	s.tickets.Put(t)
 }
 
-// enqueue puts the ticket in line.
+// enqueue puts the ticket in line and wakes the sender if necessary.
 func (s *session) enqueue(t *ticket) *Error {
 	for _, c := range t.calls {
 		if callBytes(c) > entry.SplitBytesMax-countBytes {
@@ -123,8 +124,8 @@ func (s *session) enqueue(t *ticket) *Error {
 	return nil
 }
 
-// held is for how long the sender waits for more calls before it makes a batch
-// of the line, 0 for not at all.
+// held returns how long the sender waits for more calls before it makes a batch of the line; 0 if
+// it does not wait.
 func (s *session) held(now time.Time) time.Duration {
 	if s.line.holdsParts() {
 		return 0
@@ -132,12 +133,12 @@ func (s *session) held(now time.Time) time.Duration {
 	return s.hold.left(s.line.calls, now)
 }
 
-// pack makes the next batch out of what waits, at most room bytes long; nil
-// when there is nothing, or no room for it.
+// pack makes the next batch from the waiting calls, at most room bytes long. It returns nil if
+// nothing waits or the next call does not fit.
 func (s *session) pack(room int) *batch {
 	if !s.registered {
-		// Not before this node has caught up: whatever the machine says of this boot
-		// until then is another process's, that has used its number.
+		// Not before this node has caught up: until then, whatever the machine says about this
+		// boot number concerns another process that has used the same number.
 		if len(s.unresolved) > 0 || s.over || !s.node.ready.caughtUp.Load() {
 			return nil
 		}
@@ -163,10 +164,11 @@ func (s *session) pack(room int) *batch {
 	return b
 }
 
-// alternates reports whether the machine takes parts of several commands, and
-// other batches between them.
+// alternates reports whether the machine accepts parts of several commands at a time, with other
+// batches between them.
 func (s *session) alternates() bool { return s.node.worker.progress.version.Load() >= 2 }
 
+// packPart makes a batch of the next part of a command.
 func (s *session) packPart(p *split) *batch {
 	if s.partBuffer == nil {
 		s.partBuffer = make([]byte, entry.PartBytesMax)
@@ -182,7 +184,7 @@ func (s *session) packPart(p *split) *batch {
 	return s.seal(part, b)
 }
 
-// seal numbers and encodes a batch and counts it among the unresolved.
+// seal numbers and encodes a batch and adds it to the unresolved ones.
 func (s *session) seal(content entry.Batch, b *batch) *batch {
 	b.number = s.next
 	s.next++
@@ -191,8 +193,8 @@ func (s *session) seal(content entry.Batch, b *batch) *batch {
 	return b
 }
 
-// encode encodes a batch under a number. It cannot fail: sizes were checked
-// when the calls came.
+// encode encodes a batch under a number. It cannot fail, because sizes were checked when the calls
+// arrived.
 func (s *session) encode(content entry.Batch, number uint64) []byte {
 	content.Session, content.Number = s.id, number
 	if number > 0 {
@@ -209,7 +211,7 @@ func (s *session) encode(content entry.Batch, number uint64) []byte {
 	return data
 }
 
-// firstUnresolved is the lowest number whose outcome is not known.
+// firstUnresolved returns the lowest number whose outcome is unknown.
 func (s *session) firstUnresolved() uint64 {
 	if len(s.unresolved) > 0 {
 		return s.unresolved[0].number
@@ -217,13 +219,13 @@ func (s *session) firstUnresolved() uint64 {
 	return s.next
 }
 
-// rewind has everything unresolved sent again, in order.
+// rewind causes all unresolved batches to be sent again, in order.
 func (s *session) rewind() {
 	s.sent = 0
 	s.epoch++
 }
 
-// end refuses every call from now on and answers those that wait.
+// end refuses all further calls and answers those that wait.
 func (s *session) end(refusal *Error) {
 	s.ended, s.over = refusal, true
 	tickets, begun := s.line.remove(func(*ticket) bool { return true })
@@ -241,7 +243,7 @@ func (s *session) end(refusal *Error) {
 	s.unresolved, s.sent = nil, 0
 }
 
-// shut ends the session since the node stops.
+// shut ends the session because the node stops.
 func (s *session) shut(reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -251,7 +253,7 @@ func (s *session) shut(reason error) {
 	s.end(ErrClosing)
 }
 
-// drain refuses new calls and waits until those that wait are answered, or ctx ends.
+// drain refuses new calls and waits until all waiting ones are answered or ctx ends.
 func (s *session) drain(ctx context.Context) {
 	s.mu.Lock()
 	if s.ended == nil {
@@ -269,6 +271,7 @@ func (s *session) drain(ctx context.Context) {
 	}
 }
 
+// waitsForReplies reports whether any call still waits for its reply.
 func (s *session) waitsForReplies() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/entry"
 )
 
-// split is a command on its way in parts.
+// split is a command that travels in parts.
 type split struct {
 	ticket  *ticket
 	call    int
@@ -13,11 +13,11 @@ type split struct {
 	parts   int
 	next    int    // the part to number next
 	first   uint64 // the number of the first one
-	stamped bool   // every part carries that number, so that other batches may pass
+	stamped bool   // every part carries first, so that other batches may come between them
 	body    *entry.BodyReader
 }
 
-// newSplit cuts the next call of a ticket.
+// newSplit prepares to cut the next call of a ticket into parts.
 func newSplit(t *ticket) *split {
 	c := t.next()
 	body := entry.NewBodyReader(entry.Command{DB: c.DB, Args: c.Args})
@@ -25,10 +25,10 @@ func newSplit(t *ticket) *split {
 	return &split{ticket: t, call: t.packed, size: size, parts: (size + entry.PartBytesMax - 1) / entry.PartBytesMax, body: body}
 }
 
-// bytes is the length of the next part.
+// bytes returns the length of the next part.
 func (s *split) bytes() int { return min(s.body.Len(), entry.PartBytesMax) }
 
-// part makes the next part, to travel under number; its bytes are in buffer.
+// part makes the next part, which is to travel under number. Its bytes are in buffer.
 func (s *split) part(number uint64, buffer []byte) entry.Batch {
 	if s.next == 0 {
 		s.first = number
