@@ -12,21 +12,20 @@ import (
 	"github.com/kvorum/kvorum/fsm"
 )
 
-// adapter is the machine as Raft sees it: everything is only queued for the
-// worker, so that no command ever blocks Raft.
+// adapter is the machine as Raft sees it (raft.BatchingFSM). It only queues work for the worker,
+// so no command ever blocks Raft.
 //
-// A snapshot is a marker in the queue; Raft believes that it is the state
-// after the last entry handed over. Raft may install a snapshot from the leader
-// while one of ours is being written, and would then record ours, the older
-// one, as its newest: so a restore waits for those that are being written, and
-// they fail, as does every marker before it.
+// A snapshot is a marker in the queue; Raft takes it for the state after the last entry handed
+// over. Raft may install a snapshot from the leader while this node is still writing one of its
+// own, and would then record its own, older one as the newest. So a restore waits for snapshots
+// that are being written, and these fail, as does every marker before the restore.
 type adapter struct {
 	worker *worker
 	last   uint64 // index of the last entry handed over, on Raft's apply goroutine
-	none   []any  // what entries answer to Raft's futures: nothing
+	none   []any  // the results of entries for Raft's futures: all nil
 
 	mu      sync.Mutex
-	written sync.Cond // a marker's Persist is over and released
+	written sync.Cond // signalled when a marker is released
 	pending map[*marker]struct{}
 }
 
@@ -46,7 +45,7 @@ func (a *adapter) ApplyBatch(logs []*raft.Log) []any {
 	return a.none[:len(logs)]
 }
 
-// Apply is what ApplyBatch does, for one entry.
+// Apply does what ApplyBatch does, for one entry.
 func (a *adapter) Apply(l *raft.Log) any { return a.ApplyBatch([]*raft.Log{l})[0] }
 
 // Snapshot queues a marker after the last entry.
@@ -62,8 +61,8 @@ func (a *adapter) Snapshot() (raft.FSMSnapshot, error) {
 	return m, nil
 }
 
-// Restore reads the snapshot whole, then passes it through the queue, and
-// returns when the worker goes on from it.
+// Restore reads the whole snapshot and passes the new machine through the queue. It returns when
+// the worker has switched to it.
 func (a *adapter) Restore(source io.ReadCloser) error {
 	machine, err := fsm.RestoreLimited(bufio.NewReaderSize(source, persistBuffer), a.worker.node.cfg.Newest)
 	if err != nil {
@@ -82,9 +81,9 @@ func (a *adapter) Restore(source io.ReadCloser) error {
 	return nil
 }
 
-// overtake makes every marker before a restore fail and waits until none is
-// being written. One whose Persist has not begun is not waited for: Raft may
-// need its main loop, which waits for the restore, before it begins.
+// overtake makes every marker before a restore fail and waits until none is being written. It does
+// not wait for a marker whose Persist has not begun: Raft may need its main loop for that, and the
+// main loop waits for the restore.
 func (a *adapter) overtake() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -96,6 +95,7 @@ func (a *adapter) overtake() {
 	}
 }
 
+// writing reports whether any marker is being written.
 func (a *adapter) writing() bool {
 	for m := range a.pending {
 		if m.writing {
@@ -107,7 +107,7 @@ func (a *adapter) writing() bool {
 
 var errOvertaken = errors.New("a snapshot from the leader has overtaken this one")
 
-// marker is a snapshot on its way: queued, captured, written, released.
+// marker is a snapshot in progress: queued, captured, written, released.
 type marker struct {
 	adapter *adapter
 	index   uint64        // of the last entry before it
@@ -128,7 +128,7 @@ func (m *marker) fail(err error) {
 	close(m.ready)
 }
 
-// begin says that Persist has begun; from then on until Release a restore waits.
+// begin records that Persist has begun. From then on until Release, a restore waits.
 func (m *marker) begin() error {
 	m.adapter.mu.Lock()
 	defer m.adapter.mu.Unlock()
@@ -148,8 +148,8 @@ func (m *marker) check() error {
 	return nil
 }
 
-// Persist writes the capture, beside running traffic. Raft closes the sink
-// when it returns nil and cancels it otherwise.
+// Persist writes the capture while traffic goes on. Raft closes the sink if Persist returns nil
+// and cancels it otherwise.
 func (m *marker) Persist(sink raft.SnapshotSink) error {
 	<-m.ready
 	if m.err != nil {
@@ -171,7 +171,7 @@ func (m *marker) Persist(sink raft.SnapshotSink) error {
 	return m.check()
 }
 
-// Release is called when Raft has recorded the snapshot or given it up.
+// Release is called when Raft has recorded the snapshot or has given it up.
 func (m *marker) Release() {
 	m.adapter.mu.Lock()
 	delete(m.adapter.pending, m)
@@ -179,8 +179,7 @@ func (m *marker) Release() {
 	m.adapter.mu.Unlock()
 }
 
-// overtakable stops a snapshot's writing when it has been overtaken, or the
-// node stops.
+// overtakable is a writer that fails once its snapshot has been overtaken or the node stops.
 type overtakable struct {
 	to     io.Writer
 	marker *marker

@@ -8,36 +8,38 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// earlySends send entries to followers while this leader still stores them. Raft
-// sends them when they are stored, so that a write would wait for two disks, one after
-// the other (Raft dissertation, 10.2.1). Each message is an ordinary AppendEntries, and
-// when Raft comes to send the same entries, its call takes that message's answer.
+// earlySends sends entries to followers while this leader is still storing them. Raft itself sends
+// them only after they are stored, so a write would wait for two disks, one after the other (Raft
+// dissertation, 10.2.1). Each message is an ordinary AppendEntries. When Raft comes to send the
+// same entries, its call takes the answer of that message.
 //
 // What must hold:
 //
-//  1. Only the leader of the entries' own term sends them, asked on Raft's main
-//     goroutine, on which alone both change: heartbeats take it, too.
-//  2. A message says what Raft's own would say: the entry before is the one that the
+//  1. Only the leader of the entries' own term sends them. This is checked on Raft's main
+//     goroutine, the only one on which leadership and term change: heartbeats pass
+//     through it, too.
+//  2. A message says what Raft's own would say: the previous entry is the one that the
 //     follower has confirmed, its term is known, and the commit index does not go
 //     beyond it, since a follower commits what it is told of and has.
-//  3. A follower gets one only if the last call of Raft's that it has answered, in this
-//     term, was a success that ended right before the entries, and nothing of Raft's and
-//     no other message is under way to it. Else Raft sends, as it always did.
+//  3. A follower gets one only if the last Raft call that it answered in this term
+//     was a success that ended right before the entries, and neither a call of Raft's nor
+//     another message is in flight to it. Otherwise Raft sends the entries as usual.
 //  4. Nothing is counted that Raft has not asked for. Raft counts this server once
 //     StoreLogs has returned, and a follower once its own call for these entries returns,
-//     which begins later: what is committed is on as many disks as ever.
+//     which begins later. So a committed entry is on as many disks as without early sends.
 //  5. An answer is given once, only to a call with the same term, previous entry and
 //     entries, and only if it is not older than earlyAnswerMax. After an error, or before
-//     any other call with entries or a snapshot, the message is waited for and Raft's own is sent.
+//     any other call with entries or a snapshot, the message is waited for and Raft's own
+//     call is sent.
 //  6. If this leader cannot store the entries, it leaves for good (guardedLogs): a
 //     follower may have entry i of term T, so there must never be another one.
 //
-// A leader that crashes between the two restarts as a follower. Nobody else leads in
-// its term, so an entry that only followers have is committed by the next leader, or
-// replaced in a later term; its client was told nothing.
+// A leader that crashes while it is storing restarts as a follower. Nobody else leads in its term.
+// So an entry that only followers have is committed by the next leader, or replaced in a later
+// term; its client was told nothing.
 type earlySends struct {
-	sending  func(*raft.AppendEntriesRequest) // told of what is about to be sent
-	transmit func(m *earlyMessage) error      // returns when it is answered, or fails
+	sending  func(*raft.AppendEntriesRequest) // told of each message before it is sent
+	transmit func(m *earlyMessage) error      // sends a message; returns when it is answered or has failed
 	over     <-chan struct{}                  // closed when the transport ends
 	raft     atomic.Pointer[earlyRaft]        // nil until Raft runs
 
@@ -45,7 +47,8 @@ type earlySends struct {
 	slots map[raft.ServerID]*earlySlot
 }
 
-// earlyRaft asks Raft who leads and follows and what is committed, on its main goroutine.
+// earlyRaft tells who leads, who follows and what is committed. It is asked on Raft's main
+// goroutine.
 type earlyRaft struct {
 	header    raft.RPCHeader
 	leads     func() (term uint64, ok bool)
@@ -53,7 +56,7 @@ type earlyRaft struct {
 	members   func() []raft.Server
 }
 
-// earlyMessage takes entries to one follower. Its answer may be read once done is closed.
+// earlyMessage carries entries to one follower. Its answer may be read once done is closed.
 type earlyMessage struct {
 	to       raft.Server
 	req      raft.AppendEntriesRequest
@@ -64,15 +67,15 @@ type earlyMessage struct {
 	err      error
 }
 
-// earlySlot tells whether one follower can be sent entries early, and holds the message.
+// earlySlot records whether entries can be sent early to one follower, and holds the message.
 type earlySlot struct {
-	addr    raft.ServerAddress // at which it has answered
-	term    uint64             // of Raft's last call that was answered
-	ends    position           // the last entry that the follower has confirmed by that; zero: unknown
-	calls   int                // of Raft's that are under way
-	sending bool               // message is under way
-	message *earlyMessage      // nil: none, or it was given to Raft
-	outbox  chan *earlyMessage // for the sender; it has room for the one that may be under way
+	addr    raft.ServerAddress // the address at which it last answered
+	term    uint64             // of the last Raft call that it answered
+	ends    position           // the last entry that the follower confirmed in that call; zero: unknown
+	calls   int                // Raft calls in flight
+	sending bool               // message is in flight
+	message *earlyMessage      // nil: none, or its answer was given to Raft
+	outbox  chan *earlyMessage // to run; has room for the one message that may be in flight
 	over    chan struct{}      // closed when the follower has left the configuration
 }
 
@@ -80,8 +83,8 @@ func newEarlySends(sending func(*raft.AppendEntriesRequest), transmit func(*earl
 	return &earlySends{sending: sending, transmit: transmit, over: over, slots: map[raft.ServerID]*earlySlot{}}
 }
 
-// send sends entries that Raft stores now to those followers that are ready for them.
-// It waits for nothing.
+// send sends entries that Raft is about to store to the followers that are ready for them. It does
+// not block.
 func (e *earlySends) send(logs []*raft.Log) {
 	r := e.raft.Load()
 	if r == nil || len(logs) == 0 || len(logs) > appendEntriesMax {
@@ -111,14 +114,14 @@ func (e *earlySends) send(logs []*raft.Log) {
 	}
 }
 
-// ready reports whether a follower at addr surely has everything before first, and is
-// sent nothing.
+// ready reports whether a follower at addr certainly has everything before first and no call to it
+// is in flight.
 func (s *earlySlot) ready(addr raft.ServerAddress, term, first uint64) bool {
 	idle := s.calls == 0 && !s.sending
 	return idle && s.addr == addr && s.term == term && s.ends.Index != 0 && s.ends.Index+1 == first
 }
 
-// run sends one follower's messages, for as long as it is one and the transport lives.
+// run sends one follower's messages until it leaves the configuration or the transport ends.
 func (e *earlySends) run(slot *earlySlot) {
 	for {
 		select {
@@ -137,8 +140,8 @@ func (e *earlySends) run(slot *earlySlot) {
 	}
 }
 
-// begin notes that a call of Raft's, no heartbeat, is under way to a follower. It
-// returns what has to be called when it has been answered or has failed.
+// begin records that a Raft call other than a heartbeat is in flight to a follower. The caller
+// passes the returned slot to end when the call has been answered or has failed.
 func (e *earlySends) begin(id raft.ServerID) *earlySlot {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -152,7 +155,7 @@ func (e *earlySends) begin(id raft.ServerID) *earlySlot {
 	return slot
 }
 
-// end notes what has become of a call; req is nil if it says nothing about entries.
+// end records the outcome of a call; req is nil if the outcome says nothing about entries.
 func (e *earlySends) end(slot *earlySlot, addr raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -167,8 +170,8 @@ func (e *earlySends) end(slot *earlySlot, addr raft.ServerAddress, req *raft.App
 	}
 }
 
-// answer reports whether a follower has been sent what Raft is about to send, and has
-// answered, which is resp then. It waits for a message that is under way.
+// answer reports whether the follower has already been sent what Raft is about to send, and has
+// answered; resp then holds that answer. answer waits for a message in flight.
 func (e *earlySends) answer(slot *earlySlot, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) bool {
 	e.mu.Lock()
 	m, same := slot.claim(req)
@@ -180,7 +183,7 @@ func (e *earlySends) answer(slot *earlySlot, req *raft.AppendEntriesRequest, res
 	return true
 }
 
-// drop waits for a message that is under way, whose answer nobody is going to take.
+// drop waits for a message in flight and discards its answer.
 func (e *earlySends) drop(slot *earlySlot) {
 	e.mu.Lock()
 	m := slot.message
@@ -191,9 +194,9 @@ func (e *earlySends) drop(slot *earlySlot) {
 	}
 }
 
-// claim is the message that a call of Raft's has to wait for, and whether it says the
-// same. Only a call without entries, which comes while the entries are still being
-// stored here, leaves the message for the next one.
+// claim returns the message that a Raft call has to wait for, and whether it says the same. The
+// call takes the message, unless it carries no entries and starts at the same place: such a call
+// comes while the entries are still being stored here, and leaves the message for the next one.
 func (s *earlySlot) claim(req *raft.AppendEntriesRequest) (m *earlyMessage, same bool) {
 	m = s.message
 	if m == nil {
@@ -206,7 +209,7 @@ func (s *earlySlot) claim(req *raft.AppendEntriesRequest) (m *earlyMessage, same
 	return m, same
 }
 
-// sameEntries reports whether two messages ask a follower for the same.
+// sameEntries reports whether two messages carry the same entries after the same previous entry.
 func sameEntries(a, b *raft.AppendEntriesRequest) bool {
 	n := len(a.Entries)
 	return sameStart(a, b) && n > 0 && n == len(b.Entries) && sameEntry(a.Entries[0], b.Entries[0]) && sameEntry(a.Entries[n-1], b.Entries[n-1])
@@ -218,7 +221,7 @@ func sameStart(a, b *raft.AppendEntriesRequest) bool {
 
 func sameEntry(a, b *raft.Log) bool { return a.Index == b.Index && a.Term == b.Term }
 
-// await waits until a message is done; false means that there is no time left.
+// await waits until a message is done. It returns false when time is up.
 func (e *earlySends) await(m *earlyMessage) bool {
 	select {
 	case <-m.done:
@@ -236,7 +239,7 @@ func (e *earlySends) await(m *earlyMessage) bool {
 	return false
 }
 
-// earlyRaft lets earlySends ask this node's Raft.
+// earlyRaft returns what earlySends needs to know of this node's Raft.
 func (n *Node) earlyRaft() *earlyRaft {
 	id := raft.ServerID(n.cfg.Session.Server)
 	header := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(id), Addr: n.transport.EncodePeer(id, n.transport.LocalAddr())}

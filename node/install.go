@@ -14,45 +14,43 @@ import (
 //	What Raft believes to be its last entry, index and term, is the last entry of
 //	the log, or that at which the newest snapshot ends if nothing follows that.
 //
-// Raft keeps the last entry in memory, and does not look at it again when it
-// installs a snapshot, which empties the log. If that entry is the snapshot's last
-// or follows it, Raft goes on with an entry that is gone: it refuses what the leader
-// sends next, for ever, judges candidates by it, and claims it when it asks for
-// votes. Only a log that conflicts with the snapshot comes to that: this server led,
-// was cut off, and nobody has what it wrote then.
+// Raft keeps its last entry in memory and does not look at it again when it installs a snapshot,
+// which empties the log. If the remembered entry is the snapshot's last or follows it, Raft goes
+// on with an entry that is gone. It then refuses for ever what the leader sends next, compares
+// candidates with that entry, and claims it when it asks for votes. This happens only if the log
+// conflicts with the snapshot: this server led, was cut off, and wrote entries that nobody else
+// has.
 //
-// So a snapshot is handed to Raft only after Raft itself has cleared such entries
-// away, as it does when a leader sends another entry for a place: see
-// transport.install. The entry that it is shown for that, a mark, holds nothing. It
-// is never stored: Raft is told, in it, where the log ends without the cleared
-// entries, and takes that for the last entry.
+// So a snapshot is handed to Raft only after Raft itself has cleared away such entries, as it does
+// when a leader sends a different entry for an index: see transport.install. The entry that Raft
+// is shown for that purpose is called a mark. It holds nothing and is never stored. Raft reads
+// from it where the log ends without the cleared entries, and takes that for the last entry.
 //
-// A suffix that was cleared and could not be replaced leaves Raft with an entry that
-// is gone, too: then the node ends. It also ends, and clears nothing, if entries of the
-// suffix are committed. Raft would clear them, and its machine has applied them; a
-// leader whose log ends before what it has applied never answers those who wait for
-// its next entries.
+// If a suffix was cleared and could not be replaced, Raft also believes in an entry that is gone;
+// then the node ends. It also ends, and clears nothing, if entries of the suffix are committed.
+// Raft would clear them although its machine has applied them, and a leader whose log ends before
+// what it has applied never answers those who wait for its next entries.
 //
-// raftLogs also knows the term of the entry at which the newest snapshot ends, where
-// the log begins right behind it or is empty.
+// raftLogs also knows the term of the entry at which the newest snapshot ends, if the log is empty
+// or begins right behind it.
 type raftLogs struct {
 	raft.LogStore
-	stats   atomic.Value // func() map[string]string: what Raft tells of itself, once it runs
-	broken  func(error)  // the promise cannot be kept; called on Raft's goroutines
+	stats   atomic.Value // func() map[string]string: Raft's own figures, once it runs
+	broken  func(error)  // called when the promise cannot be kept, on Raft's goroutines
 	mark    atomic.Pointer[raft.Log]
-	cleared atomic.Bool // a suffix that Raft still takes for its log's end
+	cleared atomic.Bool // a suffix was deleted that Raft still takes for the end of its log
 }
 
-// IsMonotonic says whether entries must follow each other without gaps.
+// IsMonotonic reports whether entries must follow each other without gaps.
 func (l *raftLogs) IsMonotonic() bool {
 	m, ok := l.LogStore.(raft.MonotonicLogStore)
 	return ok && m.IsMonotonic()
 }
 
-// GetLog also answers for the entry at which the newest snapshot ends: the log may
-// begin behind it. Only its term is true. Raft asks no more of an entry that is
-// before one that it looks for, and never sends this one, since the one before it
-// is not there: the log is empty, or begins right behind it.
+// GetLog also answers for the entry at which the newest snapshot ends, because the log may begin
+// behind it. Only the term of that answer is true. Raft needs no more of an entry that precedes
+// the one it looks for. It never sends this entry, since the one before it is missing: the log is
+// empty, or begins right behind it.
 func (l *raftLogs) GetLog(index uint64, log *raft.Log) error {
 	err := l.LogStore.GetLog(index, log)
 	if !errors.Is(err, raft.ErrLogNotFound) || index <= 1 {
@@ -69,15 +67,14 @@ func (l *raftLogs) GetLog(index uint64, log *raft.Log) error {
 	return err
 }
 
-// base is the entry at which Raft's newest snapshot ends, zero if there is none. It
-// comes from Raft and not from the disk, where a snapshot may be that could not be
-// restored.
+// base returns the entry at which Raft's newest snapshot ends, zero if there is none. It asks Raft
+// and not the disk, which may hold a snapshot that could not be restored.
 func (l *raftLogs) base() position {
 	told := l.told()
 	return position{figure(told["last_snapshot_index"]), figure(told["last_snapshot_term"])}
 }
 
-// told is what Raft tells of itself, nothing before it runs.
+// told returns Raft's own figures, nil before Raft runs.
 func (l *raftLogs) told() map[string]string {
 	stats, ok := l.stats.Load().(func() map[string]string)
 	if !ok {
@@ -86,7 +83,7 @@ func (l *raftLogs) told() map[string]string {
 	return stats()
 }
 
-// end is the last entry.
+// end returns the position of the last entry.
 func (l *raftLogs) end() (position, error) {
 	last, err := l.LastIndex()
 	if err != nil {
@@ -102,13 +99,13 @@ func (l *raftLogs) end() (position, error) {
 	return position{last, entry.Term}, nil
 }
 
-// holds reports whether the log has, or continues, an entry.
+// holds reports whether the log contains an entry, or begins right after it.
 func (l *raftLogs) holds(p position) bool {
 	var entry raft.Log
 	return l.GetLog(p.Index, &entry) == nil && entry.Term == p.Term
 }
 
-// marks makes the mark for an entry's place. There is one at a time.
+// marks makes the mark for the index of an entry. There is one mark at a time.
 func (l *raftLogs) marks(p position) *raft.Log {
 	mark := &raft.Log{Index: p.Index, Term: p.Term, Type: raft.LogNoop}
 	l.mark.Store(mark)
@@ -118,8 +115,8 @@ func (l *raftLogs) marks(p position) *raft.Log {
 // StoreLog stores one entry.
 func (l *raftLogs) StoreLog(log *raft.Log) error { return l.StoreLogs([]*raft.Log{log}) }
 
-// StoreLogs stores entries, or takes a mark: Raft reads its last entry from what it
-// has stored, so the mark becomes the entry at which the log ends.
+// StoreLogs stores entries, or accepts a mark. Raft takes its last entry from what it has stored,
+// so StoreLogs changes the mark into the entry at which the log ends.
 func (l *raftLogs) StoreLogs(logs []*raft.Log) error {
 	var err error
 	if mark := l.mark.Load(); len(logs) == 1 && logs[0] == mark {
@@ -135,8 +132,8 @@ func (l *raftLogs) StoreLogs(logs []*raft.Log) error {
 	return err
 }
 
-// DeleteRange deletes a head or a suffix, nothing from an empty log. A suffix with committed entries in it stays,
-// and ends the node: whoever leads has lost them.
+// DeleteRange deletes a head or a suffix; from an empty log it deletes nothing. A suffix that
+// contains committed entries stays and ends the node: the leader's side has lost them.
 func (l *raftLogs) DeleteRange(from, to uint64) error {
 	last, err := l.LastIndex()
 	if err != nil {
@@ -162,16 +159,15 @@ func (l *raftLogs) DeleteRange(from, to uint64) error {
 	return nil
 }
 
-// errNotNewer is what a leader is told whose snapshot ends before what this server
-// has, or in another entry than this server has there.
+// errNotNewer tells a leader that its snapshot ends before what this server has, or at an entry
+// that differs from the one that this server has there.
 var errNotNewer = errors.New("the snapshot is not newer than what this server has, and does not continue in its log")
 
-// install decides what becomes of a snapshot that another server sends, and reports
-// whether Raft is to install it. Two are not: one whose last entry the log holds
-// (it was sent twice, or came late; Raft would go back to it and remove what has been
-// acknowledged since), for which the leader is told the truth, that this server has
-// all that is in it; and one that is older than what is committed here. One that there
-// is no room for is not begun.
+// install decides what happens to a snapshot that another server sends, and reports whether Raft
+// is to install it. Two kinds are skipped. The first is a snapshot whose last entry the log holds:
+// it was sent twice or came late. Raft would go back to it and remove what has been acknowledged
+// since. The leader is told the truth, that this server has everything in it. The second is a
+// snapshot older than what is committed here. A snapshot for which there is no room is not begun.
 func (t *transport) install(call raft.RPC, req *raft.InstallSnapshotRequest) (forRaft bool) {
 	if req.Term < t.term() {
 		return true // Raft answers with its own
@@ -201,9 +197,9 @@ func (t *transport) install(call raft.RPC, req *raft.InstallSnapshotRequest) (fo
 	return false
 }
 
-// clear has Raft clear away the entries that conflict with the one at which a
-// snapshot ends, and those behind them, and returns where the log ends then. When
-// it returns, Raft has also finished every call that came before.
+// clear makes Raft clear away the entry that conflicts with the one at which a snapshot ends, and
+// all entries behind it. It returns where the log then ends. When it returns, Raft has also
+// finished every call that came before.
 func (t *transport) clear(req *raft.InstallSnapshotRequest, ends position) (last uint64, err error) {
 	answered := make(chan raft.RPCResponse, 1)
 	call := raft.RPC{RespChan: answered, Command: &raft.AppendEntriesRequest{
@@ -228,7 +224,8 @@ func (t *transport) clear(req *raft.InstallSnapshotRequest, ends position) (last
 	return t.logs.LastIndex()
 }
 
-// skip takes a snapshot off its connection, which goes on behind it, and answers.
+// skip reads a snapshot off its connection, so that the connection can be used further, and
+// answers the call.
 func skip(call raft.RPC, req *raft.InstallSnapshotRequest, refusal error) {
 	_, err := io.Copy(io.Discard, call.Reader)
 	if err == nil {

@@ -9,16 +9,16 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// freshness is how old this node's data may be. When a confirmation succeeds,
-// the machine has everything that was committed when it was asked for: so the
-// data is at most as old as that moment, by this process's own monotonic clock.
+// freshness is how old this node's data may be. When a confirmation succeeds, the machine has
+// everything that was committed when the confirmation was asked for. So the data is at most as old
+// as that moment, by this process's own monotonic clock.
 type freshness struct {
 	since   time.Time    // what asOfNS counts from
-	asOfNS  atomic.Int64 // when the newest confirmation that succeeded was asked for; 0: none has yet
-	staleNS atomic.Int64 // how old local reads may be; 0: any age
+	asOfNS  atomic.Int64 // when the newest successful confirmation was asked for; 0: none yet
+	staleNS atomic.Int64 // the age limit of local reads; 0: any age
 }
 
-// confirmed takes note of a confirmation that was asked for at begun.
+// confirmed records a successful confirmation that was asked for at begun.
 func (f *freshness) confirmed(begun time.Time) {
 	ns := max(int64(begun.Sub(f.since)), 1)
 	if old := f.asOfNS.Load(); ns-old >= int64(freshStep) || old == 0 {
@@ -26,7 +26,7 @@ func (f *freshness) confirmed(begun time.Time) {
 	}
 }
 
-// suffices returns nil if local reads may be served now, else what they lack.
+// suffices returns nil if local reads may be served now, otherwise what is missing.
 func (f *freshness) suffices() *Error {
 	asOf, stale := f.asOfNS.Load(), f.staleNS.Load()
 	switch {
@@ -38,15 +38,14 @@ func (f *freshness) suffices() *Error {
 	return nil
 }
 
-// SetStaleReadMax bounds how old ReadLocal's data may be; 0 is no bound.
+// SetStaleReadMax bounds how old ReadLocal's data may be; 0 means no bound.
 func (n *Node) SetStaleReadMax(d time.Duration) { n.reads.fresh.staleNS.Store(int64(d)) }
 
-// ReadLocal runs calls (route Gate) in order on this node's machine as it is,
-// and sets each one's Reply: they may miss what others have written. They
-// never miss a write that this node has answered, since its replies come from
-// the same machine; never what was committed when this process began; and
-// nothing older than SetStaleReadMax allows. Where the last two are not known
-// to hold, a leader is asked first, as Read does.
+// ReadLocal runs calls (route Gate) in order on this node's machine as it is, and sets the Reply
+// of each. The calls may miss what others have written. They never miss a write that this node has
+// answered, since its replies come from the same machine. They never miss what was committed when
+// this process began, and never see data older than SetStaleReadMax allows. Where these last two
+// promises are not known to hold, a leader is asked first, as in Read.
 func (n *Node) ReadLocal(ctx context.Context, calls []*command.Call) {
 	err := n.reads.fresh.suffices()
 	if err != nil || anyNew(calls, n.MachineVersion()) { // a client that has seen a new command work is not refused it here
@@ -73,10 +72,10 @@ func (n *Node) ReadLocal(ctx context.Context, calls []*command.Call) {
 	}
 }
 
-// runLocal runs calls on one state of the machine, up to the first that is not
-// fast. What is left of a key's time is told by the time that has passed here
-// since the machine's last stamp; a key whose time is over by that and not by
-// the machine's clock is still there, as it is to the machine.
+// runLocal runs calls on one state of the machine, up to and including the first that is not fast.
+// It computes remaining TTLs from the time that has passed here since the machine's last stamp. A
+// key that has expired by that time, but not by the machine's clock, still exists for the machine,
+// and so also for the reader.
 func (r *reads) runLocal(calls []*command.Call) (rest []*command.Call) {
 	w := r.node.worker
 	nowMS := r.node.stamps.passed()

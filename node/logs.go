@@ -11,37 +11,35 @@ import (
 
 var errUnplugged = errors.New("the log store is unplugged: the node is stopping")
 
-// guardedLogs is the log store below Raft's cache (see the package's comment). It
-// knows how long a write has been under way, and can be unplugged.
+// guardedLogs is the log store below Raft's cache (see the package comment). It knows how long the
+// current write has taken, and it can be unplugged.
 //
-// What is stored is sealed, and what is read is checked (ReadLog). A node that reads
-// damage, or that cannot read or write its log, leaves: Raft would repeat a read for
-// a follower for ever, panic over one for its machine, and stand for election again
-// after a write that has failed.
+// It seals what it stores and checks what it reads (ReadLog). A node that reads damage, or cannot
+// read or write its log, leaves the cluster's Raft. Raft by itself would retry a read for a
+// follower for ever, panic over a read for its machine, and stand for election again after a
+// failed write.
 //
-// Unplugging makes a leader step down at its next entry, which answers every
-// future that Raft holds: Raft's Shutdown would leave some of them unanswered
-// for ever.
+// Unplugging makes a leader step down at its next entry, which answers every future that Raft
+// holds. Raft's Shutdown would leave some of them unanswered for ever.
 type guardedLogs struct {
 	raft.LogStore
 	stores    Stores // for reading
 	departure *departure
-	leave     func(error) // the node's; returns when it has left
+	leave     func(error) // the node's Leave; returns when the node has left
 	unplugged atomic.Bool
 	owing
 	paces paces       // told of every write
 	early *earlySends // nil: the followers get entries once they are stored here
 }
 
-// IsMonotonic says whether entries must follow each other without gaps.
+// IsMonotonic reports whether entries must follow each other without gaps.
 func (g *guardedLogs) IsMonotonic() bool {
 	m, ok := g.LogStore.(raft.MonotonicLogStore)
 	return ok && m.IsMonotonic()
 }
 
-// GetLog reads an entry for Raft. Once the node has left, it returns one that does
-// nothing instead of an error, over which Raft would panic: nothing is applied,
-// stored or sent any more.
+// GetLog reads an entry for Raft. Raft would panic over an error. So after the node has left,
+// GetLog returns a no-op entry instead: nothing is applied, stored or sent any more.
 func (g *guardedLogs) GetLog(index uint64, log *raft.Log) error {
 	err := g.stores.ReadLog(index, log)
 	if err == nil || errors.Is(err, raft.ErrLogNotFound) {
@@ -52,10 +50,10 @@ func (g *guardedLogs) GetLog(index uint64, log *raft.Log) error {
 	return nil
 }
 
-// FirstIndex is the first entry's, 0 for none.
+// FirstIndex returns the index of the first entry, 0 for none.
 func (g *guardedLogs) FirstIndex() (uint64, error) { return g.bound(g.LogStore.FirstIndex) }
 
-// LastIndex is the last entry's, 0 for none.
+// LastIndex returns the index of the last entry, 0 for none.
 func (g *guardedLogs) LastIndex() (uint64, error) { return g.bound(g.LogStore.LastIndex) }
 
 func (g *guardedLogs) bound(of func() (uint64, error)) (uint64, error) {
@@ -69,8 +67,8 @@ func (g *guardedLogs) bound(of func() (uint64, error)) (uint64, error) {
 
 func (g *guardedLogs) StoreLog(log *raft.Log) error { return g.StoreLogs([]*raft.Log{log}) }
 
-// StoreLogs seals entries and stores them. What was damaged before is refused, and is
-// not this disk's fault.
+// StoreLogs seals and stores entries. It refuses entries that were damaged earlier; that is not
+// the fault of this disk, so the node stays.
 func (g *guardedLogs) StoreLogs(logs []*raft.Log) error {
 	switch {
 	case g.departure.begun.Load():
@@ -96,16 +94,16 @@ func (g *guardedLogs) StoreLogs(logs []*raft.Log) error {
 	return nil
 }
 
-// wholeDeleter is a log store that may delete a head of any length at little
-// cost. It says nothing about gaps, and IsMonotonic nothing about costs.
+// wholeDeleter is a log store that can delete a head of any length cheaply. It says nothing about
+// gaps, and IsMonotonic says nothing about costs.
 type wholeDeleter interface{ DeletesWhole() bool }
 
-// DeleteRange deletes the head of a log in pieces, so that entries can be
-// stored in between: bbolt has one writer at a time, and Raft's main loop would
-// wait for the whole of a compaction.
+// DeleteRange deletes the head of a log in pieces, so that entries can be stored in between. bbolt
+// has one writer at a time, and Raft's main loop would otherwise wait for the whole log
+// compaction.
 //
-// A log that goes altogether goes at once: after a kill half-way, what is left
-// could begin behind the snapshot that was installed in its place.
+// A whole log is deleted in one piece. If a kill interrupted a deletion in pieces, the remaining
+// log could begin behind the snapshot that was installed in its place.
 func (g *guardedLogs) DeleteRange(from, to uint64) error {
 	if g.departure.begun.Load() {
 		return errLeft // what Raft has read since may not have been what is stored
@@ -143,12 +141,12 @@ func (g *guardedLogs) deleteRange(from, to uint64) error {
 
 func (g *guardedLogs) unplug() { g.unplugged.Store(true) }
 
-// owing is what a store owes an answer to: one write at a time.
+// owing records since when a store owes an answer, for one write at a time.
 type owing struct {
-	writing atomic.Pointer[time.Time] // when the write under way began
+	writing atomic.Pointer[time.Time] // when the current write began
 }
 
-// begin notes that a write begins; it returns what has to be called when it is over.
+// begin records that a write begins. It returns the function to call when the write is over.
 func (o *owing) begin() (end func()) {
 	begun := time.Now()
 	o.writing.Store(&begun)
@@ -156,7 +154,7 @@ func (o *owing) begin() (end func()) {
 	return func() { o.writing.Store(nil) }
 }
 
-// stalled is how long the write under way has taken so far.
+// stalled returns how long the current write has taken so far.
 func (o *owing) stalled() time.Duration {
 	if begun := o.writing.Load(); begun != nil {
 		return time.Since(*begun)

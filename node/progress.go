@@ -5,13 +5,13 @@ import (
 	"sync/atomic"
 )
 
-// progress is how far this node's machine has come, readable without its lock,
-// and who waits for it to come further.
+// progress is how far this node's machine has come, readable without the machine's lock, and the
+// list of those who wait for it to advance.
 type progress struct {
 	index      atomic.Uint64 // of the last entry applied
 	clockMS    atomic.Int64
 	term       atomic.Uint64 // Raft's term of the last entry applied
-	deadlineMS atomic.Int64  // the machine's earliest, or noDeadline
+	deadlineMS atomic.Int64  // the machine's earliest deadline, or noDeadline
 	version    atomic.Uint32 // the active version of the machine
 
 	waiting atomic.Int32
@@ -19,7 +19,7 @@ type progress struct {
 	waits   []wait
 }
 
-// wait is for an index and a clock, both.
+// wait is a condition that is over when both the index and the clock are reached.
 type wait struct {
 	index   uint64
 	clockMS int64
@@ -30,8 +30,8 @@ func (w *wait) over(p *progress) bool {
 	return p.index.Load() >= w.index && p.clockMS.Load() >= w.clockMS
 }
 
-// await calls w.reached, which must not block, once w is over: at once, or on
-// the worker's goroutine.
+// await calls w.reached once w is over: at once, or later on the worker's goroutine. w.reached
+// must not block.
 func (p *progress) await(w wait) {
 	if w.over(p) {
 		w.reached()
@@ -49,7 +49,7 @@ func (p *progress) await(w wait) {
 	p.mu.Unlock()
 }
 
-// moved wakes those whose wait is over. The worker calls it after storing.
+// moved wakes those whose wait is over. The worker calls it after it has stored the new values.
 func (p *progress) moved() {
 	if p.waiting.Load() == 0 {
 		return

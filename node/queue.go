@@ -9,16 +9,15 @@ import (
 	"github.com/kvorum/kvorum/fsm"
 )
 
-// item is one thing for the worker to do, in the order of the log.
+// item is one job for the worker, in log order.
 type item struct {
 	log     *raft.Log
 	marker  *marker      // take a capture here
-	restore *fsm.Machine // go on with this machine
-	swapped chan error   // cap 1: whether it does
+	restore *fsm.Machine // continue with this machine
+	swapped chan error   // cap 1: nil once the worker has switched to restore
 }
 
-// queue lies between Raft's apply goroutine and the worker. It is bounded in
-// bytes: put waits for room.
+// queue connects Raft's apply goroutine to the worker. It is bounded in bytes: put waits for room.
 type queue struct {
 	mu      sync.Mutex
 	room    sync.Cond
@@ -26,7 +25,7 @@ type queue struct {
 	closed  bool
 	wake    chan struct{} // cap 1: there are items, or the queue is closed
 	ended   chan struct{} // closed with the queue
-	bytes   atomic.Int64  // of what is queued or being applied
+	bytes   atomic.Int64  // of the entries that are queued or being applied
 	entries atomic.Int64
 }
 
@@ -36,7 +35,7 @@ func newQueue() *queue {
 	return q
 }
 
-// put queues committed entries; a closed queue drops them.
+// put queues committed entries. A closed queue drops them.
 func (q *queue) put(logs []*raft.Log) {
 	q.mu.Lock()
 	for q.bytes.Load() > queueBytesMax && !q.closed {
@@ -55,7 +54,7 @@ func (q *queue) put(logs []*raft.Log) {
 	signal(q.wake)
 }
 
-// add queues what is not an entry; false means that the queue is closed.
+// add queues an item that is not an entry. It returns false if the queue is closed.
 func (q *queue) add(it item) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -67,8 +66,8 @@ func (q *queue) add(it item) bool {
 	return true
 }
 
-// take waits for items and returns all of them; spare is the slice that the
-// caller got before. It returns nil when the queue is closed.
+// take waits for items and returns all of them, or nil when the queue is closed. spare is the
+// slice that the previous call returned; it is reused.
 func (q *queue) take(spare []item) []item {
 	for {
 		q.mu.Lock()
@@ -88,8 +87,8 @@ func (q *queue) take(spare []item) []item {
 	}
 }
 
-// done says that the worker has applied an entry; drained, that a leader that had
-// to wait may look again.
+// done records that the worker has applied an entry. It returns true if a leader that had to wait
+// may look again.
 func (q *queue) done(l *raft.Log) (drained bool) {
 	entries := q.entries.Add(-1)
 	bytes := q.bytes.Add(-int64(len(l.Data)))
@@ -107,7 +106,7 @@ func (q *queue) behind() bool {
 	return q.entries.Load() >= backlogEntriesMax || q.bytes.Load() >= backlogBytesMax
 }
 
-// close drops what is queued and everything that comes.
+// close drops everything that is queued or comes later.
 func (q *queue) close() {
 	q.mu.Lock()
 	if q.closed {
@@ -125,7 +124,7 @@ func (q *queue) close() {
 	signal(q.wake)
 }
 
-// drop releases whoever waits for an item that is not going to be done.
+// drop releases whoever waits for an item that will not be done.
 func (it *item) drop() {
 	if it.marker != nil {
 		it.marker.fail(errStopped)

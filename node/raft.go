@@ -11,8 +11,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// openRaft starts Raft on the node's stores, and bootstraps it first if the
-// node is the founder of a cluster that has not begun.
+// openRaft starts Raft on the node's stores. If the node is the founder of a cluster that has not
+// begun, it bootstraps first.
 func (n *Node) openRaft() error {
 	conf := n.raftConfig()
 	cache, err := raft.NewLogCache(logCacheEntries, n.logs)
@@ -46,14 +46,14 @@ func (n *Node) openRaft() error {
 	return nil
 }
 
-// failLog ends the node over its log, unless the log has been unplugged.
+// failLog ends the node because of its log, unless the log has been unplugged.
 func (n *Node) failLog(err error) {
 	if !n.logs.unplugged.Load() {
 		n.Leave(err)
 	}
 }
 
-// serves reports whether this node leads in term and a server at addr is its follower.
+// serves reports whether this node leads in term and the server at addr is its follower.
 func (n *Node) serves(server raft.ServerID, addr raft.ServerAddress, term uint64) bool {
 	if now, leads := n.leads(); !leads || now != term {
 		return false
@@ -66,9 +66,9 @@ func (n *Node) serves(server raft.ServerID, addr raft.ServerAddress, term uint64
 	return false
 }
 
-// bootstrap stores the cluster's first configuration. One that has begun stays
-// as it is. Raft stores the term before the configuration and refuses to begin
-// where there is a term: a crash between the two is redone here.
+// bootstrap stores the cluster's first configuration. It leaves a cluster that has begun as it is.
+// Raft stores the term before the configuration, and refuses to bootstrap where there is a term.
+// After a crash between the two, bootstrap resets the term and starts over.
 func (n *Node) bootstrap(conf *raft.Config, logs raft.LogStore) error {
 	stores := n.cfg.Stores
 	begin := func() error {
@@ -100,7 +100,7 @@ func (n *Node) bootstrap(conf *raft.Config, logs raft.LogStore) error {
 	return begin()
 }
 
-// raftConfig is the one place that decides how Raft runs.
+// raftConfig returns Raft's settings. It is the only place that decides how Raft runs.
 func (n *Node) raftConfig() *raft.Config {
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(n.cfg.Session.Server)

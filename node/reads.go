@@ -11,17 +11,17 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// reads confirms that this node's machine is current, without trusting a clock
-// (ReadIndex, Raft dissertation §6.4; design, invariant 5). Reads that wait when a round begins are confirmed by
-// it, all at once; those that come meanwhile wait for the next. A round is
+// reads confirms that this node's machine is current, without trusting a clock (ReadIndex, Raft
+// dissertation §6.4; design, invariant 5). A round confirms all the reads that wait when it
+// begins; reads that arrive later wait for the next round. A round is
 //
 //   - on the leader: the commit index, then a question to the voters for their
-//     terms (round.go; package readindex counts the votes). It is over when a majority,
+//     terms (round.go; package readindex counts the votes). It succeeds when a majority,
 //     this node included, has answered "at most yours" and this node still leads in that term;
 //   - elsewhere: one question to the leader, with this node's term.
 //
-// Then the readers wait until the machine has applied the confirmed index, and
-// run their calls themselves, beside each other.
+// Then the readers wait until the machine has applied the confirmed index, and run their calls
+// themselves, concurrently.
 type reads struct {
 	node    *Node
 	wake    chan struct{} // run has deadlines to look at
@@ -30,17 +30,17 @@ type reads struct {
 
 	mu        sync.Mutex
 	waiting   []*readTicket
-	questions []question // of other nodes, that need a round
+	questions []question // of other nodes; they need a round
 	current   *round
 	confirmed []*confirmation
 	late      map[string]int // 1: the voter was late or failed when it was last asked
 	kicked    chan struct{}  // closed and replaced at every kick
 	retryAt   time.Time
-	ticking   bool // run looks again by itself
+	ticking   bool // run will look again by itself
 	closed    bool
 }
 
-// readTicket is one reader who waits for a confirmation.
+// readTicket is one reader that waits for a confirmation.
 type readTicket struct {
 	done     chan struct{} // cap 1
 	answer   ReadAnswer
@@ -49,14 +49,14 @@ type readTicket struct {
 	over     bool // it has been answered
 }
 
-// confirmation is a round's answer, until this node's machine is there.
+// confirmation is the answer of a round, kept until this node's machine has reached its index.
 type confirmation struct {
-	begun   time.Time // the round
+	begun   time.Time // when the round began
 	answer  ReadAnswer
 	tickets []*readTicket
 }
 
-// question is another node's, as it is answered.
+// question is a question of another node, with the function that answers it.
 type question struct {
 	ReadQuestion
 	answer func(ReadAnswer, error)
@@ -68,7 +68,7 @@ func newReads(n *Node) *reads {
 	return r
 }
 
-// read runs calls on a confirmed machine.
+// read runs calls on a machine that is confirmed to be current.
 func (r *reads) read(ctx context.Context, calls []*command.Call) {
 	deadline := time.Now().Add(r.node.cfg.WriteTimeout)
 	for len(calls) > 0 {
@@ -85,10 +85,10 @@ func (r *reads) read(ctx context.Context, calls []*command.Call) {
 	}
 }
 
-// serve runs calls until one meets a key that falls due: then it waits until
-// the machine's clock has come there and goes on, unless the term has changed,
-// when the rest has to be confirmed again, by a leader whose clock may be far
-// behind that of the one before: it returns that rest.
+// serve runs calls until one meets a key that is due to expire. It then waits until the machine's
+// clock has passed the deadline, and continues. If the term has changed meanwhile, the new
+// leader's clock may be far behind the old one's. So serve then returns the remaining calls, which
+// have to be confirmed again.
 func (r *reads) serve(ctx context.Context, calls []*command.Call, answer ReadAnswer, deadline time.Time) ([]*command.Call, *Error) {
 	for {
 		rest, dueMS := r.run1(calls, answer.StampMS)
@@ -105,8 +105,8 @@ func (r *reads) serve(ctx context.Context, calls []*command.Call, answer ReadAns
 	}
 }
 
-// run1 runs calls in order. The machine may move on between two of them, so that
-// a write does not wait for all: a later call never sees an older state.
+// run1 runs calls in order. The machine may advance between two of them, so that a write does not
+// wait for all of them. A later call never sees an older state.
 func (r *reads) run1(calls []*command.Call, stampMS int64) (rest []*command.Call, dueMS int64) {
 	for len(calls) > 0 && dueMS == 0 {
 		all := calls
@@ -116,8 +116,7 @@ func (r *reads) run1(calls []*command.Call, stampMS int64) (rest []*command.Call
 	return calls, dueMS
 }
 
-// runSome runs calls on one state of the machine, up to the first that is not
-// fast.
+// runSome runs calls on one state of the machine, up to and including the first that is not fast.
 func (r *reads) runSome(calls []*command.Call, stampMS int64) (rest []*command.Call, dueMS int64) {
 	w := r.node.worker
 	w.mu.RLock()
@@ -133,8 +132,8 @@ func (r *reads) runSome(calls []*command.Call, stampMS int64) (rest []*command.C
 	return calls[min(len(calls), fastReadsMax):], 0
 }
 
-// awaitClock waits until the machine's clock has reached ms, for which the
-// leader proposes a tick, or the term is another one.
+// awaitClock waits until the machine's clock has reached ms or the term has changed. The leader
+// proposes a tick for that deadline.
 func (r *reads) awaitClock(ctx context.Context, ms int64, term uint64, deadline time.Time) *Error {
 	reached := make(chan struct{}, 1)
 	r.node.worker.progress.await(wait{clockMS: ms, reached: func() { signal(reached) }})
@@ -161,8 +160,8 @@ func (r *reads) awaitClock(ctx context.Context, ms int64, term uint64, deadline 
 	}
 }
 
-// confirm waits for a round that began after its call, and for this node's
-// machine to be where it says.
+// confirm waits for a round that began after this call, and until this node's machine has reached
+// the index that the round confirmed.
 func (r *reads) confirm(ctx context.Context, deadline time.Time) (ReadAnswer, *Error) {
 	if faultUnconfirmedReads {
 		return ReadAnswer{Term: r.node.raft.CurrentTerm(), StampMS: r.node.stamps.next()}, nil
@@ -180,8 +179,8 @@ func (r *reads) confirm(ctx context.Context, deadline time.Time) (ReadAnswer, *E
 	return r.settle(t)
 }
 
-// enlist puts one more reader in line, who is answered on the ticket's channel;
-// nil says that the node stops.
+// enlist adds a reader, which is answered on the ticket's channel. It returns nil if the node
+// stops.
 func (r *reads) enlist(deadline time.Time) *readTicket {
 	now := time.Now()
 	t := r.tickets.Get().(*readTicket)
@@ -202,7 +201,7 @@ func (r *reads) enlist(deadline time.Time) *readTicket {
 	return t
 }
 
-// settle returns what a ticket was answered, and gives it back.
+// settle returns a ticket's answer and puts the ticket back into the pool.
 func (r *reads) settle(t *readTicket) (ReadAnswer, *Error) {
 	answer, err := t.answer, t.err
 	r.tickets.Put(t)
@@ -226,8 +225,7 @@ func (t *readTicket) end(a ReadAnswer, err *Error) {
 	t.done <- struct{}{}
 }
 
-// forget drops tickets that have been answered from every list: they are used
-// again.
+// forget removes answered tickets from every list, because tickets are reused.
 func (r *reads) forget() {
 	r.waiting = stillWaiting(r.waiting)
 	if r.current != nil {
@@ -238,6 +236,7 @@ func (r *reads) forget() {
 	}
 }
 
+// stillWaiting returns the tickets that are not answered yet.
 func stillWaiting(tickets []*readTicket) []*readTicket {
 	kept := tickets[:0]
 	for _, t := range tickets {
@@ -249,8 +248,8 @@ func stillWaiting(tickets []*readTicket) []*readTicket {
 	return kept
 }
 
-// kick says that a round that could not succeed before may succeed now: there
-// is another leader, or another term.
+// kick is called when there is another leader or another term, so that a round that could not
+// succeed before may succeed now.
 func (r *reads) kick() {
 	r.mu.Lock()
 	close(r.kicked)
@@ -267,7 +266,7 @@ func (r *reads) kick() {
 	start.ask(r)
 }
 
-// misplaced returns the questions that wait at a node that does not lead any more.
+// misplaced removes and returns the questions that wait at a node which no longer leads.
 func (r *reads) misplaced() []question {
 	if len(r.questions) == 0 {
 		return nil
@@ -280,7 +279,7 @@ func (r *reads) misplaced() []question {
 	return questions
 }
 
-// asksLeader reports whether a round can still succeed as far as this node knows.
+// asksLeader reports whether a round can still succeed, as far as this node knows.
 func (r *reads) asksLeader(c *round) bool {
 	if c.leader == r.node.cfg.Session.Server {
 		return r.stillLeads(c)
@@ -294,7 +293,7 @@ func refuse(questions []question, err error) {
 	}
 }
 
-// run looks at deadlines, and at rounds that take too long, while there are any.
+// run checks deadlines, and rounds that take too long, while there are any.
 func (r *reads) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -311,6 +310,8 @@ func (r *reads) run() {
 	}
 }
 
+// tend ends what took too long and begins a round if one is needed. It returns when to look again;
+// 0 if nothing waits.
 func (r *reads) tend() time.Duration {
 	now := time.Now()
 	var failed []question
@@ -342,7 +343,7 @@ func (r *reads) tend() time.Duration {
 	return again
 }
 
-// expire answers those whose time is over, and says what they have waited for.
+// expire answers the readers whose time is over and tells them what they were waiting for.
 func (r *reads) expire(now time.Time) {
 	expired := false
 	each := func(tickets []*readTicket, why func() *Error) {
@@ -366,13 +367,13 @@ func (r *reads) expire(now time.Time) {
 	}
 }
 
-// behind is how many entries this node's machine lacks up to an index.
+// behind returns how many entries up to an index this node's machine has not applied.
 func (r *reads) behind(index uint64) uint64 {
 	return index - min(index, r.node.worker.progress.index.Load())
 }
 
-// lag is how long the machine has not reached an index that was confirmed, and how
-// many entries it lacks of what is known to be committed.
+// lag returns how long the oldest confirmed index has not been reached by the machine, and how
+// many entries the machine lacks of those known to be committed.
 func (r *reads) lag(now time.Time) (waits time.Duration, behind uint64) {
 	committed := r.node.raft.CommitIndex()
 	r.mu.Lock()
@@ -384,8 +385,7 @@ func (r *reads) lag(now time.Time) (waits time.Duration, behind uint64) {
 	return waits, r.behind(committed)
 }
 
-// deliver hands a confirmed answer to those that it is for, once this node's
-// machine is there.
+// deliver gives a confirmed answer to its readers once this node's machine has reached the index.
 func (r *reads) deliver(c *confirmation) {
 	index := c.answer.Index
 	if faultRaftsIndex && r.node.raft.AppliedIndex() >= index {
@@ -409,7 +409,7 @@ func (r *reads) deliver(c *confirmation) {
 	}})
 }
 
-// shut answers everybody: the node stops.
+// shut answers everybody because the node stops.
 func (r *reads) shut() {
 	r.mu.Lock()
 	r.closed = true
@@ -433,14 +433,14 @@ func (r *reads) shut() {
 
 var errRoundFailed = errors.New("the leader could not confirm that it leads")
 
-// What else ends a read that a leader has confirmed, or may have.
+// Further errors that end a read which a leader has confirmed, or may have confirmed.
 var (
 	ErrNotExpired  = &Error{"CLUSTERDOWN the read met a key that is due, and no leader confirmed that it has expired"}
 	ErrReadClosing = &Error{"CLUSTERDOWN this node is shutting down; the read was not answered"}
 )
 
-// errLagging is for reads whose index was confirmed, and was not reached by this
-// node's machine in time.
+// errLagging returns the error for a read whose index was confirmed but not reached by this node's
+// machine in time.
 func errLagging(entries uint64) *Error {
 	return &Error{fmt.Sprintf("CLUSTERDOWN this node is %s and cannot answer the read yet", entriesBehind(entries))}
 }

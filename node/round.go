@@ -9,12 +9,12 @@ import (
 	"github.com/kvorum/kvorum/node/readindex"
 )
 
-// round is one confirmation under way, for the readers and the other nodes'
-// questions that waited when it began.
+// round is one confirmation in progress, for the readers and for the other nodes' questions that
+// were waiting when it began.
 type round struct {
-	leader    string // who confirms: this node, or who is asked
-	term      uint64 // this node's at the start
-	index     uint64 // leader: the commit index, noted first
+	leader    string // who confirms: this node, or the server that is asked
+	term      uint64 // of this node at the start
+	index     uint64 // leader only: the commit index, read before the voters are asked
 	begun     time.Time
 	tickets   []*readTicket
 	questions []question
@@ -22,8 +22,8 @@ type round struct {
 	votes *readindex.Round // of a leader's round; nil elsewhere
 }
 
-// begin starts a round if somebody waits and none is under way. The caller
-// holds mu and calls ask of the result without it.
+// begin starts a round if somebody waits and no round is in progress. The caller holds mu,
+// releases it, and then calls ask on the result.
 func (r *reads) begin(now time.Time) *round {
 	if r.current != nil || r.closed || len(r.waiting)+len(r.questions) == 0 || now.Before(r.retryAt) {
 		return nil
@@ -40,9 +40,8 @@ func (r *reads) begin(now time.Time) *round {
 	return c
 }
 
-// beginAsLeader notes the commit index and whom to ask. Only a leader whose
-// machine has applied an entry of its own term knows everything that earlier
-// leaders have committed.
+// beginAsLeader records the commit index and the voters to ask. Only a leader whose machine has
+// applied an entry of its own term knows everything that earlier leaders have committed.
 func (r *reads) beginAsLeader(c *round) bool {
 	n := r.node
 	term, leads := n.leads()
@@ -57,7 +56,7 @@ func (r *reads) beginAsLeader(c *round) bool {
 	return true
 }
 
-// beginAsFollower finds whom to ask; the term is read after the reads arrived.
+// beginAsFollower determines the leader to ask. It reads the term after the reads have arrived.
 func (r *reads) beginAsFollower(c *round) bool {
 	self := r.node.cfg.Session.Server
 	leader := r.node.watch.current()
@@ -68,7 +67,7 @@ func (r *reads) beginAsFollower(c *round) bool {
 	return true
 }
 
-// votersBut returns the voters other than one, and whether that one is a voter.
+// votersBut returns the voters other than server, and whether server is a voter.
 func votersBut(conf raft.Configuration, server string) (others []string, votes bool) {
 	for _, s := range conf.Servers {
 		switch {
@@ -82,10 +81,10 @@ func votersBut(conf raft.Configuration, server string) (others []string, votes b
 	return others, votes
 }
 
-// alone reports whether nobody else has to be asked: this node is the only voter.
+// alone reports whether this node is the only voter, so that nobody else has to be asked.
 func (c *round) alone() bool { return c.votes != nil && c.votes.Needed() == 0 }
 
-// ask sends the questions of a round that has begun; nil does nothing.
+// ask sends the questions of a round that has begun. A nil round asks nothing.
 func (c *round) ask(r *reads) {
 	if c == nil {
 		return
@@ -102,9 +101,8 @@ func (c *round) ask(r *reads) {
 	r.poll(c, c.votes.Needed())
 }
 
-// poll asks voters until some number of them have been asked. A round begins
-// with as many as it needs; the others are asked when one of these fails or is
-// late, and that one comes last in the next rounds.
+// poll asks voters until number of them have been asked. A round begins with as many as it needs.
+// The others are asked when one of these fails or is late; that one comes last in later rounds.
 func (r *reads) poll(c *round, number int) {
 	r.mu.Lock()
 	voters := c.votes.Ask(number)
@@ -114,8 +112,8 @@ func (r *reads) poll(c *round, number int) {
 	}
 }
 
-// hurry marks the voters who have not answered as late and returns the round if
-// others can be asked.
+// hurry marks the voters that have not answered as late, and returns the round if more can be
+// asked.
 func (r *reads) hurry(now time.Time) *round {
 	c := r.current
 	if c == nil || c.votes == nil || c.votes.AllAsked() || now.Sub(c.begun) < lateAfter {
@@ -127,7 +125,7 @@ func (r *reads) hurry(now time.Time) *round {
 	return c
 }
 
-// answered takes what the leader said to this node's question.
+// answered handles the leader's answer to this node's question.
 func (r *reads) answered(c *round, a ReadAnswer, err error) {
 	r.mu.Lock()
 	var then aftermath
@@ -142,7 +140,7 @@ func (r *reads) answered(c *round, a ReadAnswer, err error) {
 	then.carryOut(r)
 }
 
-// voted takes a voter's answer for its term; the voter "" is nobody.
+// voted handles a voter's answer to the question for its term. The voter "" stands for nobody.
 func (r *reads) voted(c *round, voter string, term uint64, err error) {
 	r.mu.Lock()
 	if err != nil {
@@ -163,7 +161,7 @@ func (r *reads) voted(c *round, voter string, term uint64, err error) {
 	then.carryOut(r)
 }
 
-// judge ends a leader's round if its votes allow, or have, that. The caller holds mu.
+// judge ends a leader's round if its votes decide it. The caller holds mu.
 func (r *reads) judge(c *round) aftermath {
 	switch c.votes.Outcome() {
 	case readindex.Confirmed:
@@ -188,17 +186,18 @@ func (r *reads) judge(c *round) aftermath {
 	return then
 }
 
-// aftermath is what is left to do once mu is released.
+// aftermath is the work that remains to be done once mu is released.
 type aftermath struct {
 	done      *confirmation // to be delivered
 	questions []question    // to be answered: with answer, or with err
 	answer    ReadAnswer
 	err       error
-	next      *round // it has begun: its voters, or the leader, are to be asked
-	wanting   *round // all its voters are to be asked
-	again     bool   // run is to look
+	next      *round // a round that has begun, whose questions are to be sent
+	wanting   *round // a round whose remaining voters are to be asked
+	again     bool   // run has to look
 }
 
+// carryOut does what remains. The caller must not hold mu.
 func (a aftermath) carryOut(r *reads) {
 	if a.done != nil {
 		r.deliver(a.done)
@@ -215,12 +214,13 @@ func (a aftermath) carryOut(r *reads) {
 	}
 }
 
+// stillLeads reports whether this node leads in the round's term.
 func (r *reads) stillLeads(c *round) bool {
 	term, leads := r.node.leads()
 	return leads && term == c.term
 }
 
-// takeConfirmed removes the questions for which the round is confirmed already.
+// takeConfirmed removes and returns the questions for which the round is already confirmed.
 func (c *round) takeConfirmed() []question {
 	var confirmed []question
 	rest := c.questions[:0]
@@ -251,15 +251,15 @@ func (r *reads) succeed(c *round, a ReadAnswer) aftermath {
 	return then
 }
 
-// fail ends the round under way without an answer: its readers wait for another. The
-// caller holds mu.
+// fail ends the current round without an answer; its readers wait for another. The caller holds
+// mu.
 func (r *reads) fail() aftermath {
 	r.retryAt = time.Now().Add(roundRetry)
 	return aftermath{questions: r.giveUp(), err: errRoundFailed, again: true}
 }
 
-// giveUp puts the readers of the round under way back in line, first, and
-// returns its questions.
+// giveUp puts the readers of the current round back at the front of the line and returns its
+// questions.
 func (r *reads) giveUp() []question {
 	c := r.current
 	if c == nil {
@@ -277,10 +277,9 @@ func (r *reads) giveUp() []question {
 	return c.questions
 }
 
-// question answers another node's question, as leader. The asker was in its
-// term when it asked, after its reads had arrived: that is its own vote, for
-// its own reads. If no other is missing, the answer is given at once; else the
-// question waits for the next round.
+// question answers another node's question, as leader. The asker was in its term when it asked,
+// after its reads had arrived: that is its own vote, for its own reads. If no other vote is
+// missing, question answers at once. Otherwise the question waits for the next round.
 func (r *reads) question(q ReadQuestion, answer func(ReadAnswer, error)) {
 	n := r.node
 	term, leads := n.leads()
@@ -314,8 +313,8 @@ func (r *reads) question(q ReadQuestion, answer func(ReadAnswer, error)) {
 	signal(r.wake)
 }
 
-// stamp is a leader's for reads. By it a key may be due for which no tick is
-// under way, since the wall clock has jumped.
+// stamp returns the leader's stamp for reads. It wakes the committer if a key is already due by
+// this stamp: the wall clock may have jumped, so that no tick is on its way.
 func (r *reads) stamp() int64 {
 	ms := r.node.stamps.next()
 	if r.node.worker.progress.deadlineMS.Load() <= ms {
@@ -324,8 +323,7 @@ func (r *reads) stamp() int64 {
 	return ms
 }
 
-// confirmOwn is the planted fault that lets a follower's question confirm the
-// leader's own reads.
+// confirmOwn is the planted fault that lets a follower's question confirm the leader's own reads.
 func (r *reads) confirmOwn(term, index uint64) {
 	r.mu.Lock()
 	var then aftermath

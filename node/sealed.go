@@ -12,9 +12,9 @@ import (
 	"github.com/kvorum/kvorum/node/seal"
 )
 
-// ReadLog reads an entry and believes nothing: the entry must be the one that was
-// asked for, its seal must fit, and from SealedFrom on it must have one. An entry
-// that is not there is raft.ErrLogNotFound only where the log does not reach.
+// ReadLog reads an entry and trusts nothing. The entry must be the requested one, its seal must
+// match, and from SealedFrom on it must have a seal. A missing entry is raft.ErrLogNotFound only
+// outside the bounds of the log.
 func (s Stores) ReadLog(index uint64, l *raft.Log) error {
 	err := s.decode(index, l)
 	for range boundsLooks {
@@ -41,7 +41,7 @@ func (s Stores) ReadLog(index uint64, l *raft.Log) error {
 	return s.check(index, l)
 }
 
-// check returns an error for an entry that is not what was stored.
+// check returns an error for an entry that differs from what was stored.
 func (s Stores) check(index uint64, l *raft.Log) error {
 	if faultNoSealCheck {
 		return nil
@@ -56,8 +56,8 @@ func (s Stores) check(index uint64, l *raft.Log) error {
 	return nil
 }
 
-// checkUnsealed finds what can be found of damage in an entry of the first release:
-// nothing tells whether its term is right.
+// checkUnsealed finds what damage can be found in an entry of the first release. Nothing tells
+// whether its term is right.
 func checkUnsealed(l *raft.Log, index uint64) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil { // Raft panics over a configuration that it cannot decode
@@ -82,8 +82,8 @@ func checkUnsealed(l *raft.Log, index uint64) (err error) {
 	return err
 }
 
-// decode is the store's GetLog, whose panics over a damaged record are errors, as
-// are those of a page of a mapped file that cannot be read.
+// decode is the store's GetLog. It turns the store's panics over a damaged record into errors, and
+// also faults in a memory-mapped file whose page cannot be read.
 func (s Stores) decode(index uint64, l *raft.Log) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -94,7 +94,7 @@ func (s Stores) decode(index uint64, l *raft.Log) (err error) {
 	return s.Logs.GetLog(index, l)
 }
 
-// describe is Describe, or does without.
+// describe calls Describe, or makes a plain error if there is none.
 func (s Stores) describe(index uint64, what string, err error) error {
 	if s.Describe != nil {
 		return s.Describe(index, what, err)
@@ -109,12 +109,12 @@ func (s Stores) describe(index uint64, what string, err error) error {
 	return fmt.Errorf("%s cannot be read: %w: make sure that the disk is well, then start this server again; if it cannot be read then either, %s", subject, err, AdviceEmpty)
 }
 
-// AdviceEmpty is the remedy for a directory that must not be used again. A backup of
-// it is none: an older copy has forgotten votes and entries.
+// AdviceEmpty is the remedy for a directory that must not be used again. Restoring a backup is no
+// remedy: an older copy has forgotten votes and entries.
 const AdviceEmpty = "give the node an empty directory in its place, and keep this one: it then joins the cluster as a new server and is caught up by the others"
 
-// sealAll seals the entries that have no seal: a leader's own, and those that a leader
-// of the first release has sent. A seal that is there is checked and stays.
+// sealAll seals the entries that have no seal: a leader's own, and those from a leader of the
+// first release. It checks and keeps a seal that is there.
 func sealAll(logs []*raft.Log) error {
 	for _, l := range logs {
 		if !seal.Sealed(l) {
@@ -128,8 +128,8 @@ func sealAll(logs []*raft.Log) error {
 	return nil
 }
 
-// refuses answers a call that carries damaged entries, before Raft makes room for
-// them. They are their sender's, or the way's: nothing is wrong with this server.
+// refuses answers a call that carries damaged entries before Raft makes room for them. The damage
+// happened at the sender or on the way; nothing is wrong with this server.
 func (t *transport) refuses(call raft.RPC) bool {
 	req, ok := call.Command.(*raft.AppendEntriesRequest)
 	if !ok || faultNoSealCheck {
@@ -147,6 +147,7 @@ func (t *transport) refuses(call raft.RPC) bool {
 	return false
 }
 
+// checkSent returns an error for an entry that was damaged before or while it was sent.
 func checkSent(l *raft.Log, index uint64) error {
 	switch {
 	case l == nil:
@@ -157,9 +158,9 @@ func checkSent(l *raft.Log, index uint64) error {
 	return checkUnsealed(l, index)
 }
 
-// damagedHere looks at entries that could not be delivered: a follower refuses what is
-// damaged. If they are, they were read well and have been damaged since, in memory;
-// sent again they would be refused for ever, so the node leaves.
+// damagedHere checks entries that could not be delivered, because a follower refuses damaged ones.
+// If they are damaged, they were read intact and changed in memory since. They would be refused
+// every time, so the node leaves.
 func (t *transport) damagedHere(req *raft.AppendEntriesRequest) bool {
 	for i, l := range req.Entries {
 		index := req.PrevLogEntry + 1 + uint64(i)
