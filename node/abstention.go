@@ -8,23 +8,22 @@ import (
 	"time"
 )
 
-// abstention is a server that is told never to lead: it follows, stores and
-// votes as any other, asks nobody for a vote, and hands over if it leads all
-// the same.
+// abstention implements a server that is told never to lead. It follows, stores and votes like any
+// other, but asks for no votes, and hands over if it leads all the same.
 //
-// There is one case in which it stands in: when there has been no leader for
-// long although another voter answers that may lead. Then that one's log is
-// behind, and only this server can bring it up to date; it hands over next.
+// There is one exception, in which it stands in: there has been no leader for a long time although
+// another voter that may lead answers. Then that voter's log is behind, and only this server can
+// bring it up to date. It hands over next.
 //
-// A server whose machine has diverged is barred: it abstains for ever, whatever
-// it is told, and stands in for nobody.
+// A server whose machine has diverged is barred: it abstains for ever, whatever it is told, and
+// never stands in.
 type abstention struct {
 	node      *Node
-	never     atomic.Bool // the setting
-	barred    atomic.Bool // for ever
-	withholds atomic.Bool // no vote is asked for
+	never     atomic.Bool // the setting of SetNeverLead
+	barred    atomic.Bool // abstains for ever
+	withholds atomic.Bool // asks for no votes at present
 	changed   chan struct{}
-	nobody    atomic.Bool // there is no leader, and nobody was found who may lead
+	nobody    atomic.Bool // there is no leader, and no voter was found that may lead
 }
 
 var (
@@ -40,7 +39,7 @@ func newAbstention(n *Node) *abstention {
 	return a
 }
 
-// SetNeverLead tells this server to lead never, or as any other.
+// SetNeverLead sets whether this server must never lead.
 func (n *Node) SetNeverLead(never bool) {
 	n.lead.abstention.never.Store(never)
 	n.lead.abstention.withholds.Store(never || n.lead.abstention.barred.Load())
@@ -54,11 +53,12 @@ func (a *abstention) bar() {
 	signal(a.changed)
 }
 
-// NeverLeads reports whether this server is told never to lead, or may not.
+// NeverLeads reports whether this server is told never to lead, or is barred from leading.
 func (n *Node) NeverLeads() bool {
 	return n.lead.abstention.never.Load() || n.lead.abstention.barred.Load()
 }
 
+// run re-evaluates the situation periodically and after every change of the setting.
 func (a *abstention) run() {
 	look := time.NewTicker(abstainLook)
 	defer look.Stop()
@@ -77,7 +77,8 @@ func (a *abstention) run() {
 	}
 }
 
-// look does what the present calls for.
+// look starts or stops withholding votes, and hands over, as the situation requires. leaderless is
+// the time since which there has been no leader.
 func (a *abstention) look(leaderless time.Time) {
 	n := a.node
 	never, barred := n.NeverLeads(), a.barred.Load()
@@ -106,14 +107,14 @@ func (a *abstention) look(leaderless time.Time) {
 	}
 }
 
-// handOver is tried again for as long as this server leads.
+// handOver tries to hand leadership over. look repeats it for as long as this server leads.
 func (a *abstention) handOver() {
 	if err := a.node.TransferLeadership(); err != nil {
 		a.node.log.Warn("this server must not lead, and leads: leadership could not be handed over", slog.Any("error", err))
 	}
 }
 
-// anotherMayLead reports whether another voter answers that may lead.
+// anotherMayLead reports whether another voter that may lead answers.
 func (a *abstention) anotherMayLead() bool {
 	others, _ := votersBut(a.node.configuration(), a.node.cfg.Session.Server)
 	for _, server := range others {
@@ -124,7 +125,7 @@ func (a *abstention) anotherMayLead() bool {
 	return false
 }
 
-// neverLeads asks another server.
+// neverLeads asks another server whether it is told never to lead.
 func (n *Node) neverLeads(server string) (bool, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), askNeverLeads)
 	defer cancel()

@@ -14,18 +14,18 @@ type ticket struct {
 	calls   []*command.Call
 	packed  int           // calls[:packed] are in batches
 	pending atomic.Int32  // calls without a reply
-	since   time.Time     // when it came
+	since   time.Time     // when it arrived
 	done    chan struct{} // cap 1: every call has its reply
 }
 
-// unpacked is how many calls are in no batch.
+// unpacked returns how many calls are in no batch.
 func (t *ticket) unpacked() int { return len(t.calls) - t.packed }
 
-// next is the first call that is in no batch.
+// next returns the first call that is in no batch.
 func (t *ticket) next() *command.Call { return t.calls[t.packed] }
 
-// answer sets the reply of calls[from:to]; the last one wakes the writer, after
-// which the ticket is not ours any more.
+// answer sets the reply of calls[from:to]. The last reply wakes the writer; after that the ticket
+// no longer belongs to the session.
 func (t *ticket) answer(from, to int, r reply.Value) {
 	for _, c := range t.calls[from:to] {
 		c.Reply = r
@@ -46,18 +46,18 @@ type slice struct {
 	at       int // of the batch's commands
 }
 
-// batch is what travels under one number.
+// batch is the content that is sent under one number.
 type batch struct {
 	number uint64
 	data   []byte  // encoded; never changed, only replaced
 	slices []slice // who still waits for it
-	split  *split  // a piece of a command that is larger than a batch
-	closes *split  // it is the last batch of that command
-	sends  int     // sends that have not been refused: 0 says that it cannot be applied
+	split  *split  // the command of which it is a part, or nil
+	closes *split  // the command of which it is the last batch, or nil
+	sends  int     // sends that were not refused; 0 means that the batch cannot have been applied
 	sentAt time.Time
 }
 
-// calls is how many calls somebody waits for.
+// calls returns how many calls still wait for the batch.
 func (b *batch) calls() int {
 	n := 0
 	for i := range b.slices {
@@ -71,8 +71,8 @@ func callBytes(c *command.Call) int {
 	return entry.CommandBytes(&e)
 }
 
-// countBytes is what the number of commands takes in a body, at most.
+// countBytes is the maximum encoded size of the number of commands in a body.
 const countBytes = 3
 
-// errorReply is an operating condition as a client sees it.
+// errorReply turns an operating condition into the reply that a client sees.
 func errorReply(err *Error) reply.Value { return reply.Err(err.RESP) }

@@ -9,19 +9,19 @@ import (
 	"github.com/kvorum/kvorum/node/detector"
 )
 
-// Beat tells the other voters that its sender leads. Leaders send one every now and then;
-// it touches no disk, nor anything that waits for one.
+// Beat tells the other voters that its sender leads. A leader sends beats regularly. A beat
+// touches no disk and waits for nothing that waits for a disk.
 type Beat struct {
 	Term uint64
 	Owed time.Duration // how long its disk has owed an answer
 }
 
-// BeatAnswer tells a leader how a voter's disk does. It is no sign that anybody leads.
+// BeatAnswer tells a leader the state of a voter's disk. It does not show that anybody leads.
 type BeatAnswer struct {
 	Owed time.Duration // how long the voter's disk has owed an answer
 }
 
-// heardBeat is the newest beat, of the highest term.
+// heardBeat is the newest beat of the highest term.
 type heardBeat struct {
 	from string
 	term uint64
@@ -29,15 +29,15 @@ type heardBeat struct {
 	owed time.Duration
 }
 
-// owed is what another has said of its disk.
+// owed is what another server has reported about its disk.
 type owed struct {
 	owed time.Duration
 	at   time.Time
 }
 
-// beat tells every other voter that this node leads, and says when it is to do so again.
-// Each voter has one beat at a time to answer: a link that is cut gathers none, and a
-// leader that hears nobody is not heard.
+// beat tells every other voter that this node leads, and returns when to do so again. A voter has
+// at most one unanswered beat. So beats do not pile up on a link that is cut, and a leader that
+// hears nobody is not heard either.
 func (f *failover) beat(term uint64) (next time.Duration) {
 	n := f.node
 	now := time.Now()
@@ -64,7 +64,7 @@ func (f *failover) beat(term uint64) (next time.Duration) {
 	return next
 }
 
-// tick lets those go who wait in join.
+// tick releases those who wait in join.
 func (f *failover) tick() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -72,9 +72,9 @@ func (f *failover) tick() {
 	f.ticks = make(chan struct{})
 }
 
-// join has a heartbeat of Raft's wait for a beat of an idle leader: what is sent together
-// wakes each node once. Raft draws a tenth to a fifth of its time-out between two of them;
-// where joinBeats more would leave the others less than two in theirs, it does not wait.
+// join delays a Raft heartbeat until a beat of an idle leader, because messages sent together wake
+// each node only once. Raft sends a heartbeat every tenth to fifth of its time-out. join does not
+// wait if joinBeats more would leave fewer than two heartbeats within the others' time-out.
 func (f *failover) join(over <-chan struct{}) {
 	if f.node.cfg.Timing.Heartbeat/5+joinBeats*detector.IdleEvery > heartbeatDefault/2 {
 		return
@@ -94,7 +94,7 @@ func (f *failover) join(over <-chan struct{}) {
 	}
 }
 
-// sends reports whether a beat can be sent to a server, and takes note of it.
+// sends reports whether a beat can be sent to a server, and records that it is.
 func (f *failover) sends(to string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -105,6 +105,7 @@ func (f *failover) sends(to string) bool {
 	return true
 }
 
+// answered records a voter's answer to a beat.
 func (f *failover) answered(from string, a BeatAnswer, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -115,15 +116,15 @@ func (f *failover) answered(from string, a BeatAnswer, err error) {
 	}
 }
 
-// HearBeat takes note of another's beat and answers it.
+// HearBeat records another server's beat and answers it.
 func (n *Node) HearBeat(from string, b Beat) BeatAnswer {
 	n.lead.failover.hear(heardBeat{from, b.Term, time.Now(), b.Owed})
 	return BeatAnswer{Owed: n.owes()}
 }
 
-// hear takes note of a beat, which counts if its term is not over; one of a term that has
-// not come yet is no reason to miss those of the present. It is a look, too: as
-// long as the leader beats, this node seldom wakes for another.
+// hear records a beat. A beat of a past term does not count; one of a future term must not hide
+// those of the present one. A beat is also a look: while the leader beats, this node seldom wakes
+// for another.
 func (f *failover) hear(b heardBeat) {
 	present := f.node.raft.CurrentTerm()
 	f.mu.Lock()
@@ -143,11 +144,11 @@ func (f *failover) hear(b heardBeat) {
 	}
 }
 
-// owes is how long this server's disk has owed an answer to Raft.
+// owes returns how long a disk operation of this server's Raft has been pending.
 func (n *Node) owes() time.Duration { return max(n.logs.stalled(), n.stable.stalled()) }
 
-// diskAnswers reports whether another voter's disk answers, as far as it has told this
-// leader; one of an earlier release does not tell.
+// diskAnswers reports whether another voter's disk responds, as far as this leader has been told.
+// A voter of an earlier release does not tell.
 func (f *failover) diskAnswers(server string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -11,32 +11,31 @@ import (
 	"github.com/kvorum/kvorum/node/detector"
 )
 
-// failover shortens the time without a leader. Raft's heartbeats wait behind an fsync,
-// so its time-outs are of a second and more. Beats (beat.go) touch no disk, and a refused
-// port (hint.go) tells at once that a process has ended; package detector decides what
-// they come to. Before this voter stands it asks the others (silence.go), since Raft's
-// pre-vote is refused while they believe in their leader, and is left out, as after a
-// transfer, once it stands.
+// failover shortens the time without a leader. Raft's heartbeats wait behind an fsync, so its
+// time-outs are a second and more. Beats (beat.go) do not touch a disk, and a refused port
+// (hint.go) shows at once that a process has ended. Package detector decides what this evidence
+// amounts to. Raft's pre-vote is refused while the other voters believe in their leader, so this
+// voter asks them first (silence.go). Once it stands, it skips the pre-vote, as after a transfer.
 //
-// Raft is safe under any election, and its time-outs decide where the detector cannot:
-// among voters of an earlier release, and where nobody has been heard yet.
+// Raft is safe under any election. Its time-outs decide where the detector cannot: among voters of
+// an earlier release, and where no leader has been heard yet.
 type failover struct {
 	node   *Node
 	hurry  chan struct{} // cap 1: a look is due now
-	broken chan string   // cap 1: a Raft connection that this leader has opened to this server has ended
-	looks  chan struct{} // one token for each question for which a port is looked at
+	broken chan string   // cap 1: a Raft connection that this leader had opened to this server has ended
+	looks  chan struct{} // one token for each port check on behalf of another voter
 
-	mu       sync.Mutex // never held while anything is waited for
+	mu       sync.Mutex // never held during a wait
 	detector detector.Detector
 	beaten   heardBeat
 	known    string        // the last leader
 	led      uint64        // the last term in which this node led
-	entries  uint64        // that this leader had begun when it last beat
-	busyAt   time.Time     // when there were new ones
+	entries  uint64        // the entries that this leader had proposed when it last sent a beat
+	busyAt   time.Time     // when there were last new ones
 	ticks    chan struct{} // closed and replaced at every look
 	refused  refusal
-	disks    map[string]owed // of the others, as they have told this leader
-	sent     map[string]bool // beats that are not answered yet
+	disks    map[string]owed // what the other voters have reported about their disks
+	sent     map[string]bool // servers whose answer to a beat is outstanding
 }
 
 func newFailover(n *Node) *failover {
@@ -46,9 +45,10 @@ func newFailover(n *Node) *failover {
 	}
 }
 
-// kick has a look taken now.
+// kick triggers a look now.
 func (f *failover) kick() { signal(f.hurry) }
 
+// run takes looks until the node stops.
 func (f *failover) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -63,7 +63,8 @@ func (f *failover) run() {
 	}
 }
 
-// look does what the present calls for, and says when the next is due.
+// look sends beats if this node leads, and otherwise considers standing. It returns when the next
+// look is due.
 func (f *failover) look() (next time.Duration) {
 	defer f.tick()
 	if term, leads := f.node.leads(); leads {
@@ -79,7 +80,7 @@ func (f *failover) look() (next time.Duration) {
 	return f.consider(why, v)
 }
 
-// view is what this node sees now, which does not lead.
+// view returns what this node, which does not lead, sees now.
 func (f *failover) view() detector.View {
 	r := f.node.raft
 	// Raft stops leading before it stores the vote that it gives another, and raises its
@@ -110,7 +111,7 @@ func (f *failover) view() detector.View {
 	return v
 }
 
-// mayStand reports whether this node could stand for election by itself.
+// mayStand reports whether this node could stand for election now.
 func (f *failover) mayStand() bool {
 	n := f.node
 	_, voter := votersBut(n.configuration(), n.cfg.Session.Server)
@@ -125,7 +126,8 @@ func (n *Node) ends() bool {
 	return n.departure.begun.Load() || n.logs.unplugged.Load() || n.Err() != nil
 }
 
-// consider asks the other voters once, and stands if that was the last word needed.
+// consider asks the other voters once, and stands if their answers suffice. It returns when the
+// next look is due.
 func (f *failover) consider(why detector.Reason, v detector.View) (next time.Duration) {
 	f.mu.Lock()
 	early := f.detector.Ask(time.Now())
@@ -163,8 +165,8 @@ var (
 	errLater    = errors.New("another election has begun meanwhile")
 )
 
-// stand has Raft hold an election as it does for a transfer, now or not at all: later,
-// another may lead, and Raft does not look at the message's term.
+// stand makes Raft hold an election as after a transfer, now or not at all. Later, another server
+// may lead, and Raft ignores the term of the message.
 func (f *failover) stand(term uint64) error {
 	n := f.node
 	call := raft.RPC{Command: n.timeoutNowRequest(), RespChan: make(chan raft.RPCResponse, 1)}
@@ -185,6 +187,7 @@ func (f *failover) stand(term uint64) error {
 	return errMainLoop
 }
 
+// timeoutNowRequest returns the message that makes a server stand for election.
 func (n *Node) timeoutNowRequest() *raft.TimeoutNowRequest {
 	id := raft.ServerID(n.cfg.Session.Server)
 	return &raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{
@@ -192,13 +195,13 @@ func (n *Node) timeoutNowRequest() *raft.TimeoutNowRequest {
 	}}
 }
 
-// timeoutNow sends another server the message by which a leader ends a transfer: it
-// stands for election at once.
+// timeoutNow sends another server the message that ends a leadership transfer. It makes that
+// server stand for election at once.
 func (n *Node) timeoutNow(to raft.Server) error {
 	return n.transport.TimeoutNow(to.ID, to.Address, n.timeoutNowRequest(), &raft.TimeoutNowResponse{})
 }
 
-// sleep waits for d; false means that the node stops.
+// sleep waits for d. It returns false if the node stops.
 func (n *Node) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

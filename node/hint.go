@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// A leader whose process has ended is known at once: its connections end, and its port
-// refuses new ones. Where the port does not refuse (the host is gone, the network is cut)
-// or still accepts, silence tells.
+// A leader whose process has ended is recognized at once: its connections end, and its port
+// refuses new ones. If the port does not refuse (the host is gone, the network is cut) or still
+// accepts, silence tells.
 
-// refusal is a leader whose port has refused.
+// refusal records that a leader's port has refused.
 type refusal struct {
 	leader string
 	at     time.Time
-	denied time.Time // when the leader answered all the same, over an older connection
+	denied time.Time // when the leader last answered all the same, over an older connection
 }
 
-// counts reports whether a leader's process seems to have ended: its port refuses, and
-// nothing shows that it lives.
+// counts reports whether a leader's process seems to have ended: its port refuses, and nothing
+// shows that it lives.
 func (r refusal) counts(leader string, beaten heardBeat) bool {
 	if leader == "" || r.leader != leader || time.Since(r.at) >= refusedFor {
 		return false
@@ -26,8 +26,8 @@ func (r refusal) counts(leader string, beaten heardBeat) bool {
 	return !beats && time.Since(r.denied) >= refusedFor
 }
 
-// answers notes that a leader whose port has refused answers a question, or does not: its
-// process lives, and only newcomers are refused (a rule of a firewall, a moved name).
+// answers records whether a leader whose port has refused answers a question. If it does, its
+// process lives and only new connections are refused (a firewall rule, a moved name).
 func (f *failover) answers(leader string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -36,9 +36,9 @@ func (f *failover) answers(leader string, err error) {
 	}
 }
 
-// hint says that a Raft connection has ended that another server has opened to
-// this one. It counts if that one leads: a server that only follows may end
-// beside a leader that lives and whose port, as seen from here, refuses.
+// hint is called when a Raft connection ends that another server has opened to this one. It counts
+// only if that server leads. A follower may end beside a leader that lives and whose port, as seen
+// from here, refuses.
 func (f *failover) hint(from string) {
 	if from == "" || from != f.node.watch.current() {
 		return
@@ -61,8 +61,8 @@ func (f *failover) watchPort() {
 	}
 }
 
-// knockAgain tries a leader's port a few times: a process that is being ended may still
-// take connections for a moment.
+// knockAgain tries a leader's port several times, because a process that is being ended may still
+// accept connections for a moment.
 func (f *failover) knockAgain(leader string) {
 	pause := time.Duration(goneLookPause)
 	for range goneLooks {
@@ -77,8 +77,8 @@ func (f *failover) knockAgain(leader string) {
 	}
 }
 
-// knock tries a leader's port once, and takes note of what it finds. Silence is no finding:
-// a host that is gone refuses for as long as it takes to go.
+// knock tries a leader's port once and records the result. No answer is no result: a host that is
+// going down answers nothing for a while.
 func (f *failover) knock(leader string) (gone bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), goneLookWithin)
 	defer cancel()
@@ -96,8 +96,8 @@ func (f *failover) knock(leader string) (gone bool) {
 	return gone
 }
 
-// knockFor tries a leader's port for another voter's sake, and for its own; found is called
-// once.
+// knockFor tries a leader's port for another voter, and uses the result itself, too. It calls
+// found exactly once.
 func (f *failover) knockFor(found func(gone bool), leader string) {
 	select {
 	case f.looks <- struct{}{}:

@@ -29,7 +29,7 @@ type guardedLogs struct {
 	unplugged atomic.Bool
 	owing
 	paces paces       // told of every write
-	early *earlySends // nil: the followers get entries once they are stored here
+	early *earlySends // nil: followers get entries only after they are stored here
 }
 
 // IsMonotonic reports whether entries must follow each other without gaps.

@@ -7,16 +7,16 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// notices tell followers of a commit at once when no entry follows it that
-// would carry the news: an empty AppendEntries, an ordinary message of
-// Raft's, sent beside Raft. Its term, index and previous term are taken once,
-// when the entry was committed, and are those of that entry: a follower commits
-// up to the smaller of the index it is told and its own last, so nothing may
-// be told that was not compared. The answer tells only whether to try again.
+// notices tells followers of a commit at once if no entry follows that would carry the news. A
+// notice is an empty AppendEntries, an ordinary Raft message that is sent outside Raft. Its term,
+// index and previous term are those of the committed entry, and are read once, when it was
+// committed. A follower commits up to the smaller of the index that it is told and its own last
+// index, so it must be told of nothing that was not compared. The answer only decides whether to
+// try again.
 //
-// A follower whose own batches were in the entry is told at once, since its
-// clients wait; the others after noticeDelay, if no entry has been proposed by
-// then: busy clients' next writes usually are.
+// A follower whose own batches were in the entry is told at once, because its clients wait. The
+// others are told after noticeDelay, if no entry has been proposed by then: usually the next
+// writes of busy clients have been.
 type notices struct {
 	node *Node
 	wake chan struct{}
@@ -29,10 +29,10 @@ type notices struct {
 // notice says that the entry at index, of term, is committed.
 type notice struct {
 	index, term uint64
-	begun       uint64 // entries proposed up to it
+	begun       uint64 // how many entries had been proposed
 }
 
-// noticeBox is one follower's: its sender goroutine takes the newest notice.
+// noticeBox belongs to one follower. Its sender goroutine takes the newest notice.
 type noticeBox struct {
 	wake   chan struct{}
 	over   chan struct{} // closed when the follower has left the configuration
@@ -45,11 +45,11 @@ func newNotices(n *Node) *notices {
 	return &notices{node: n, wake: make(chan struct{}, 1), boxes: map[raft.ServerID]*noticeBox{}}
 }
 
-// committed is called when an entry proposed in term has been committed and
-// nothing waits behind it.
+// committed is called when an entry that was proposed in term has been committed and nothing waits
+// behind it.
 func (n *notices) committed(index, term uint64, taken []forward) {
-	// The entry's own term lies between the term proposed in and today's; a
-	// leader still of that term has no other.
+	// The entry's own term lies between the term in which it was proposed and the current one. If
+	// this node still leads in that term, they are equal.
 	if now, leads := n.node.leads(); !leads || now != term {
 		return
 	}
@@ -77,7 +77,7 @@ func (n *notices) tell(server raft.ServerID, news notice) {
 	signal(box.wake)
 }
 
-// run passes on the notices that no entry has overtaken.
+// run sends to all followers the notices that no entry has overtaken.
 func (n *notices) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -124,7 +124,7 @@ func (n *notices) open(s raft.Server) {
 	box.mu.Unlock()
 }
 
-// send runs for as long as the follower is one.
+// send sends one follower's notices until it leaves the configuration or the node stops.
 func (n *notices) send(to raft.ServerID, box *noticeBox) {
 	var told uint64
 	pause := time.Duration(0) // before the same notice is sent again; 0: it need not be
@@ -154,9 +154,9 @@ func (n *notices) send(to raft.ServerID, box *noticeBox) {
 	}
 }
 
-// nextPause spaces the tries at one notice: a follower outside the majority
-// that committed the entry may not have it yet. After noticeRetryMax, and with
-// one that is away, Raft's own pace has to do.
+// nextPause returns the pause before the same notice is tried again; 0 to give up. A follower
+// outside the majority that committed the entry may not have it yet. After noticeRetryMax, or if
+// the follower is away, Raft's own pace has to do.
 func nextPause(pause time.Duration, told bool) time.Duration {
 	switch {
 	case told || pause > noticeRetryMax:
@@ -167,8 +167,8 @@ func nextPause(pause time.Duration, told bool) time.Duration {
 	return 2 * pause
 }
 
-// transmit reports whether there is no point in trying again soon: the follower
-// knows, is away, or has another leader.
+// transmit sends a notice. It returns true if there is no point in trying again soon: the follower
+// knows of the commit, is away, or has another leader.
 func (n *notices) transmit(to raft.ServerID, addr raft.ServerAddress, news notice) bool {
 	t := n.node.transport
 	id := raft.ServerID(n.node.cfg.Session.Server)

@@ -5,17 +5,16 @@ import (
 	"time"
 )
 
-// Peers is how a node reaches the others. Every call names the server it is
-// meant for (id@incarnation). Those with a done return at once and call it
-// exactly once, from any goroutine, possibly before they return; it never
-// blocks. An error means that the outcome is unknown, unless it is one of this
-// package's.
+// Peers is how a node reaches the other nodes. Every call names the server that it is meant for
+// (id@incarnation). A method with a done function returns at once and calls done exactly once,
+// from any goroutine, possibly before the method returns; done never blocks. An error means that
+// the outcome is unknown, unless it is one of this package's errors.
 type Peers interface {
-	// Forward hands an encoded batch to the leader; done is called when the
-	// leader knows what became of the batch's entry: nil says that it is
-	// committed, ErrNotLeader, ErrBusy and ErrNotYet that it was not proposed, a
-	// *Refused that it never will be. Batches that one node forwards to one server
-	// arrive in the order of the calls. The bytes are shared: nobody changes them.
+	// Forward hands an encoded batch to the leader. It calls done when the leader knows the fate
+	// of the batch's entry: nil means that it is committed; ErrNotLeader, ErrBusy and ErrNotYet
+	// mean that it was not proposed; a *Refused means that it never will be. Batches that one node
+	// forwards to one server arrive in the order of the calls. The bytes are shared and must not
+	// be changed.
 	Forward(server string, batch []byte, done func(error))
 	// ReadIndex asks the leader for an index that confirms the asker's reads.
 	ReadIndex(server string, q ReadQuestion, done func(ReadAnswer, error))
@@ -24,25 +23,25 @@ type Peers interface {
 	Electorate
 }
 
-// Electorate is what a node asks and tells the others for the sake of who leads.
+// Electorate is what nodes ask and tell each other about who leads.
 type Electorate interface {
 	// Beat tells a voter that this node leads.
 	Beat(server string, b Beat, done func(BeatAnswer, error))
 	// Silence asks a voter whether it, too, would replace the leader.
 	Silence(server string, q SilenceQuestion, done func(SilenceAnswer, error))
-	// Gone reports whether a server's process has certainly ended: its host
-	// refuses connections to its port. No answer is no.
+	// Gone reports whether a server's process has certainly ended, because its host refuses
+	// connections to its port. Without an answer it returns false.
 	Gone(ctx context.Context, server string) bool
-	// Unanswered returns since when no question to a server has had an answer; the zero
-	// time says that the last one had.
+	// Unanswered returns the time since which no question to a server has been answered. It is
+	// zero if the last question was answered.
 	Unanswered(server string) time.Time
 	// NeverLeads asks a server whether it is told never to lead.
 	NeverLeads(ctx context.Context, server string) (bool, error)
 }
 
-// ReadQuestion is a node's question for a confirmed index.
+// ReadQuestion asks the leader for a confirmed index.
 type ReadQuestion struct {
-	Server string // the asker, id@incarnation: the connection's, not what the message claims
+	Server string // the asker, id@incarnation, as the connection says and not the message
 	Term   uint64 // the asker's current term, read after its reads arrived
 }
 
@@ -51,26 +50,25 @@ type ReadQuestion struct {
 type ReadAnswer struct {
 	Index   uint64
 	Term    uint64 // the leader's
-	StampMS int64  // the leader's time: TTLs are computed from it
+	StampMS int64  // the leader's time, from which TTLs are computed
 }
 
-// The other direction: what a node answers to its peers. The cluster package
-// declares the interface that it needs of it. None of them blocks; the
-// peer endpoint calls them inline, in the order of arrival.
+// The other direction: what a node answers to its peers. The cluster package declares the
+// interface that it needs. None of these methods blocks; the peer endpoint calls them inline, in
+// the order of arrival.
 
-// AcceptForward checks a batch of the session of the server that it comes from,
-// and queues it for this leader's next entry. answer is called once, must not
-// block, and may be called before AcceptForward returns. The batch belongs to
-// the node from then on.
+// AcceptForward checks a batch of the session of the server that sent it, and queues it for this
+// leader's next entry. It calls answer exactly once, possibly before it returns; answer must not
+// block. The batch belongs to the node from then on.
 func (n *Node) AcceptForward(from string, batch []byte, answer func(error)) {
 	n.committer.accept(from, batch, answer)
 }
 
-// AnswerReadIndex answers another node's question, as leader; answer is called
-// once, as AcceptForward's.
+// AnswerReadIndex answers another node's question, as leader. It calls answer under the same rules
+// as AcceptForward.
 func (n *Node) AnswerReadIndex(q ReadQuestion, answer func(ReadAnswer, error)) {
 	n.reads.question(q, answer)
 }
 
-// CurrentTerm answers another node's question for this node's term.
+// CurrentTerm returns this node's term, to answer another node's question.
 func (n *Node) CurrentTerm() uint64 { return n.raft.CurrentTerm() }

@@ -8,9 +8,8 @@ import (
 	"github.com/kvorum/kvorum/fsm"
 )
 
-// resolve takes note of what this node's machine did with a batch of this
-// process, and answers those who wait for it. The worker calls it, in the
-// order of the log.
+// resolve records what this node's machine did with a batch of this process, and answers those who
+// wait for it. The worker calls it in log order.
 func (s *session) resolve(out *fsm.Outcome) {
 	s.mu.Lock()
 	b, err := s.take(out)
@@ -39,8 +38,7 @@ func answered(status fsm.Status) bool {
 	return status == fsm.Applied || status == fsm.Duplicate
 }
 
-// take does what the outcome says and returns the batch that it resolves, nil
-// for none.
+// take handles an outcome and returns the batch that it resolves, nil for none.
 func (s *session) take(out *fsm.Outcome) (*batch, error) {
 	if s.over {
 		return nil, nil
@@ -106,9 +104,9 @@ func (s *session) take(out *fsm.Outcome) (*batch, error) {
 	return b, nil
 }
 
-// foreign reports whether a batch of another process has been applied under this
-// one's boot number. Stored replies of that one's batches would be taken for
-// answers to those that have the same numbers here. The worker calls it.
+// foreign reports whether a batch of another process has been applied under this process's boot
+// number. The stored replies to that process's batches would be mistaken for replies to the
+// batches with the same numbers here. The worker calls it.
 func (s *session) foreign(out *fsm.Outcome) bool {
 	if out.Number >= s.next {
 		return true // never numbered here
@@ -120,8 +118,8 @@ func (s *session) foreign(out *fsm.Outcome) bool {
 	return open.Last > 0 // before the first batch of this process could be sent
 }
 
-// restored asks a machine that has skipped entries what became of the batches
-// in them. The worker calls it.
+// restored asks a machine that has skipped entries for the outcome of the batches in them. The
+// worker calls it.
 func (s *session) restored(m *fsm.Machine) {
 	s.mu.Lock()
 	numbers := make([]uint64, 0, len(s.unresolved))

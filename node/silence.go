@@ -6,32 +6,32 @@ import (
 	"github.com/kvorum/kvorum/node/detector"
 )
 
-// SilenceQuestion is a voter's: has the other, too, heard nothing of a leader in the
-// asker's term, or of one in a later term?
+// SilenceQuestion is the question of one voter to another: have you, too, heard nothing from a
+// leader in my term or a later one?
 type SilenceQuestion struct {
-	Server  string            // the asker: the connection's, not what the message claims
+	Server  string            // the asker, as the connection says and not the message
 	Term    uint64            // the asker's
 	Log     detector.Position // where the asker's log ends
-	Leader  string            // whom the asker would replace
-	Refused bool              // that one's port refuses
-	GivenUp bool              // the asker is that one, and has stopped leading
+	Leader  string            // the leader that the asker would replace
+	Refused bool              // that leader's port refuses
+	GivenUp bool              // the asker is that leader, and has stepped down
 }
 
 // SilenceAnswer is a voter's answer.
 type SilenceAnswer struct {
 	Agrees   bool
 	Log      detector.Position // where the voter's log ends
-	Owes     time.Duration     // how long its disk has owed an answer
-	Abstains bool              // it asks nobody for a vote
+	Owes     time.Duration     // how long an operation of its disk has been pending
+	Abstains bool              // it asks for no votes
 }
 
-// position is where this node's log ends, as Raft knows it without its disk.
+// position returns where this node's log ends, as Raft knows it without reading the disk.
 func (n *Node) position() detector.Position {
 	told := n.raft.Stats()
 	return detector.Position{Index: max(figure(told["last_log_index"]), figure(told["last_snapshot_index"])), Term: lastTerm(told)}
 }
 
-// answer is what this node says of itself, but for whether it agrees.
+// answer returns what this node reports about itself, except for whether it agrees.
 func (f *failover) answer() SilenceAnswer {
 	n := f.node
 	return SilenceAnswer{Log: n.position(), Owes: n.owes(), Abstains: n.ends() || n.lead.abstention.withholds.Load()}
@@ -41,8 +41,8 @@ func (a SilenceAnswer) of(server string) detector.Answer {
 	return detector.Answer{Server: server, Agrees: a.Agrees, Log: a.Log, Owes: a.Owes, Abstains: a.Abstains}
 }
 
-// ask asks the other voters, but for the leader that is to be replaced: what it answers
-// is no sign that it leads.
+// ask asks the other voters, except for the leader that is to be replaced: an answer from that one
+// does not show that it leads.
 func (f *failover) ask(why detector.Reason, v detector.View) detector.Round {
 	n := f.node
 	self := n.cfg.Session.Server
@@ -88,8 +88,8 @@ func (f *failover) ask(why detector.Reason, v detector.View) detector.Round {
 	return round
 }
 
-// AnswerSilence answers another voter's question; answer is called once, as
-// AcceptForward's.
+// AnswerSilence answers another voter's question. It calls answer exactly once, under the same
+// rules as AcceptForward.
 func (n *Node) AnswerSilence(q SilenceQuestion, answer func(SilenceAnswer)) {
 	f := n.lead.failover
 	storing := n.stable.stalled() > 0 // a vote, for somebody who stands
@@ -112,6 +112,8 @@ func (n *Node) AnswerSilence(q SilenceQuestion, answer func(SilenceAnswer)) {
 	f.reply(q, agrees, answer)
 }
 
+// reply sends the answer, and lets the asker stand first if this voter agrees and the asker is
+// better placed.
 func (f *failover) reply(q SilenceQuestion, agrees bool, answer func(SilenceAnswer)) {
 	a := f.answer()
 	a.Agrees = agrees

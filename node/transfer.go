@@ -8,23 +8,21 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// transfers hands leadership over, one attempt at a time, and only to followers
-// that answer.
+// transfers hands leadership over, one attempt at a time, and only to followers that answer.
 //
-// Raft's own choice may fall on a dead one. An attempt at such a follower
-// leaves a request in the queue of that follower's replication when it times
-// out; a second attempt would wait for room there, perhaps for ever, and until
-// it ends the node rejects every entry, in later terms too. So a follower at
-// which an attempt has failed is left alone, in that term, until its
-// replication has gone on for a while.
+// Raft's own choice may be a dead follower. An attempt at a follower that times out leaves a
+// request in the queue of that follower's replication. A second attempt would wait for room in the
+// queue, perhaps for ever, and until it ends the node rejects every entry, even in later terms. So
+// after a failed attempt a follower is left alone in that term until its replication has made
+// progress.
 type transfers struct {
-	slot   chan struct{} // cap 1: taken by the attempt under way, which lasts
+	slot   chan struct{} // cap 1: held by the attempt in progress
 	term   uint64
-	failed map[raft.ServerID]uint64 // calls it had answered when an attempt at it failed
+	failed map[raft.ServerID]uint64 // how many calls a follower had answered when an attempt at it failed
 }
 
-// TransferLeadership hands leadership to the voter that has answered last. It
-// may still happen when it has timed out.
+// TransferLeadership hands leadership to the voter that has answered most recently. After a
+// time-out it may still succeed.
 func (n *Node) TransferLeadership() error {
 	err := fmt.Errorf("hand over leadership: there is no other voter")
 	for _, heir := range n.heirs() {
@@ -38,7 +36,7 @@ func (n *Node) TransferLeadership() error {
 	return err
 }
 
-// TransferLeadershipTo hands leadership to a certain voter.
+// TransferLeadershipTo hands leadership to a given voter.
 func (n *Node) TransferLeadershipTo(server string) error {
 	for _, s := range n.configuration().Servers {
 		if string(s.ID) == server && s.Suffrage == raft.Voter {
@@ -48,6 +46,7 @@ func (n *Node) TransferLeadershipTo(server string) error {
 	return fmt.Errorf("hand over leadership: %s is not a voter", server)
 }
 
+// transfer hands leadership to one server if that server answers, may lead, and its disk responds.
 func (n *Node) transfer(to raft.Server) error {
 	t := &n.lead.transfers
 	t.slot <- struct{}{}

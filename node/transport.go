@@ -12,42 +12,40 @@ import (
 
 // transport is Raft's network transport with some changes.
 //
-// SetHeartbeatHandler does nothing, so that heartbeats take Raft's main loop.
-// The fast path raises the term on another goroutine while a leader's main
-// loop may be about to stamp an entry: a leader that was paused could write
-// entries under a term that is not its own, and replicas diverge.
+// SetHeartbeatHandler does nothing, so heartbeats go through Raft's main loop. The fast path would
+// raise the term on another goroutine while a leader's main loop may be about to stamp an entry. A
+// leader that was paused could then write entries under a term that is not its own, and replicas
+// would diverge.
 //
-// What is dialled is a server, not only an address: every call's target is
-// "server|address", which also keys the connection pool and is what a vote is
-// stored as, so that two servers that follow each other at one address are
-// never taken for the same candidate.
+// A dial names a server and not only an address: the target of every call is "server|address".
+// This string is also the key of the connection pool and the form in which a vote is stored. So
+// two servers that follow each other at one address are never taken for the same candidate.
 //
-// A peer that comes back is found at once: see AppendEntries. A snapshot is installed
-// only where Raft can go on from it: see install. Damaged entries are refused (refuses),
-// and the pre-votes of candidates that alone can win wait (holdPreVote).
+// A peer that comes back is reached at once: see AppendEntries. A snapshot is installed only where
+// Raft can continue from it: see install. Damaged entries are refused (refuses), and pre-votes of
+// candidates that alone can win are held back (holdPreVote). A server that is told never to lead
+// asks for no votes (abstention).
 //
-// And a server that is told never to lead asks nobody for a vote (abstention).
-//
-// The network transport is embedded since Raft asks it for optional interfaces
-// (pre-vote, closing). Wide because every call that servers make of each other passes here.
+// The network transport is embedded because Raft asks it for optional interfaces (pre-vote,
+// closing). Wide because every call that servers make of each other passes here.
 type transport struct {
 	*raft.NetworkTransport
 	layer  *streamLayer
 	logger raftLogger
-	leave  func(error)       // the node's
+	leave  func(error)       // the node's Leave
 	room   func(int64) error // says why a leader's snapshot of a size cannot be stored
-	paces  *paces            // told of every call with entries that is answered
-	calls  chan raft.RPC     // those of others, for Raft
+	paces  *paces            // told of every answered call with entries
+	calls  chan raft.RPC     // calls of other servers, for Raft
 	serves atomic.Value      // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
-	lead   *leadership       // who asks for no vote, and when heartbeats go
+	lead   *leadership       // says who asks for no votes, and when heartbeats are sent
 	early  *earlySends
 	counts *counts
 
-	// Of pass, which runs when Raft does.
+	// Used by pass, which runs while Raft does.
 	logs      *raftLogs
 	term      func() uint64             // the current one
-	committed func() uint64             // up to where this server knows that entries are
-	knows     func() raft.Configuration // the newest that this server has
+	committed func() uint64             // the index up to which this server knows that entries are committed
+	knows     func() raft.Configuration // the newest configuration that this server has
 	watch     *leaderWatch
 
 	mu        sync.Mutex
@@ -57,10 +55,10 @@ type transport struct {
 	confirmed chan struct{} // cap 1: a follower has confirmed something
 }
 
-// sentEntry is the last entry that this process has sent to anybody in a term.
+// sentEntry is the last entry of a term that this process has sent to anybody.
 type sentEntry struct{ term, index uint64 }
 
-// after is the last that was sent once one more call begins.
+// after returns the last sent entry once one more call begins.
 func (s sentEntry) after(req *raft.AppendEntriesRequest) sentEntry {
 	if last := req.PrevLogEntry + uint64(len(req.Entries)); req.Term > s.term || req.Term == s.term && last > s.index {
 		return sentEntry{req.Term, last}
@@ -68,15 +66,15 @@ func (s sentEntry) after(req *raft.AppendEntriesRequest) sentEntry {
 	return s
 }
 
-// delivery is what a follower has answered of this process's entries.
+// delivery is what a follower has confirmed of this process's entries.
 type delivery struct {
 	calls uint64
 	last  time.Time
-	term  uint64 // of the newest call that has succeeded
-	index uint64 // to which the follower has stored, as far as it has confirmed in that term
+	term  uint64 // of the newest call that succeeded
+	index uint64 // up to which the follower has confirmed in that term that it has stored entries
 }
 
-// stored is the entry to which the follower has confirmed in a term, 0 for none.
+// stored returns the index up to which the follower has confirmed entries in a term, 0 for none.
 func (d delivery) stored(term uint64) uint64 {
 	if d.term != term {
 		return 0
@@ -84,7 +82,7 @@ func (d delivery) stored(term uint64) uint64 {
 	return d.index
 }
 
-// after is what is known once one more call has been answered.
+// after returns what is known once one more call has been answered.
 func (d delivery) after(req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) delivery {
 	d.calls, d.last = d.calls+1, time.Now()
 	if resp.Success && req.Term >= d.term { // a late answer of an earlier term says nothing of this one
@@ -114,7 +112,7 @@ func newTransport(n *Node, logger raftLogger) *transport {
 	return t
 }
 
-// begin has calls passed to Raft, which runs.
+// begin starts passing calls to Raft, which now runs.
 func (t *transport) begin(n *Node, logs *raftLogs) {
 	t.serves.Store(n.serves)
 	t.logs, t.term, t.knows, t.watch = logs, n.raft.CurrentTerm, n.configuration, n.watch
@@ -126,8 +124,8 @@ func (t *transport) begin(n *Node, logs *raftLogs) {
 // Consumer implements raft.Transport.
 func (t *transport) Consumer() <-chan raft.RPC { return t.calls }
 
-// pass hands the calls of others over to Raft, but for snapshots that it is not to
-// install. pass ends with the layer.
+// pass hands the calls of other servers to Raft, except for those that are refused, held back, or
+// snapshots that Raft must not install. It ends with the layer.
 func (t *transport) pass() {
 	for {
 		select {
@@ -164,12 +162,12 @@ func (t *transport) hand(call raft.RPC) {
 	}
 }
 
-// electable is the id by which Raft judges whether a candidate may be voted for. It
-// refuses one that its own newest configuration does not make a voter. But a server
-// that lags does not know whom a majority has made one since, and its vote may be
-// what such a candidate, whose log it needs, lacks: votes go by logs and terms alone
-// (Raft dissertation, 4.1). So Raft is shown a voter in the candidate's place;
-// whom it votes for, it takes from the address.
+// electable returns the id by which Raft judges whether a candidate may be voted for. Raft refuses
+// a candidate that is no voter in its own newest configuration. But a server that lags does not
+// know whom a majority has since made a voter. Such a candidate may need this server's vote, and
+// this server its log; votes depend on logs and terms alone (Raft dissertation, 4.1). So Raft is
+// shown the id of a voter in the candidate's place. It takes the candidate that it votes for from
+// the address.
 func (t *transport) electable(candidate []byte) []byte {
 	shown := candidate
 	for _, s := range t.knows().Servers {
@@ -184,7 +182,7 @@ func (t *transport) electable(candidate []byte) []byte {
 	return shown
 }
 
-// cut ends the transport and every connection, so that all who wait in a call return.
+// cut ends the transport and every connection, so that everybody who waits in a call returns.
 func (t *transport) cut() {
 	t.layer.cut()
 	_ = t.NetworkTransport.Close()
@@ -194,7 +192,7 @@ func target(id raft.ServerID, addr raft.ServerAddress) raft.ServerAddress {
 	return raft.ServerAddress(string(id) + "|" + string(addr))
 }
 
-// AppendEntries calls a follower, unless what it says has been sent early.
+// AppendEntries calls a follower, unless the same entries have already been sent early.
 func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	to := target(id, addr)
 	t.sending(req)
@@ -220,18 +218,18 @@ func (t *transport) AppendEntries(id raft.ServerID, addr raft.ServerAddress, req
 	return nil
 }
 
-// sending takes note of what is about to be sent to anybody.
+// sending records what is about to be sent to anybody.
 func (t *transport) sending(req *raft.AppendEntriesRequest) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.sent = t.sent.after(req)
 }
 
-// deliver calls a follower with entries, or with news of a commit. Raft doubles its
-// pause after each call that fails, up to ten seconds, during which a follower that is
-// back hears heartbeats and gets no entries. So entries that cannot be delivered wait
-// here for the next heartbeat that is answered, for as long as this node leads in
-// their term and the follower is a member at that address, and are sent again then.
+// deliver calls a follower with entries or with news of a commit. Raft doubles its pause after
+// each failed call, up to ten seconds. In that time a follower that is back would hear heartbeats
+// but get no entries. So entries that cannot be delivered wait here for the next answered
+// heartbeat and are then sent again. They wait for as long as this node leads in their term and
+// the follower is a member at that address.
 func (t *transport) deliver(id raft.ServerID, addr raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	to := target(id, addr)
 	begun := time.Now()
@@ -245,7 +243,7 @@ func (t *transport) deliver(id raft.ServerID, addr raft.ServerAddress, req *raft
 	return err
 }
 
-// noted takes note of a call, no heartbeat, that a follower has answered.
+// noted records a call other than a heartbeat that a follower has answered.
 func (t *transport) noted(id raft.ServerID, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) {
 	t.mu.Lock()
 	t.delivered[id] = t.delivered[id].after(req, resp)
@@ -263,10 +261,9 @@ func (t *transport) sendEarly(m *earlyMessage) error {
 	return err
 }
 
-// overFresh makes a call again, at once, that has failed on a connection from
-// the pool: those that were opened to a peer before it restarted are all dead,
-// and Raft would wait for an election time-out before it asks for a vote again.
-// Each of these messages may arrive twice.
+// overFresh repeats a call at once if it has failed on a connection from the pool. The connections
+// that were opened to a peer before it restarted are all dead, and Raft would wait for an election
+// time-out before it asks for a vote again. Each of these messages may arrive twice.
 func (t *transport) overFresh(call func() error) error {
 	begun := time.Now()
 	err := call()
@@ -279,15 +276,15 @@ func (t *transport) overFresh(call func() error) error {
 	return err
 }
 
-// deliveries tells how many calls with entries, or with news of a commit, a
-// follower has answered, and when the last.
+// deliveries returns how many calls with entries or news of a commit a follower has answered, and
+// when the last one was.
 func (t *transport) deliveries(id raft.ServerID) delivery {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.delivered[id]
 }
 
-// lastSent is the last entry that was sent to anybody in a term, 0 for none.
+// lastSent returns the index of the last entry of a term that was sent to anybody, 0 for none.
 func (t *transport) lastSent(term uint64) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -297,6 +294,7 @@ func (t *transport) lastSent(term uint64) uint64 {
 	return t.sent.index
 }
 
+// answered releases the entries that wait for a heartbeat to this target.
 func (t *transport) answered(to raft.ServerAddress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -306,7 +304,8 @@ func (t *transport) answered(to raft.ServerAddress) {
 	}
 }
 
-// awaitHeartbeat returns false when there is nothing to wait for any more.
+// awaitHeartbeat waits for the next answered heartbeat. It returns false if there is nothing to
+// wait for any more.
 func (t *transport) awaitHeartbeat(id raft.ServerID, addr raft.ServerAddress, term uint64) bool {
 	to := target(id, addr)
 	t.mu.Lock()
@@ -365,7 +364,7 @@ func (t *transport) TimeoutNow(id raft.ServerID, addr raft.ServerAddress, req *r
 	return t.overFresh(func() error { return t.NetworkTransport.TimeoutNow(id, target(id, addr), req, resp) })
 }
 
-// InstallSnapshot implements raft.Transport, and counts those that are taken.
+// InstallSnapshot implements raft.Transport. It counts the snapshots that followers accept.
 func (t *transport) InstallSnapshot(id raft.ServerID, addr raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
 	slot := t.early.begin(id)
 	defer t.early.end(slot, addr, nil, nil)
@@ -377,7 +376,7 @@ func (t *transport) InstallSnapshot(id raft.ServerID, addr raft.ServerAddress, r
 	return err
 }
 
-// EncodePeer is how a server names itself in Raft's messages.
+// EncodePeer returns the name of a server in Raft's messages.
 func (t *transport) EncodePeer(id raft.ServerID, addr raft.ServerAddress) []byte {
 	return []byte(target(id, addr))
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// leaderWatch knows who leads, as Raft on this node believes, and tells the
-// parts that send something to the leader.
+// leaderWatch tracks who leads, as Raft on this node believes, and tells the parts that send
+// something to the leader.
 type leaderWatch struct {
 	node    *Node
 	events  chan raft.Observation // cap 1: Raft drops what does not fit, and the next look sees it all
@@ -22,6 +22,7 @@ func newLeaderWatch(n *Node) *leaderWatch {
 	return &leaderWatch{node: n, events: make(chan raft.Observation, 1), changed: make(chan struct{})}
 }
 
+// run observes Raft's changes of leader until the node stops.
 func (w *leaderWatch) run() {
 	observer := raft.NewObserver(w.events, false, func(o *raft.Observation) bool {
 		_, ok := o.Data.(raft.LeaderObservation)
@@ -39,6 +40,7 @@ func (w *leaderWatch) run() {
 	}
 }
 
+// look asks Raft who leads and passes a change on.
 func (w *leaderWatch) look() {
 	_, id := w.node.raft.LeaderWithID()
 	leader := string(id)
@@ -62,7 +64,7 @@ func (w *leaderWatch) current() string {
 	return w.leader
 }
 
-// await returns when the leader is one that is wanted.
+// await returns once wanted is true for the current leader.
 func (w *leaderWatch) await(ctx context.Context, wanted func(leader string) bool) error {
 	for {
 		w.mu.Lock()

@@ -12,29 +12,27 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// watchdog looks after a leader under which nothing commits although something
-// waits. Heartbeats touch neither its disk nor its log, so the others follow it
-// for as long as that lasts, and Raft's main loop, which could hand
-// over, may be the very one that waits for the disk. So the transfer's last
-// message is sent to a follower past it: that one is elected as after any
+// watchdog monitors a leader under which nothing commits although something waits. Heartbeats
+// touch neither disk nor log, so the others follow such a leader for as long as that lasts. Raft's
+// main loop could hand over, but it may be what waits for the disk. So the watchdog bypasses it
+// and sends a follower the last message of a transfer. That follower is elected as after any
 // transfer, if its log is no older than that of a majority.
 //
-// A leader whose disk stores everything, but takes long for each write, hands over
-// to one that is much faster.
+// A leader whose disk works but takes long for each write hands over to a much faster one.
 //
-// A leader whose own disk is what stalls gives its process up a while later: it
-// cannot even notice that another leads, and its clients wait in vain. Where the disks
-// of all voters stall, that would only make an outage of it.
+// A leader whose own disk stalls gives its process up after a while: it cannot even notice that
+// another server leads, and its clients wait in vain. It does not if the disks of all voters
+// stall, because that would only cause an outage.
 //
-// A process that was paused finds that everything has taken long. So time counts
-// only while the watchdog itself looks on time.
+// After a pause of the process everything seems to have taken long. So time counts only while the
+// watchdog itself looks on time.
 type watchdog struct {
 	node    *Node
-	looked  time.Time                // when the last look was over
+	looked  time.Time                // when the last look ended
 	awake   time.Time                // since when all looks were on time
-	stuck   int                      // how many looks in a row have found a disk that does not answer
-	noticed uint64                   // the term in which the last look saw that nothing commits, 0: it saw nothing
-	given   uint64                   // the term in which leadership was last given away
+	stuck   int                      // how many looks in a row found a disk that does not respond
+	noticed uint64                   // the term in which the last look saw that nothing commits; 0: it saw no problem
+	given   uint64                   // the term in which leadership was last handed over
 	told    map[raft.ServerID]uint64 // the term in which a server may last have been told to stand
 	tenure  tenure
 }
@@ -43,13 +41,14 @@ type watchdog struct {
 type tenure struct {
 	term  uint64
 	since time.Time
-	said  bool // that its disk is slow and nobody's is faster
+	said  bool // it has logged that its disk is slow and no other is faster
 }
 
 func newWatchdog(n *Node) *watchdog { return &watchdog{node: n, told: map[raft.ServerID]uint64{}} }
 
 func (n *Node) guardLeader() { newWatchdog(n).run() }
 
+// run looks every stallLook until the node stops.
 func (w *watchdog) run() {
 	w.wake(time.Now())
 	w.looked = w.awake
@@ -70,8 +69,8 @@ func (w *watchdog) run() {
 	}
 }
 
-// ended notes when a look was over. One that asks others may take a while, in which
-// this process is awake; one that takes longer than they may was a pause.
+// ended records when a look ended. A look that asks other servers may take a while, in which this
+// process is awake. If it takes longer than they may, the process was paused.
 func (w *watchdog) ended(begun, now time.Time) {
 	w.looked = now
 	if most := time.Duration(len(w.node.heirs())+1) * (rpcTimeout + askNeverLeads); now.Sub(begun) > most {
@@ -79,10 +78,10 @@ func (w *watchdog) ended(begun, now time.Time) {
 	}
 }
 
-// wake has the time before now not count.
+// wake makes the time before now not count.
 func (w *watchdog) wake(now time.Time) { w.awake, w.noticed, w.stuck = now, 0, 0 }
 
-// tick is one look at everything; its error is the end of the node.
+// tick is one look at everything. An error ends the node.
 func (w *watchdog) tick(now time.Time) error {
 	if now.Sub(w.looked) > stallLook+lookLateMax { // this process stood still
 		w.wake(now)
@@ -100,12 +99,12 @@ func (w *watchdog) tick(now time.Time) error {
 	return nil
 }
 
-// seen is how much of some time that has passed this process has seen pass.
+// seen returns how much of an elapsed time this process was awake for.
 func (w *watchdog) seen(passed time.Duration, now time.Time) time.Duration {
 	return min(passed, now.Sub(w.awake))
 }
 
-// lookAtDisk returns an error when the disk has not answered for long.
+// lookAtDisk returns an error if the disk has not responded for a long time.
 func (w *watchdog) lookAtDisk(now time.Time) error {
 	stalled := w.seen(w.node.logs.stalled(), now)
 	if stalled <= stallMax {
@@ -118,8 +117,8 @@ func (w *watchdog) lookAtDisk(now time.Time) error {
 	return fmt.Errorf("the disk does not answer: an entry of the log has been on its way to it for %v while this node leads; see whether the disk is well, then start this server again", stalled.Round(time.Second))
 }
 
-// allStall reports whether there are other voters, and all of them have told that their
-// disks stall, too.
+// allStall reports whether there are other voters and all of them have reported that their disks
+// stall, too.
 func (w *watchdog) allStall() bool {
 	heirs := w.node.heirs()
 	return len(heirs) > 0 && !slices.ContainsFunc(heirs, w.diskAnswers)
@@ -129,9 +128,9 @@ func (w *watchdog) diskAnswers(s raft.Server) bool {
 	return w.node.lead.failover.diskAnswers(string(s.ID))
 }
 
-// look gives leadership away, once in a term, when nothing has committed for
-// long, as the look before has seen too: a process that was paused sees it before
-// it hears that another leads, who would be deposed.
+// look hands leadership over, once in a term, if nothing has committed for a long time. The
+// previous look must have seen the same. A process that was paused sees a stall before it hears
+// that another server leads, and would depose that one.
 func (w *watchdog) look(now time.Time) {
 	n := w.node
 	term := n.raft.CurrentTerm()
@@ -154,7 +153,7 @@ func (w *watchdog) look(now time.Time) {
 	w.giveAny(heirs, term)
 }
 
-// giveAny gives leadership to the first that takes it.
+// giveAny hands leadership to the first heir that accepts it.
 func (w *watchdog) giveAny(heirs []raft.Server, term uint64) {
 	for _, heir := range heirs {
 		err := w.give(heir, term)
@@ -166,8 +165,8 @@ func (w *watchdog) giveAny(heirs []raft.Server, term uint64) {
 	}
 }
 
-// lookAtPace gives leadership away, once in a term, when each write to this
-// disk takes long and those of another voter do not.
+// lookAtPace hands leadership over, once in a term, if every write to this disk takes long and
+// those of another voter do not.
 func (w *watchdog) lookAtPace(now time.Time) {
 	n := w.node
 	term := n.raft.CurrentTerm()
@@ -192,9 +191,9 @@ func (w *watchdog) lookAtPace(now time.Time) {
 	}
 }
 
-// give has a follower stand for election now. It is told once in a term, answer
-// or none: one that stalls would find all that it was sent when it is well again,
-// and Raft does not look at that message's term.
+// give makes a follower stand for election now. It tells each follower at most once in a term,
+// whether or not the follower answers. A follower that stalls would otherwise find all these
+// messages when it recovers, and Raft ignores their term.
 func (w *watchdog) give(heir raft.Server, term uint64) error {
 	n := w.node
 	if never, err := n.neverLeads(string(heir.ID)); err != nil {
@@ -210,7 +209,7 @@ func (w *watchdog) give(heir raft.Server, term uint64) error {
 	return err
 }
 
-// heirs are the other voters, the one that has answered last first.
+// heirs returns the other voters, the one that has answered most recently first.
 func (n *Node) heirs() []raft.Server {
 	var heirs []raft.Server
 	for _, s := range n.configuration().Servers {

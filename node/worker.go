@@ -12,9 +12,9 @@ import (
 	"github.com/kvorum/kvorum/fsm"
 )
 
-// worker owns the machine: it applies committed entries, one lock for each so
-// that reads get in between, publishes how far it is, and resolves this
-// process's batches. It is the only writer; reads run beside each other.
+// worker owns the machine. It applies committed entries, taking the lock for each one so that
+// reads get in between, publishes its progress, and resolves this process's batches. It is the
+// only writer; reads run concurrently.
 type worker struct {
 	node     *Node
 	queue    *queue
@@ -22,16 +22,16 @@ type worker struct {
 
 	mu         sync.RWMutex
 	machine    *fsm.Machine
-	configured uint64 // index of the configuration that the machine has; 0: it came with a snapshot
-	bulkMax    int64  // as the port was last told it
-	expired    uint64 // of the machine's, how many are counted
+	configured uint64 // index of the configuration that the machine has; 0: the configuration came with a snapshot
+	bulkMax    int64  // the value that the port was last told
+	expired    uint64 // how many of the machine's expired keys are counted
 
 	counts counts
 
-	applying     atomic.Uint64 // index of the entry that is being applied, 0 for none
+	applying     atomic.Uint64 // index of the entry being applied, 0 for none
 	applied      atomic.Uint64 // entries, for INFO and the snapshot policy
 	appliedBytes atomic.Uint64
-	restores     atomic.Uint64 // snapshots restored, the one at start included
+	restores     atomic.Uint64 // snapshots restored, including the one at start
 }
 
 func newWorker(n *Node) *worker {
@@ -47,7 +47,7 @@ func (w *worker) view(f func(*fsm.Machine)) {
 	f(w.machine)
 }
 
-// run ends when the queue is closed or an invariant is broken.
+// run applies the queue's items until the queue is closed or an invariant is broken.
 func (w *worker) run() {
 	var items []item
 	for {
@@ -79,6 +79,7 @@ func (w *worker) do(it *item) error {
 	return nil
 }
 
+// apply applies one entry, publishes the progress, and resolves this process's batches in it.
 func (w *worker) apply(l *raft.Log) error {
 	var outcomes []fsm.Outcome
 	var err error
@@ -127,8 +128,8 @@ func (w *worker) apply(l *raft.Log) error {
 	return nil
 }
 
-// publish stores how far the machine is, counts what has expired, and tells the port
-// its settings; the caller holds the lock.
+// publish stores the machine's progress, counts what has expired, and passes settings on to the
+// port. The caller holds the lock.
 func (w *worker) publish() (clockMS int64) {
 	clockMS = w.machine.ClockMS()
 	deadline, ok := w.machine.NextDeadlineMS()
@@ -149,7 +150,7 @@ func (w *worker) publish() (clockMS int64) {
 	return clockMS
 }
 
-// mark captures the machine for a snapshot, if it is where Raft thinks it is.
+// mark captures the machine for a snapshot if the machine is at the index where Raft expects it.
 func (w *worker) mark(m *marker) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -163,10 +164,10 @@ func (w *worker) mark(m *marker) {
 	m.captured(capture)
 }
 
-// restore goes on with another machine. The entries between were never applied
-// here: this process's batches among them are answered from it. The transport lets no
-// snapshot through that the machine is at or past (transport.install); if one came
-// all the same, Raft must not take it.
+// restore replaces the machine by the one of a snapshot. This node never applied the entries in
+// between, so it answers its own batches among them from the new machine. The transport passes on
+// no snapshot at or before the machine's index (transport.install). If one arrived all the same,
+// Raft must not accept it.
 func (w *worker) restore(it *item) {
 	if now := w.progress.index.Load(); it.restore.Index() <= now {
 		it.swapped <- fmt.Errorf("a snapshot at %d is nothing new to a machine at %d", it.restore.Index(), now)
