@@ -8,42 +8,43 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// alarm is what follows from a comparison of this node's machine with the
-// others', which is not this package's business (design, "Divergence").
+// alarm holds the consequences of comparing this node's machine with the others'. The comparison
+// itself is not this package's business (design, "Divergence").
 //
 //	sound     the normal state
 //	split     no value has a majority any more: nobody knows which data is right,
 //	          so nothing is read or written, until a comparison finds a majority
 //	          that this node agrees with (replaced servers have caught up)
-//	diverged  a majority agrees on something else: for ever. This node serves no
+//	diverged  a majority agrees on a different value: for ever. This node serves no
 //	          clients and never leads; it goes on storing the log and voting for
 //	          others, since its log is as good as theirs
 type alarm struct {
 	node    *Node
 	trouble atomic.Pointer[trouble] // nil: sound
 	agreed  atomic.Uint64           // the last index at which a majority agreed with this node
-	counts  [3]atomic.Uint64        // comparisons that found a majority, a split, a divergence
+	counts  [3]atomic.Uint64        // how many comparisons found a majority, a split, a divergence
 }
 
-// trouble is why a node does not serve.
+// trouble is the reason why a node does not serve.
 type trouble struct {
 	refusal *Error
 	reason  error
 }
 
-// AlarmStatus is what the comparisons with the other nodes have found.
+// AlarmStatus is the result of the comparisons with the other nodes.
 type AlarmStatus struct {
 	Diverged    bool
 	Split       bool
-	Reason      string // why not sound, "" if it is
+	Reason      string // why the node is not sound, "" if it is
 	Captured    uint64 // the newest index at which the machine was captured
-	Agreed      uint64 // the newest at which a majority agreed with it
-	Comparisons uint64 // that came to a result
+	Agreed      uint64 // the newest index at which a majority agreed with it
+	Comparisons uint64 // those that came to a result
 }
 
 func newAlarm(n *Node) *alarm { return &alarm{node: n} }
 
-// refuses answers the calls of clients that are not to be served.
+// refuses answers the calls with an error if clients are not to be served, and reports whether it
+// did.
 func (a *alarm) refuses(calls []*command.Call) bool {
 	refusal := a.refusal()
 	if refusal == nil {
@@ -55,7 +56,7 @@ func (a *alarm) refuses(calls []*command.Call) bool {
 	return true
 }
 
-// refusal is what clients are told, nil if they are served.
+// refusal returns the error for clients, nil if they are served.
 func (a *alarm) refusal() *Error {
 	if t := a.trouble.Load(); t != nil {
 		return t.refusal
@@ -63,7 +64,7 @@ func (a *alarm) refusal() *Error {
 	return nil
 }
 
-// err says why this node does not serve, nil if it does.
+// err returns why this node does not serve, nil if it does.
 func (a *alarm) err() error {
 	if t := a.trouble.Load(); t != nil {
 		return t.reason
@@ -85,11 +86,11 @@ func (a *alarm) status() AlarmStatus {
 	return s
 }
 
-// HasDiverged reports whether a majority has been found to hold something else.
+// HasDiverged reports whether a majority was found to hold different data than this node.
 func (n *Node) HasDiverged() bool { return n.alarm.refusal() == ErrDiverged }
 
-// Agreed says that a majority of the voters agrees with this node's capture of
-// an index: what was split is not any more.
+// Agreed records that a majority of the voters agrees with this node's capture of an index. It
+// ends a split.
 func (n *Node) Agreed(index uint64) {
 	a := n.alarm
 	a.counts[0].Add(1)
@@ -100,7 +101,7 @@ func (n *Node) Agreed(index uint64) {
 	}
 }
 
-// Split says that no value has a majority of the voters at some index.
+// Split records that no value has a majority of the voters at some index.
 func (n *Node) Split(reason string) {
 	a := n.alarm
 	a.counts[1].Add(1)
@@ -113,9 +114,9 @@ func (n *Node) Split(reason string) {
 	}
 }
 
-// Diverge says that a majority of the voters agrees on something else than this
-// node at some index. Leadership is given away at once; everything but reading
-// the log for the others ends.
+// Diverge records that a majority of the voters agrees on a different value than this node's at
+// some index. The node hands leadership over at once, and stops everything except storing the log
+// and voting.
 func (n *Node) Diverge(reason string) {
 	a := n.alarm
 	a.counts[2].Add(1)

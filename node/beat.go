@@ -13,12 +13,12 @@ import (
 // touches no disk and waits for nothing that waits for a disk.
 type Beat struct {
 	Term uint64
-	Owed time.Duration // how long its disk has owed an answer
+	Owed time.Duration // how long an operation of the sender's disk has been pending
 }
 
 // BeatAnswer tells a leader the state of a voter's disk. It does not show that anybody leads.
 type BeatAnswer struct {
-	Owed time.Duration // how long the voter's disk has owed an answer
+	Owed time.Duration // how long an operation of the voter's disk has been pending
 }
 
 // heardBeat is the newest beat of the highest term.

@@ -10,31 +10,30 @@ import (
 	"github.com/kvorum/kvorum/fsm/entry"
 )
 
-// Capture is what this node's machine was right after an entry that asked for
-// a digest. Captures of one index are equal on all nodes, or one of them has
-// diverged.
+// Capture is the digest of this node's machine right after an entry that asked for one. Captures
+// of the same index are equal on all nodes, unless one of the nodes has diverged.
 type Capture struct {
-	Version   uint64 // the active one of the machine
+	Version   uint64 // the active version of the machine
 	Index     uint64
-	Hash      uint64   // of all entries and replies up to there
-	Computing bool     // the entry asked for a digest of the whole state, which is on its way
-	Whole     bool     // Digest is there
+	Hash      uint64   // the running hash of all entries and replies up to Index
+	Computing bool     // the entry asked for a digest of the whole state, which is being computed
+	Whole     bool     // Digest is set
 	Digest    [20]byte // of the whole state
-	Diverged  bool     // this node has been found to have diverged (at whatever index)
+	Diverged  bool     // this node is known to have diverged (at whatever index)
 }
 
 // Standing says whether a node has a capture of an index.
 type Standing uint8
 
-// What may be said of a capture.
+// The standings.
 const (
-	Missing Standing = iota // not kept any more, skipped by a snapshot, or never asked for
-	Ahead                   // the machine has not come there
+	Missing Standing = iota // no longer kept, skipped by a snapshot, or never asked for
+	Ahead                   // the machine has not reached the index
 	Kept
 )
 
-// captures keeps the last captures of this node's machine, in the order of
-// their index. A restore ends them all: they were of another machine.
+// captures keeps the last captures of this node's machine, ordered by index. A restore discards
+// them all, because they belong to another machine.
 type captures struct {
 	node *Node
 
@@ -49,8 +48,8 @@ func newCaptures(n *Node) *captures {
 	return &captures{node: n, changed: make(chan struct{}), wholeAt: time.Now()}
 }
 
-// note takes a capture if the last entry has asked for one. The worker calls
-// it, with the machine locked: it takes microseconds.
+// note takes a capture if the last entry has asked for one. The worker calls it with the machine
+// locked; it takes microseconds.
 func (c *captures) note(m *fsm.Machine) {
 	asked := m.Asked()
 	if asked == entry.NoDigest {
@@ -73,8 +72,8 @@ func (c *captures) note(m *fsm.Machine) {
 	c.keep(capture)
 }
 
-// keep adds a capture. The oldest gives way: of those with a whole digest, if
-// there are enough of them, else of those without, which come every second.
+// keep adds a capture and drops the oldest one: of those with a whole digest if there are too many
+// of them, otherwise of those without, which come every second.
 func (c *captures) keep(capture Capture) {
 	c.kept = append(c.kept, capture)
 	isWhole := func(c Capture) bool { return c.Whole || c.Computing }
@@ -94,14 +93,14 @@ func (c *captures) keep(capture Capture) {
 	c.tell()
 }
 
+// tell wakes those who wait for a change. The caller holds mu.
 func (c *captures) tell() {
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
 
-// compute computes the digest of a whole state beside running traffic, with a
-// pause as long as each piece of work, so that it never takes more than half of
-// a processor from those who serve.
+// compute computes the digest of a whole state while traffic goes on. After each piece of work it
+// pauses for as long as the piece took, so it never uses more than half of a processor.
 func (c *captures) compute(state *fsm.Capture) {
 	begun := time.Now()
 	piece := begun
@@ -129,7 +128,7 @@ func (c *captures) compute(state *fsm.Capture) {
 	}
 }
 
-// forget drops all captures: the machine is another one.
+// forget drops all captures because the machine has been replaced.
 func (c *captures) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -137,16 +136,15 @@ func (c *captures) forget() {
 	c.tell()
 }
 
-// wholeAge is how long ago an entry last asked for a whole digest.
+// wholeAge returns how long ago an entry last asked for a whole digest.
 func (c *captures) wholeAge() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.Since(c.wholeAt)
 }
 
-// Captures returns the newest capture, the newest with a digest of the whole
-// state (each zero if there is none), and a channel that is closed when there
-// may be others.
+// Captures returns the newest capture, the newest one with a digest of the whole state (each zero
+// if there is none), and a channel that is closed at the next change.
 func (n *Node) Captures() (newest, whole Capture, changed <-chan struct{}) {
 	c, diverged := n.captures, n.HasDiverged()
 	c.mu.Lock()

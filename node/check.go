@@ -14,9 +14,9 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// check decodes a batch of another node and looks up all that is in it: an
-// entry that the machine cannot apply would stop every node. It returns the
-// batch's kind, ErrNotYet, or a *Refused.
+// check decodes a batch of another node and checks everything in it, because an entry that the
+// machine cannot apply would stop every node. It returns the batch's kind, or ErrNotYet or a
+// *Refused.
 func (c *committer) check(from string, data []byte) (entry.Kind, error) {
 	checker := c.checkers.Get().(*fsm.Checker)
 	defer c.checkers.Put(checker)
@@ -63,8 +63,7 @@ func (c *committer) checkWith(checker *fsm.Checker, from string, data []byte) (*
 	return b, err
 }
 
-// writable answers the calls that could not be applied from an entry, and returns
-// the others.
+// writable answers the calls that could not be applied from an entry, and returns the others.
 func writable(calls []*command.Call) []*command.Call {
 	if !slices.ContainsFunc(calls, func(c *command.Call) bool { return fsm.CheckCall(c) != nil }) {
 		return calls
@@ -80,9 +79,9 @@ func writable(calls []*command.Call) []*command.Call {
 	return rest
 }
 
-// refuse answers those who wait for a batch that the leader will never take, and
-// puts a blank in its place at once: it would stand before everything else of
-// this process for ever. It returns false for a Register, which has no blank.
+// refuse answers those who wait for a batch that the leader will never take, and replaces the
+// batch by a blank at once. Otherwise it would block everything else of this process for ever.
+// refuse returns false for a Register, which has no blank.
 func (s *session) refuse(b *batch, why *Refused) bool {
 	if s.backoff == 0 {
 		s.node.log.Error("the leader will never take a batch of this server", slog.Uint64("number", b.number), slog.String("reason", printable(why.Reason)))
@@ -112,6 +111,7 @@ func (s *session) refuse(b *batch, why *Refused) bool {
 	return true
 }
 
+// answerRefused answers everybody who waits for a refused batch.
 func (s *session) answerRefused(b *batch, why *Refused) {
 	for _, sl := range b.slices {
 		sl.ticket.answer(sl.from, sl.to, errorReply(why.told(b)))
@@ -119,8 +119,8 @@ func (s *session) answerRefused(b *batch, why *Refused) {
 	b.slices = nil
 }
 
-// told is what the clients of a refused batch are told: another leader may have
-// taken it before.
+// told returns the error for the clients of a refused batch. Another leader may have taken the
+// batch before.
 func (r *Refused) told(b *batch) *Error {
 	if b.sends > 0 {
 		return ErrUncertain
@@ -128,7 +128,7 @@ func (r *Refused) told(b *batch) *Error {
 	return &Error{RESP: "ERR the leader refused the batch of this command, and the write was not applied: " + printable(r.Reason)}
 }
 
-// printable is a text from elsewhere as a line that a client can be told.
+// printable turns a foreign text into one line that is safe to send to a client.
 func printable(text string) string {
 	line := []byte(text[:min(len(text), refusalBytesMax)])
 	for i, b := range line {

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Clock is where a node takes time from: a wall clock that may be skewed or
-// jump, and whose readings are monotonic within one process when subtracted.
+// Clock is a node's source of time: a wall clock that may be skewed or jump. Differences between
+// its readings are monotonic within one process.
 type Clock interface {
 	Now() time.Time
 }
 
-// stamps makes the leader's stamps (design, invariant 2): the largest of the
-// wall clock and the last stamp seen plus 99 % of the time since. Fractions of
-// a millisecond are kept, or frequent stamps would stand still.
+// stamps makes the leader's stamps (design, invariant 2): the larger of the wall clock and the
+// last stamp seen plus 99 % of the time since. It keeps fractions of a millisecond; otherwise
+// frequent stamps would stand still.
 type stamps struct {
 	clock  Clock
 	mu     sync.Mutex
@@ -35,8 +35,8 @@ func (s *stamps) next() int64 {
 	return ns / int64(time.Millisecond)
 }
 
-// passed is the last stamp seen and the time that has passed here since, in
-// milliseconds: a guess at the leader's next that asks no wall clock.
+// passed returns the last stamp seen plus the time that has passed here since, in milliseconds. It
+// estimates the leader's next stamp without a wall clock.
 func (s *stamps) passed() int64 {
 	now := s.clock.Now()
 	s.mu.Lock()
@@ -47,7 +47,7 @@ func (s *stamps) passed() int64 {
 	return (s.lastNS + int64(max(now.Sub(s.seenAt), 0))) / int64(time.Millisecond)
 }
 
-// observe takes note of a stamp that the machine has applied.
+// observe records a stamp that the machine has applied.
 func (s *stamps) observe(ms int64) {
 	ns := ms * int64(time.Millisecond)
 	s.mu.Lock()
@@ -57,8 +57,8 @@ func (s *stamps) observe(ms int64) {
 	}
 }
 
-// until is about how long it takes before next reaches ms: at least a
-// millisecond, at most tickWaitMax, since a wall clock may jump meanwhile.
+// until returns about how long it takes before next reaches ms: at least a millisecond, and at
+// most tickWaitMax, because a wall clock may jump meanwhile.
 func (s *stamps) until(ms int64) time.Duration {
 	left := min(max(ms-s.next(), 1), tickWaitMax.Milliseconds())
 	return time.Duration(left) * time.Millisecond

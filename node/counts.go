@@ -6,17 +6,17 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// Counts are what this process has counted since it began, or since ResetCounts:
-// no part of the replicated state.
+// Counts are the figures that this process has counted since its start or since ResetCounts. They
+// are not part of the replicated state.
 type Counts struct {
-	Hits, Misses  uint64 // keys that this node's own clients have looked up to read them
-	Expired       uint64 // keys that this node's machine has removed for their deadline
-	SnapshotsSent uint64 // to followers that have taken them, as leader
+	Hits, Misses  uint64 // keys that this node's own clients looked up for reading
+	Expired       uint64 // keys that this node's machine removed because of their deadline
+	SnapshotsSent uint64 // snapshots that followers accepted from this leader
 }
 
-// counts are the present Counts. Reads on all processors add to hits and misses,
-// once for all that run together; the room around them keeps what other
-// goroutines read off their cache line.
+// counts holds the current Counts. Reads on all processors add to hits and misses, once for all
+// calls that run together. The padding around these two keeps fields that other goroutines read
+// off their cache line.
 type counts struct {
 	_            [cacheLineBytes]byte
 	hits, misses atomic.Uint64
@@ -26,13 +26,13 @@ type counts struct {
 	snapshotsSent atomic.Uint64
 }
 
-// Counts returns what has been counted.
+// Counts returns the current figures.
 func (n *Node) Counts() Counts {
 	c := &n.worker.counts
 	return Counts{Hits: c.hits.Load(), Misses: c.misses.Load(), Expired: c.expired.Load(), SnapshotsSent: c.snapshotsSent.Load()}
 }
 
-// ResetCounts begins anew at zero.
+// ResetCounts sets all figures to zero.
 func (n *Node) ResetCounts() {
 	c := &n.worker.counts
 	for _, count := range []*atomic.Uint64{&c.hits, &c.misses, &c.expired, &c.snapshotsSent} {

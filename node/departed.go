@@ -8,10 +8,10 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// forgetDeparted drops what this node keeps for each of the other servers once one has
-// left the configuration: goroutines, connections, figures. It waits for a while, since
-// a server that is removed is still told so. Whoever needs something of a server that
-// is not in the configuration makes it again.
+// forgetDeparted drops what this node keeps for another server (goroutines, connections, figures)
+// once that server has left the configuration. It waits for a while, because a removed server
+// still has to be told of its removal. Whatever is needed for a server outside the configuration
+// is made again on demand.
 func (n *Node) forgetDeparted() {
 	look := time.NewTicker(departedEvery)
 	defer look.Stop()
@@ -28,7 +28,7 @@ func (n *Node) forgetDeparted() {
 	}
 }
 
-// forget drops what is kept of servers that are not among some.
+// forget drops what is kept of servers that are not in m.
 func (n *Node) forget(m members) {
 	n.notices.forget(m)
 	n.transport.forget(m)
@@ -38,7 +38,7 @@ func (n *Node) forget(m members) {
 	n.lead.failover.forget(m)
 }
 
-// members are the servers of some configurations, and where these find them.
+// members is the set of servers of some configurations, with their dial targets.
 type members struct {
 	servers map[raft.ServerID]bool
 	targets map[raft.ServerAddress]bool
@@ -54,7 +54,7 @@ func newMembers(configurations ...raft.Configuration) members {
 	return m
 }
 
-// forget ends the senders of others.
+// forget ends the senders for servers that are not in m.
 func (n *notices) forget(m members) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -66,7 +66,7 @@ func (n *notices) forget(m members) {
 	}
 }
 
-// forget ends the senders of others, but for those that Raft still calls.
+// forget ends the senders for servers that are not in m, except for those that Raft still calls.
 func (e *earlySends) forget(m members) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -90,9 +90,9 @@ func (r *reads) forgetVoters(m members) {
 	maps.DeleteFunc(r.late, func(server string, _ int) bool { return !m.servers[raft.ServerID(server)] })
 }
 
-// forget ends the connections that this server has opened to others. Raft's transport
-// keeps them for its next call, each with large buffers, whether they are alive or not: it lets
-// go of one when a call on it fails.
+// forget closes the connections that this server has opened to servers that are not in m. Raft's
+// transport keeps connections, alive or not, for its next call, each with large buffers. It drops
+// one only when a call on it fails.
 func (t *transport) forget(m members) {
 	t.mu.Lock()
 	maps.DeleteFunc(t.delivered, func(id raft.ServerID, _ delivery) bool { return !m.servers[id] })
@@ -115,7 +115,8 @@ func (t *transport) forget(m members) {
 	}
 }
 
-// hangUp closes the connections that this server has opened to others, and returns where they went.
+// hangUp closes the connections that this server has opened to servers that are not in m, and
+// returns their targets.
 func (l *streamLayer) hangUp(m members) (targets []raft.ServerAddress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -135,7 +136,7 @@ func (l *streamLayer) hangUp(m members) (targets []raft.ServerAddress) {
 	return targets
 }
 
-// refuse has one target not be dialled; "" is none.
+// refuse prevents one target from being dialled; "" stands for none.
 func (l *streamLayer) refuse(to raft.ServerAddress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,29 +10,28 @@ import (
 
 // DigestPolicy says how often entries ask every node for a digest of its machine.
 type DigestPolicy struct {
-	Every      time.Duration // at most; and only if something was applied since
-	WholeEvery time.Duration // a digest of the whole state, at most
+	Every      time.Duration // the minimum interval; also, something must have been applied since
+	WholeEvery time.Duration // the minimum interval of digests of the whole state
 }
 
-// asking is what a leader's entries have asked for in its term.
+// asking tracks the digests that a leader's entries have asked for in its term.
 type asking struct {
-	at      time.Time     // when the last entry that asked was committed; zero: none in this term
+	at      time.Time     // when the last asking entry was committed; zero: none in this term
 	index   uint64        // its index
-	digest  entry.Digest  // what the entry that is being made asks for
-	waiting []digestCall  // who waits for its index
-	wait    time.Duration // until an entry is due for this alone; below 0: none is
+	digest  entry.Digest  // what the next entry asks for
+	waiting []digestCall  // callers that wait for its index
+	wait    time.Duration // until an entry is due for a digest alone; negative: none is due
 }
 
-// digestCall is somebody who has asked for a digest.
+// digestCall is a request for a digest.
 type digestCall struct {
 	whole  bool
 	answer func(index uint64, err error)
 }
 
-// question decides what an entry proposed now asks for. The entry of some write
-// carries the question, if there is one; else an entry is made for it alone,
-// when Every has passed twice, but only if something was applied since the last
-// one: an idle cluster writes nothing.
+// question decides which digest the entry proposed now asks for. Usually the entry of some write
+// carries the question. Otherwise an entry is made for it alone when Every has passed twice, but
+// only if something was applied since the last question: an idle cluster writes nothing.
 func (c *committer) question() {
 	a, policy := &c.asking, c.node.cfg.Digests
 	a.digest, a.wait = entry.NoDigest, -1
@@ -62,7 +61,7 @@ func (c *committer) question() {
 	}
 }
 
-// asked takes note of what became of the entry that question was for.
+// asked records the outcome of the entry that carried the question.
 func (c *committer) asked(index uint64, err error) {
 	a := &c.asking
 	if a.digest == entry.NoDigest {
@@ -78,9 +77,9 @@ func (c *committer) asked(index uint64, err error) {
 	a.waiting = a.waiting[:0]
 }
 
-// AskDigest makes every node take a capture of its machine at one index, now,
-// and returns the index once that is committed; whole asks for a digest of the
-// whole state too. On the leader only.
+// AskDigest makes every node capture a digest of its machine at one index, now, and returns that
+// index once its entry is committed. whole also asks for a digest of the whole state. AskDigest
+// works on the leader only.
 func (n *Node) AskDigest(ctx context.Context, whole bool) (index uint64, err error) {
 	type outcome struct {
 		index uint64

@@ -2,7 +2,7 @@ package node
 
 import "errors"
 
-// Error is an operating condition that knows what a client is told.
+// Error is an operating condition together with the reply that a client gets.
 type Error struct{ RESP string }
 
 func (e *Error) Error() string { return e.RESP }
@@ -27,22 +27,20 @@ var (
 	ErrTooLarge      = &Error{"ERR the command is larger than the log can carry"}
 )
 
-// Refused says that a leader will never put a batch into an entry, and why: it was
-// not proposed.
+// Refused says why a leader will never put a batch into an entry. The batch was not proposed.
 type Refused struct{ Reason string }
 
 func (r *Refused) Error() string { return "the leader refuses the batch: " + r.Reason }
 
-// Why a node is not ready.
+// Reasons why a node is not ready.
 var (
 	errNoLeader   = errors.New("no leader is known")
 	errCatchingUp = errors.New("catching up with the leader")
 	errStopped    = errors.New("stopped")
 )
 
-// errStuck is what Close returns when it has left something behind.
+// errStuck is what Close returns if it has left goroutines behind.
 var errStuck = errors.New("the stop is not over: the disk does not answer")
 
-// errUnknownOutcome answers a forwarded batch whose entry may or may not be
-// committed one day.
+// errUnknownOutcome answers a forwarded batch whose entry may or may not be committed later.
 var errUnknownOutcome = errors.New("the entry's outcome is unknown")

@@ -4,8 +4,8 @@ package node
 
 import "github.com/hashicorp/raft"
 
-// Planted faults are compiled away in every build but that of the checkers'
-// own test (tag kvorum_faults, fault_on.go).
+// Planted faults are compiled away in every build except the checkers' own test (tag
+// kvorum_faults, fault_on.go).
 const (
 	faultAckBeforeCommit   = false
 	faultUnconfirmedReads  = false

@@ -16,8 +16,7 @@ import (
 	"github.com/kvorum/kvorum/node/seal"
 )
 
-// Faults that a checker must find. Only one test at a time sets them, before
-// it opens its nodes.
+// Faults that a checker must find. Only one test at a time sets them, before it opens its nodes.
 var (
 	faultAckBeforeCommit   bool // the leader answers SET when it proposes it
 	faultUnconfirmedReads  bool // a node reads its machine without asking anybody
@@ -30,12 +29,12 @@ var (
 	faultStandsAlone       bool // a voter that misses the leader stands, whatever the others say
 )
 
-// everybody is every transport of this process, and its node.
+// everybody holds every transport of this process with its node.
 var everybody sync.Map
 
 func (t *transport) belongsTo(n *Node) { everybody.Store(t, n) }
 
-// strangersVote asks whoever is not in this node's configuration for a vote.
+// strangersVote asks servers outside this node's configuration for a vote.
 func (t *transport) strangersVote(ask func(id raft.ServerID, addr raft.ServerAddress) bool) (granted bool) {
 	value, _ := everybody.Load(t)
 	n := value.(*Node)
@@ -49,15 +48,14 @@ func (t *transport) strangersVote(ask func(id raft.ServerID, addr raft.ServerAdd
 	return granted
 }
 
-// ForgetNodes drops what only the planted faults remember of closed nodes.
+// ForgetNodes drops what only the planted faults remember about closed nodes.
 func ForgetNodes() { everybody.Clear() }
 
-// machineDelay is how long an entry waits for its machine: no fault, but what
-// shows a read that does not wait for it.
+// machineDelay returns how long an entry is delayed before its machine applies it. It is no fault,
+// but exposes a read that does not wait for its entry.
 var machineDelay func() time.Duration
 
-// SlowMachine makes every machine of this process as slow as delay says; nil
-// ends it.
+// SlowMachine delays every machine of this process as delay says; nil ends that.
 func SlowMachine(delay func() time.Duration) { machineDelay = delay }
 
 func slowMachine() {
@@ -66,15 +64,15 @@ func slowMachine() {
 	}
 }
 
-// faultLeavesToRaft has every voter leave elections to Raft's time-outs: no fault, but
-// what leaves a leader that stands still in its place for longer.
+// faultLeavesToRaft makes every voter leave elections to Raft's time-outs. It is no fault, but
+// leaves a frozen leader in its place for longer.
 var faultLeavesToRaft bool
 
-// LeaveToRaft has every node of this process leave elections to Raft, or not.
+// LeaveToRaft sets whether every node of this process leaves elections to Raft.
 func LeaveToRaft(leave bool) { faultLeavesToRaft = leave }
 
-// stallDisk holds a write of Raft's for as long as there is a file that is named for this
-// process, in the folder that CHAOS_STALLS names: a disk that answers nothing.
+// stallDisk blocks a write of Raft's while the folder named by CHAOS_STALLS holds a file named
+// after this process. It simulates a disk that does not respond.
 func stallDisk() {
 	folder := os.Getenv("CHAOS_STALLS")
 	if folder == "" {
@@ -127,8 +125,8 @@ func Plant(faults ...Fault) {
 	}
 }
 
-// storeOthers has the leader store other entries under the numbers and the term of those
-// that it could not store, but has sent.
+// storeOthers makes the leader store different entries under the same indexes and term as those
+// that it has sent but could not store.
 func (g *guardedLogs) storeOthers(logs []*raft.Log) bool {
 	if g.early == nil || !g.early.finished(logs) {
 		return false
@@ -141,7 +139,7 @@ func (g *guardedLogs) storeOthers(logs []*raft.Log) bool {
 	return g.LogStore.StoreLogs(logs) == nil
 }
 
-// finished waits until entries are no longer under way, and reports whether they were sent.
+// finished waits until entries are no longer in flight, and reports whether they were sent.
 func (e *earlySends) finished(logs []*raft.Log) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

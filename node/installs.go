@@ -6,27 +6,27 @@ import (
 	"time"
 )
 
-// installs counts the snapshots that leaders have sent to this process. One is
-// how a node that was away catches up. One after the other means that it does
-// not: writing goes on faster than a snapshot travels, or Raft throws the same
-// snapshot away each time, and nobody else would notice.
+// installs counts the snapshots that leaders have sent to this process. One is how a node that was
+// away catches up. Several in quick succession mean that it does not catch up: writes arrive
+// faster than a snapshot travels, or Raft throws the same snapshot away each time. Nobody else
+// would notice.
 type installs struct {
 	mu      sync.Mutex
-	serving bool // Raft runs: what was restored before came from this node's own disk
+	serving bool // Raft runs; earlier restores came from this node's own disk
 	count   uint64
-	again   uint64 // of them, soon after another
-	row     uint64 // the present run of those
+	again   uint64 // of count, those that soon followed another
+	row     uint64 // the length of the current run of such repetitions
 	last    time.Time
 }
 
-// begin says that the restore of the start is over.
+// begin records that the restore at start is over.
 func (i *installs) begin() {
 	i.mu.Lock()
 	i.serving = true
 	i.mu.Unlock()
 }
 
-// installed takes note of a snapshot that has been restored.
+// installed records a restored snapshot.
 func (i *installs) installed(index uint64, log *slog.Logger) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

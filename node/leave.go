@@ -12,26 +12,25 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// departure is the end of a node that cannot go on: see Leave.
+// departure is the state of a node that leaves because it cannot go on: see Leave.
 type departure struct {
-	claimed atomic.Bool   // somebody leaves; all others wait for over, and for no lock
+	claimed atomic.Bool   // somebody runs Leave; all others wait for over, and for no lock
 	over    chan struct{} // closed when the node has left
-	// begun: nothing is stored any more, so that this server confirms nothing and
-	// votes for nobody. gone: its connections are cut, so that nothing that Raft is
-	// told from here on reaches anybody.
+	// begun: nothing is stored any more, so this server confirms nothing and votes for nobody.
+	// gone: its connections are cut, so nothing that Raft is told from here on reaches anybody.
 	begun, gone atomic.Bool
 	opened      atomic.Bool // Raft runs
 }
 
-// Leave ends a node that cannot read or write what Raft keeps, or whose machine
-// cannot go on. It leaves Raft first: nothing is stored or applied any more, the
-// best heir is told to stand for election, the connections are cut. Then those who
-// wait here are answered, and whoever waits on Failed has to end the process.
+// Leave ends a node that cannot read or write what Raft keeps, or whose machine cannot go on. It
+// leaves Raft first: nothing is stored or applied any more, the best heir is told to stand for
+// election, and the connections are cut. Then Leave answers those who wait here. Whoever waits on
+// Failed has to end the process.
 //
-// Raft's main loop cannot hand over, since it may be the caller. The others have a
-// leader again as soon as the heir has its votes, and not once this process has ended.
+// Raft's main loop cannot hand over, because it may be the caller. With Leave, the others have a
+// leader as soon as the heir has its votes, and not only after this process has ended.
 //
-// Leave returns when all of that is done, whoever has begun it.
+// Leave returns when all of that is done, whoever began it.
 func (n *Node) Leave(err error) {
 	if !n.departure.claimed.CompareAndSwap(false, true) {
 		<-n.departure.over
@@ -61,8 +60,8 @@ func (n *Node) Leave(err error) {
 	n.reads.shut()
 }
 
-// bequeath has the follower that surely holds every committed entry stand for
-// election, in the place of this node, which led in term. It takes leaveWithin at most.
+// bequeath makes the follower that certainly holds every committed entry stand for election in the
+// place of this node, which led in term. It takes at most leaveWithin.
 func (n *Node) bequeath(term uint64) {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
 	defer cancel()
@@ -90,8 +89,8 @@ func (n *Node) bequeath(term uint64) {
 	n.log.Warn("no other voter could be told to take the leadership")
 }
 
-// askHeirs asks heirs whether they may lead, all at once. Each is then given heirWithin to
-// have answered: one that is gone must not take the time of the others.
+// askHeirs asks all heirs at once whether they may lead. Each then gets heirWithin to answer, so
+// that an heir that is gone does not use up the time of the others.
 func (n *Node) askHeirs(ctx context.Context, heirs []raft.Server) (may []func(context.Context) bool) {
 	for _, heir := range heirs {
 		answer := make(chan bool, 1)
@@ -113,10 +112,10 @@ func (n *Node) askHeirs(ctx context.Context, heirs []raft.Server) (may []func(co
 	return may
 }
 
-// heirsByLog are the other voters, the one first that has stored most of what this
-// leader has sent in its term: it holds every committed entry, and no other voter
-// refuses it for its log. What has been sent early counts: a voter that has it refuses
-// one that has not.
+// heirsByLog returns the other voters, ordered by how much they have stored of what this leader
+// sent in its term. The first one holds every committed entry, and no other voter refuses it for
+// its log. Entries that were sent early count: a voter that has them refuses a candidate that has
+// not.
 func (n *Node) heirsByLog(term uint64) []raft.Server {
 	heirs := n.heirs()
 	slices.SortStableFunc(heirs, func(a, b raft.Server) int {
@@ -125,10 +124,10 @@ func (n *Node) heirsByLog(term uint64) []raft.Server {
 	return heirs
 }
 
-// awaitForemost waits until another voter has confirmed the last entry that this
-// leader has sent to anybody, for heirWait at most. Entries are still under way when a
-// leader leaves: one that another voter has stored and the heir has not would cost the
-// heir that voter's vote, and the cluster an election time-out.
+// awaitForemost waits, for at most heirWait, until another voter has confirmed the last entry that
+// this leader sent to anybody. Entries may still be in flight when a leader leaves. If another
+// voter has stored one and the heir has not, the heir loses that voter's vote, and the cluster an
+// election time-out.
 func (n *Node) awaitForemost(ctx context.Context, term uint64) {
 	ctx, cancel := context.WithTimeout(ctx, heirWait)
 	defer cancel()
@@ -144,10 +143,10 @@ func (n *Node) awaitForemost(ctx context.Context, term uint64) {
 	}
 }
 
-// errLeft is what Raft is told once the node has left.
+// errLeft is the error that Raft gets once the node has left.
 var errLeft = errors.New("this node has left the cluster's Raft")
 
-// guardedStable is Raft's term and vote. A node that cannot store them leaves.
+// guardedStable is the store of Raft's term and vote. A node that cannot store them leaves.
 type guardedStable struct {
 	raft.StableStore
 	departure *departure
@@ -169,6 +168,7 @@ func (g *guardedStable) SetUint64(key []byte, value uint64) error {
 	return err
 }
 
+// write stores a value, and makes the node leave if that fails.
 func (g *guardedStable) write(key []byte, store func() error) error {
 	if g.departure.begun.Load() {
 		g.leave(errLeft) // returns when it is gone
@@ -192,8 +192,8 @@ func (g *guardedStable) GetUint64(key []byte) (uint64, error) {
 	return value, g.read(key, err)
 }
 
-// read passes on what a read has returned; Raft knows by this text that there is
-// no value.
+// read passes the result of a read on, and makes the node leave if it failed. Raft recognizes a
+// missing value by this text.
 func (g *guardedStable) read(key []byte, err error) error {
 	if err != nil && err.Error() != "not found" {
 		g.leave(fmt.Errorf("the server's term or vote (%s) cannot be read: %w: make sure that the disk is well, then start this server again; if it cannot be read then either, %s", key, err, AdviceEmpty))

@@ -12,13 +12,12 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// raftLogger is hclog as Raft uses it.
+// raftLogger is the logger interface that Raft uses.
 type raftLogger = hclog.Logger
 
-// slogAdapter lets Raft log through the node's logger. Raft's chatter (Info)
-// becomes Debug: what an operator has to know, the node says itself. A warning
-// or an error that Raft repeats becomes Debug too for a while: a dead follower
-// would else be worth several lines a second.
+// slogAdapter lets Raft log through the node's logger. Raft's Info becomes Debug: the node itself
+// says what an operator has to know. A warning or an error that Raft repeats also becomes Debug
+// for a while, because a dead follower would otherwise produce several lines per second.
 type slogAdapter struct {
 	to      *slog.Logger
 	name    string
@@ -26,13 +25,13 @@ type slogAdapter struct {
 	said    *said
 }
 
-// said is when each warning was last let through.
+// said records when each warning was last let through.
 type said struct {
 	mu sync.Mutex
 	at map[string]time.Time
 }
 
-// again reports whether msg has been let through a short while ago.
+// again reports whether msg was let through a short while ago. If not, it is recorded now.
 func (s *said) again(msg string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

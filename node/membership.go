@@ -13,12 +13,11 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// Servers is the newest configuration that this node knows, committed or not.
+// Servers returns the newest configuration that this node knows, committed or not.
 func (n *Node) Servers() []member.Server { return memberServers(n.configuration()) }
 
-// Committed returns the configuration that this node's machine has, after a
-// majority has confirmed that the machine is current, and the index of its
-// entry; 0 when that is not known.
+// Committed returns the configuration that this node's machine has, after a majority has confirmed
+// that the machine is current, and the index of its entry; 0 if the index is not known.
 func (n *Node) Committed(ctx context.Context) (servers []member.Server, index uint64, err error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -35,8 +34,8 @@ func (n *Node) Committed(ctx context.Context) (servers []member.Server, index ui
 	return servers, index, err
 }
 
-// snapshotConfiguration is the index of a configuration that came with the
-// newest snapshot, which tells Raft of it and not the machine.
+// snapshotConfiguration returns the index of a configuration that came with the newest snapshot.
+// The snapshot tells this index to Raft and not to the machine.
 func (n *Node) snapshotConfiguration(servers []member.Server) (index uint64, err error) {
 	found, err := n.cfg.Stores.Snapshots.List()
 	if err != nil {
@@ -48,20 +47,19 @@ func (n *Node) snapshotConfiguration(servers []member.Server) (index uint64, err
 	return index, nil
 }
 
-// The changes of the configuration, on the leader only. Each returns once it is
-// committed. It fails when from is not 0 and not the index of the newest
-// configuration: what was decided from another one is decided again.
+// Changes of the configuration, on the leader only. Each returns once it is committed. It fails if
+// from is neither 0 nor the index of the newest configuration: a decision based on another
+// configuration has to be made again.
 
-// RemoveServer takes a server out.
+// RemoveServer removes a server.
 func (n *Node) RemoveServer(server string, from uint64) error {
 	return n.change("remove "+server, func() raft.Future {
 		return n.raft.RemoveServer(raft.ServerID(server), from, rpcWait)
 	})
 }
 
-// AddNonvoter adds a server that receives entries and does not vote, or changes
-// the address of one. Raft would leave a voter a voter, and change its address:
-// that is refused here.
+// AddNonvoter adds a server that receives entries and does not vote, or changes the address of
+// one. Given a voter, Raft would keep it a voter and change its address; AddNonvoter refuses that.
 func (n *Node) AddNonvoter(server, addr string, from uint64) error {
 	for _, s := range n.configuration().Servers {
 		if string(s.ID) == server && s.Suffrage == raft.Voter {
@@ -73,22 +71,22 @@ func (n *Node) AddNonvoter(server, addr string, from uint64) error {
 	})
 }
 
-// AddVoter adds a voter, makes a non-voter one, or changes the address of one.
+// AddVoter adds a voter, promotes a non-voter, or changes the address of a voter.
 func (n *Node) AddVoter(server, addr string, from uint64) error {
 	return n.change("promote "+server, func() raft.Future {
 		return n.raft.AddVoter(raft.ServerID(server), raft.ServerAddress(addr), from, rpcWait)
 	})
 }
 
-// DemoteVoter makes a voter a non-voter.
+// DemoteVoter turns a voter into a non-voter.
 func (n *Node) DemoteVoter(server string, from uint64) error {
 	return n.change("demote "+server, func() raft.Future {
 		return n.raft.DemoteVoter(raft.ServerID(server), from, rpcWait)
 	})
 }
 
-// change waits for what Raft has been asked; its answer is counted, since it
-// has to come before Raft stops.
+// change waits for Raft's answer to a request. The answer is counted, because it has to arrive
+// before Raft stops.
 func (n *Node) change(what string, ask func() raft.Future) error {
 	n.committer.futures.Add(1)
 	defer n.committer.futures.Add(-1)
@@ -104,13 +102,14 @@ func (n *Node) change(what string, ask func() raft.Future) error {
 	return nil
 }
 
-// LastIndex is the index of the last entry on this node's disk.
+// LastIndex returns the index of the last entry on this node's disk.
 func (n *Node) LastIndex() uint64 { return n.raft.LastIndex() }
 
-// AppliedIndex is the index of this node's machine.
+// AppliedIndex returns the index of the last entry that this node's machine has applied.
 func (n *Node) AppliedIndex() uint64 { return n.worker.progress.index.Load() }
 
-// ClientAddr is what clients of a server are told, "" while it has no session.
+// ClientAddr returns the address that clients of a server are told, "" while the server has no
+// session.
 func (n *Node) ClientAddr(server string) string {
 	var addr string
 	n.View(func(m *fsm.Machine) {
@@ -121,7 +120,7 @@ func (n *Node) ClientAddr(server string) string {
 	return addr
 }
 
-// configuration is the newest one that Raft knows; it is copied from no lock.
+// configuration returns the newest configuration that Raft knows. Reading it takes no lock.
 func (n *Node) configuration() raft.Configuration {
 	return n.raft.GetConfiguration().Configuration()
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// pace is how long the last few writes of one server's disk took.
+// pace records how long the last few writes of one server's disk took.
 type pace struct {
 	took  [paceWrites]time.Duration
 	ended [paceWrites]time.Time
@@ -19,8 +19,8 @@ func (p *pace) note(took time.Duration, now time.Time) {
 	p.next = (p.next + 1) % paceWrites
 }
 
-// bounds are the shortest and the longest of the last few writes; ok is false if
-// these are not recent.
+// bounds returns the shortest and the longest of the last few writes; ok is false if they are not
+// recent.
 func (p *pace) bounds(now time.Time) (fastest, slowest time.Duration, ok bool) {
 	fastest = p.took[0]
 	for i, took := range p.took {
@@ -32,7 +32,7 @@ func (p *pace) bounds(now time.Time) (fastest, slowest time.Duration, ok bool) {
 	return fastest, slowest, true
 }
 
-// paces are this server's and, while it leads, those of its followers: there a
+// paces holds the pace of this server and, while it leads, of its followers. For a follower, a
 // write is a call with entries, until it is answered.
 type paces struct {
 	mu   sync.Mutex
@@ -40,7 +40,7 @@ type paces struct {
 	them map[raft.ServerID]*pace
 }
 
-// stored notes a write of this server.
+// stored records a write of this server.
 func (p *paces) stored(begun time.Time) {
 	now := time.Now()
 	p.mu.Lock()
@@ -48,7 +48,7 @@ func (p *paces) stored(begun time.Time) {
 	p.own.note(now.Sub(begun), now)
 }
 
-// answered notes a follower's.
+// answered records a follower's answer.
 func (p *paces) answered(id raft.ServerID, begun time.Time) {
 	now := time.Now()
 	p.mu.Lock()
@@ -62,8 +62,8 @@ func (p *paces) answered(id raft.ServerID, begun time.Time) {
 	p.them[id].note(now.Sub(begun), now)
 }
 
-// slow reports whether each of this server's last writes took long, and how long
-// at least: one that does not was a pause of the process, or a large one.
+// slow reports whether each of this server's last writes took long, and the least time that one
+// took. If even one was quick, the others were pauses of the process, or large writes.
 func (p *paces) slow(now time.Time) (least time.Duration, slow bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,7 +71,7 @@ func (p *paces) slow(now time.Time) (least time.Duration, slow bool) {
 	return least, ok && least >= slowWrite
 }
 
-// faster reports whether each of a follower's last writes took a small part of least.
+// faster reports whether each of a follower's last writes took only a small part of least.
 func (p *paces) faster(id raft.ServerID, least time.Duration, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

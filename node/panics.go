@@ -8,9 +8,9 @@ import (
 	"github.com/kvorum/kvorum/fsm"
 )
 
-// panics counts and reports the panics of commands, which the machine catches:
-// each is a bug, and its clients hear only that there was one. It outlives the
-// machine, which a restore replaces.
+// panics counts and reports the panics of commands, which the machine catches. Each is a bug, and
+// its client learns only that there was one. panics outlives the machine, which a restore
+// replaces.
 type panics struct {
 	log   *slog.Logger
 	count atomic.Uint64
@@ -26,5 +26,5 @@ func (p *panics) report(command string, cause any) {
 		slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
 }
 
-// Panics counts the panics of commands that this process has caught.
+// Panics returns how many panics of commands this process has caught.
 func (n *Node) Panics() uint64 { return n.panics.count.Load() }

@@ -6,14 +6,14 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// holdPreVote keeps a candidate's pre-vote until this server, too, misses its leader,
-// and reports whether it did; the call is handed to Raft then.
+// holdPreVote holds a candidate's pre-vote until this server, too, misses its leader, and then
+// hands the call to Raft. It reports whether it holds the call.
 //
-// Raft refuses a pre-vote as long as it believes in another leader, and a candidate
-// that was refused does nothing before its next election time-out. If that candidate is
-// the only one that can win, since its log goes beyond this server's, the cluster waits
-// for it although this server misses the leader a moment later. A candidate whose log
-// does not go beyond this one's is refused at once: this server stands in its place.
+// Raft refuses a pre-vote while it believes in another leader, and a refused candidate waits for
+// its next election time-out. If that candidate is the only one that can win, because its log goes
+// beyond this server's, the cluster would wait for it although this server misses the leader a
+// moment later. A candidate whose log does not go beyond this server's is refused at once, because
+// this server can stand in its place.
 func (t *transport) holdPreVote(call raft.RPC, req *raft.RequestPreVoteRequest, candidate string) bool {
 	leader := t.watch.current()
 	if leader == "" || leader == candidate {
@@ -39,8 +39,7 @@ func (t *transport) holdPreVote(call raft.RPC, req *raft.RequestPreVoteRequest, 
 	return true
 }
 
-// beyond reports whether a log that ends at p goes beyond one that ends at q (Raft
-// paper, 5.4.1).
+// beyond reports whether a log that ends at p goes beyond one that ends at q (Raft paper, 5.4.1).
 func (p position) beyond(q position) bool {
 	return p.Term > q.Term || p.Term == q.Term && p.Index > q.Index
 }

@@ -13,18 +13,18 @@ import (
 // raiseCall asks the committer for the entry that raises the machine's version.
 type raiseCall struct {
 	version uint8
-	term    uint64 // in which it was decided
+	term    uint64 // the term in which the raise was decided
 	answer  func(index uint64, err error)
 }
 
-// MachineVersion is the active version of this node's machine, which may lag.
+// MachineVersion returns the active version of this node's machine, which may lag.
 func (n *Node) MachineVersion() uint8 { return uint8(n.worker.progress.version.Load()) }
 
-// Raise makes a version of the machine the active one, if this node leads in a
-// term, and returns once its own machine has it. An entry that is on its way is
-// waited for also when ctx has ended: whoever holds the token of membership changes
-// must not let it go before. An error other than ErrNotLeader does not say whether
-// the entry is in the log; to ask again is harmless.
+// Raise activates a version of the machine, if this node leads in the given term, and returns once
+// its own machine has the version. Even after ctx has ended, Raise waits for an entry that is
+// already on its way: whoever holds the token of membership changes must not release it before. An
+// error other than ErrNotLeader does not say whether the entry is in the log. It is harmless to
+// ask again.
 func (n *Node) Raise(ctx context.Context, version uint8, term uint64) error {
 	type outcome struct {
 		index uint64
@@ -63,7 +63,7 @@ func (n *Node) Raise(ctx context.Context, version uint8, term uint64) error {
 	}
 }
 
-// askRaise leaves a call for the committer; one at a time.
+// askRaise leaves a call for the committer. There is at most one at a time.
 func (c *committer) askRaise(call *raiseCall) error {
 	c.mu.Lock()
 	switch {
@@ -80,7 +80,7 @@ func (c *committer) askRaise(call *raiseCall) error {
 	return nil
 }
 
-// withdrawRaise takes a call back; false means that its entry is on its way.
+// withdrawRaise takes a call back. It returns false if the entry is already on its way.
 func (c *committer) withdrawRaise(call *raiseCall) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,7 +91,7 @@ func (c *committer) withdrawRaise(call *raiseCall) bool {
 	return true
 }
 
-// takeRaise returns the call that waits, nil for none.
+// takeRaise removes and returns the waiting call, nil for none.
 func (c *committer) takeRaise() *raiseCall {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,8 +100,8 @@ func (c *committer) takeRaise() *raiseCall {
 	return call
 }
 
-// raise proposes the entry that somebody has asked for, alone; false means that
-// nobody has.
+// raise proposes the requested raise in an entry of its own. It returns false if nobody has asked
+// for one.
 func (c *committer) raise() bool {
 	call := c.takeRaise()
 	if call == nil {
@@ -130,9 +130,9 @@ func (c *committer) raise() bool {
 	return true
 }
 
-// refuseNew answers the calls that the active version of the machine does not
-// have, and returns the others. A node that lags asks a leader first: a client
-// that has seen a new command work is not refused it here.
+// refuseNew answers the calls that the active version of the machine does not have, and returns
+// the others. A node that lags asks a leader first, so that a client that has seen a new command
+// work is not refused the command here.
 func (n *Node) refuseNew(ctx context.Context, calls []*command.Call) []*command.Call {
 	if !anyNew(calls, n.MachineVersion()) {
 		return calls

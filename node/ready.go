@@ -9,28 +9,27 @@ import (
 	"time"
 )
 
-// readiness knows whether this node is as far as the cluster. A read that was
-// confirmed shows it: when the machine has reached the index that was confirmed,
-// it has everything that was committed when the question was asked. So no clock of
-// another node is needed, and the time from the question until then bounds the lag.
+// readiness tracks whether this node has caught up with the cluster. A confirmed read shows that:
+// when the machine has reached the confirmed index, it has everything that was committed when the
+// question was asked. So no other node's clock is needed, and the time from the question until
+// then bounds the lag.
 //
-// Every confirmation counts, whoever wanted it. While there is none, the node asks
-// by itself (keepReady). A process that stood still finds that its last
-// confirmation is of another time: only one that was asked for after it woke counts.
+// Every confirmation counts, whoever asked for it. If nobody asks, the node does (keepReady).
+// After a process has stood still, only a confirmation that was asked for after it woke counts.
 type readiness struct {
 	caughtUp atomic.Bool // a confirmation has succeeded since the start
 
 	mu     sync.Mutex
-	begun  time.Time     // when the newest confirmation that succeeded was asked for
-	took   time.Duration // until the machine had reached its index
+	begun  time.Time     // when the newest successful confirmation was asked for
+	took   time.Duration // how long it took until the machine had reached its index
 	looked time.Time     // when keepReady last looked
 	awake  time.Time     // since when all looks were on time
-	stood  time.Duration // how long this process stood still before that
+	stood  time.Duration // how long this process had stood still before awake
 }
 
-// Ready returns nil while this node is as far as the cluster, else what it lacks: it
-// has a leader, a read was confirmed readyWithin ago at most, and its machine was
-// there within lagMax.
+// Ready returns nil while this node has caught up with the cluster, otherwise what is missing. A
+// ready node has a leader, its last confirmed read is at most readyWithin old, and its machine
+// took at most lagMax to get there.
 func (n *Node) Ready() error {
 	switch {
 	case n.Err() != nil:
@@ -88,8 +87,8 @@ func entriesBehind(entries uint64) string {
 
 func inSeconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
-// confirmed takes note of a confirmation that was asked for at begun and that the
-// machine has reached now.
+// confirmed records a confirmation that was asked for at begun and that the machine has now
+// reached.
 func (r *readiness) confirmed(begun, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,7 +97,7 @@ func (r *readiness) confirmed(begun, now time.Time) {
 	}
 }
 
-// look notes that keepReady looks, and whether this process stood still before.
+// look records that keepReady looks, and whether this process stood still before.
 func (r *readiness) look(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -117,8 +116,8 @@ func (r *readiness) wants(now time.Time) bool {
 	return now.Sub(r.begun) >= probeEvery || r.begun.Before(r.awake) || r.took > lagMax
 }
 
-// keepReady asks for confirmations while nobody reads. The first one ends the start:
-// until a leader has told the commit index, the machine holds only the last snapshot.
+// keepReady asks for confirmations while nobody reads. The first one ends the start: until a
+// leader has told the commit index, the machine holds only the last snapshot.
 func (n *Node) keepReady() {
 	look := time.NewTicker(readyLook)
 	defer look.Stop()

@@ -11,24 +11,24 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// Recovered is what Recover has carried over.
+// Recovered summarizes what Recover has carried over.
 type Recovered struct {
 	Index uint64 // the last entry of the old log that was applied
 	Term  uint64
 	Keys  int // in all databases
-	// GivenUp counts the entries behind Index that the old log holds and nobody has applied.
+	// GivenUp counts the entries behind Index that the old log holds and that were not applied.
 	GivenUp uint64
 }
 
-// UnappliedError means that an entry of the old log cannot be applied, since it is
-// malformed or damaged: Recover can stop before it.
+// UnappliedError means that an entry of the old log cannot be applied because it is malformed or
+// damaged. Recover can stop before it.
 type UnappliedError struct {
 	Index uint64
 	Last  uint64 // of the log
 	Err   error
 }
 
-// Error says which entry it is, and what is wrong with it.
+// Error names the entry and says what is wrong with it.
 func (e *UnappliedError) Error() string {
 	return fmt.Sprintf("entry %d cannot be applied: %v", e.Index, e.Err)
 }
@@ -36,14 +36,13 @@ func (e *UnappliedError) Error() string {
 // Unwrap returns the cause.
 func (e *UnappliedError) Unwrap() error { return e.Err }
 
-// Recover carries what one server has stored over to the empty stores of
-// another, which is then a cluster of its own: the way out when a majority of
-// a cluster's disks is lost for good. The old stores are only read.
+// Recover carries what one server has stored over to the empty stores of another, which then is a
+// cluster of its own. This is the way out when a majority of a cluster's disks is lost for good.
+// The old stores are only read.
 //
-// Everything in the old log is applied, whether a majority had it or not: this
-// server cannot know. Writes that it has never received are lost, also such as
-// were acknowledged. With before, the entry of that index and all behind it are
-// given up; 0 gives up none.
+// Recover applies everything in the old log, whether or not a majority had it, because this server
+// cannot know. Writes that the server never received are lost, even if they were acknowledged. If
+// before is not 0, the entry with that index and all behind it are given up.
 func Recover(from, to Stores, self member.Server, before uint64) (Recovered, error) {
 	old, err := replay(from, before)
 	if err != nil {
@@ -77,18 +76,18 @@ func Recover(from, to Stores, self member.Server, before uint64) (Recovered, err
 	return r, nil
 }
 
-// position is a place in a log.
+// position is the index and term of a log entry.
 type position struct{ Index, Term uint64 }
 
-// replayed is what an old server's stores come to.
+// replayed is the result of replaying an old server's stores.
 type replayed struct {
 	machine *fsm.Machine
-	last    position // that the machine has applied
+	last    position // the last entry that the machine has applied
 	end     uint64   // of the log
 }
 
-// replay rebuilds a machine from the newest snapshot and the log behind it, without the
-// entries from before on; 0: with all.
+// replay rebuilds a machine from the newest snapshot and the log behind it. It leaves out the
+// entries from before on; 0 means none.
 func replay(from Stores, before uint64) (r replayed, err error) {
 	if r.machine, r.last, err = newestSnapshot(from.Snapshots); err != nil {
 		return r, err
@@ -135,7 +134,8 @@ func replayEntry(machine *fsm.Machine, index uint64, l *raft.Log) error {
 	return nil
 }
 
-// configurationIn decodes a configuration, over which Raft panics if it cannot.
+// configurationIn decodes a configuration. It turns Raft's panic over a malformed one into an
+// error.
 func configurationIn(l *raft.Log) (servers []member.Server, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -145,6 +145,7 @@ func configurationIn(l *raft.Log) (servers []member.Server, err error) {
 	return memberServers(raft.DecodeConfiguration(l.Data)), nil
 }
 
+// newestSnapshot restores the newest snapshot, or returns an empty machine if there is none.
 func newestSnapshot(snapshots raft.SnapshotStore) (*fsm.Machine, position, error) {
 	found, err := snapshots.List()
 	if err != nil {
@@ -162,6 +163,7 @@ func newestSnapshot(snapshots raft.SnapshotStore) (*fsm.Machine, position, error
 	return machine, position{meta.Index, meta.Term}, err
 }
 
+// writeRecovered writes the capture as the first snapshot of the new cluster.
 func writeRecovered(to Stores, capture *fsm.Capture, term uint64, self member.Server) error {
 	_, nobody := raft.NewInmemTransport(raft.ServerAddress(self.PeerAddr)) // a snapshot's sink wants one to encode addresses
 	defer nobody.Close()

@@ -10,19 +10,19 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// snapshotter takes a snapshot when enough has been applied since the last, or
-// when the last is damaged.
+// snapshotter takes a snapshot when enough has been applied since the last one, or when the last
+// one is damaged.
 type snapshotter struct {
 	node *Node
 	wake chan struct{}
 
 	entries, bytes atomic.Uint64 // the worker's counts at the last snapshot
-	size           atomic.Uint64 // bytes of the newest one, as far as is known
+	size           atomic.Uint64 // bytes of the newest one, as far as known
 	taken, failed  atomic.Uint64
 	lastSeconds    atomic.Int64 // Unix time of the last one taken
-	lastTook       atomic.Int64 // how long that took, ns
+	lastTook       atomic.Int64 // how long it took, ns
 	captureNS      atomic.Int64 // how long writes waited for its capture
-	failing        atomic.Bool  // the last attempt
+	failing        atomic.Bool  // the last attempt failed
 	running        atomic.Bool
 
 	turns    turns
@@ -36,12 +36,12 @@ func newSnapshotter(n *Node) *snapshotter {
 	return s
 }
 
-// watch returns the store as Raft gets it.
+// watch wraps the snapshot store for Raft.
 func (s *snapshotter) watch(store raft.SnapshotStore) raft.SnapshotStore {
 	return &watchedSnapshots{SnapshotStore: store, damaged: &s.damaged, log: s.node.log, replace: func() { signal(s.wake) }}
 }
 
-// progressed is called after each entry applied, by the worker.
+// progressed is called by the worker after each applied entry.
 func (s *snapshotter) progressed() {
 	s.takeTurn()
 	if (s.due() || s.damaged.any()) && !s.running.Load() {
@@ -49,24 +49,23 @@ func (s *snapshotter) progressed() {
 	}
 }
 
-// due says that there have been enough entries. What a restart has to read and apply
-// again is the more, the longer a snapshot is put off; and the more is written, the
-// sooner it is taken. So what is put off grows with the snapshot: what it costs to
-// write is then about what the log cost, and a restart applies the log in about
-// the time that it takes to read the snapshot.
+// due reports whether enough entries have been applied for a snapshot. The longer a snapshot is
+// put off, the more a restart has to read and apply; the more is written, the sooner it is due.
+// The allowed log grows with the snapshot's size. So writing a snapshot costs about as much as the
+// log did, and a restart applies the log in about the time that it takes to read the snapshot.
 func (s *snapshotter) due() bool {
 	w, policy, size := s.node.worker, &s.node.cfg.Policy, s.size.Load()
 	entries := min(policy.Entries, snapshotEntriesMin+size/snapshotBytesPerEntry)
 	return w.applied.Load()-s.entries.Load() >= s.turns.share(entries) || w.appliedBytes.Load()-s.bytes.Load() >= s.turns.share(s.logBytes())
 }
 
-// logBytes is how many bytes of entries are put off.
+// logBytes returns how many bytes of entries may accumulate between two snapshots.
 func (s *snapshotter) logBytes() uint64 {
 	return max(s.node.cfg.Policy.LogBytes, min(s.size.Load(), snapshotLogBytesMax))
 }
 
-// measure finds out how large the newest snapshot is, whoever has taken it, and
-// whether it has to be replaced.
+// measure updates the size of the newest snapshot, whoever has taken it, and reports whether that
+// snapshot is damaged and has to be replaced.
 func (s *snapshotter) measure() (damaged bool) {
 	kept, err := s.node.cfg.Stores.Snapshots.List()
 	if err != nil || len(kept) == 0 {
@@ -76,9 +75,10 @@ func (s *snapshotter) measure() (damaged bool) {
 	return s.damaged.replaces(kept[0].ID)
 }
 
-// captured takes note of how long a capture has held the machine.
+// captured records how long a capture has held the machine.
 func (s *snapshotter) captured(took time.Duration) { s.captureNS.Store(int64(took)) }
 
+// run takes snapshots when they are due, and retries failed ones after a growing pause.
 func (s *snapshotter) run() {
 	pause := snapshotRetryMin
 	for {
@@ -106,8 +106,8 @@ func (s *snapshotter) run() {
 	}
 }
 
-// Snapshot takes a snapshot now and returns when it is stored and the log
-// before it, but for the trailing entries, is deleted.
+// Snapshot takes a snapshot now. It returns when the snapshot is stored and the log before it,
+// except for the trailing entries, is deleted.
 func (n *Node) Snapshot() error {
 	s := n.snapshots
 	s.running.Store(true)
@@ -136,9 +136,8 @@ func (n *Node) Snapshot() error {
 	return nil
 }
 
-// keepTrailing sets how many entries stay in the log behind the next snapshot:
-// what the policy says, or as many as there are between two snapshots if entries
-// have been large of late.
+// keepTrailing sets how many entries stay in the log behind the next snapshot: the number in the
+// policy, or fewer if recent entries were large, so that they fit the log between two snapshots.
 func (n *Node) keepTrailing(entries, bytes uint64) error {
 	policy := n.cfg.Policy
 	trailing := policy.Trailing

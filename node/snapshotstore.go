@@ -12,23 +12,23 @@ import (
 	"github.com/kvorum/kvorum/fsm"
 )
 
-// SnapshotDescription holds a snapshot's own account of its place in the log and its members.
+// SnapshotDescription is a snapshot's own account of its place in the log and of the members.
 type SnapshotDescription = fsm.Description
 
-// SnapshotPlace is where in the log a snapshot stands.
+// SnapshotPlace is a snapshot's position in the log.
 type SnapshotPlace = fsm.Place
 
-// placedSink is a sink that knows where in the log the snapshot stands, so that
-// the content can say it too.
+// placedSink is a sink that knows the snapshot's position in the log, so that the content can
+// state it too.
 type placedSink interface{ Place() SnapshotPlace }
 
-// pacedSink is a sink that can leave the disk to the log now and then.
+// pacedSink is a sink that can yield the disk to the log from time to time.
 type pacedSink interface{ Pace() }
 
-// roomyStore is a snapshot store that knows how large a snapshot may be.
+// roomyStore is a snapshot store that can tell whether there is room for a snapshot.
 type roomyStore interface{ Room(sizeBytes int64) error }
 
-// room says why a leader's snapshot cannot be stored.
+// room returns why a leader's snapshot of a given size cannot be stored, nil if it can.
 func (s *snapshotter) room(sizeBytes int64) error {
 	store, ok := s.node.cfg.Stores.Snapshots.(roomyStore)
 	if !ok {
@@ -41,7 +41,7 @@ func (s *snapshotter) room(sizeBytes int64) error {
 	return err
 }
 
-// placed returns the capture as it is written to a sink.
+// placed returns the capture with the position that the sink knows.
 func placed(capture *fsm.Capture, sink raft.SnapshotSink) *fsm.Capture {
 	if s, ok := sink.(placedSink); ok {
 		return capture.At(s.Place())
@@ -49,20 +49,20 @@ func placed(capture *fsm.Capture, sink raft.SnapshotSink) *fsm.Capture {
 	return capture
 }
 
-// watchedSnapshots is the snapshot store as Raft gets it. A newest snapshot that
-// cannot be opened would be tried again at every message to a follower that
-// needs it, each time read to its end: it is tried once, and replaced.
+// watchedSnapshots is the snapshot store that Raft gets. Raft would open a damaged newest snapshot
+// again for every message to a follower that needs it, and read it to its end each time.
+// watchedSnapshots tries it once and has it replaced.
 type watchedSnapshots struct {
 	raft.SnapshotStore
 	damaged *damaged
 	log     *slog.Logger
-	replace func() // wakes whoever takes snapshots
+	replace func() // wakes the snapshotter
 }
 
-// damaged is the newest snapshot once it could not be opened.
+// damaged records the newest snapshot if it could not be opened.
 type damaged struct {
 	count   atomic.Uint64
-	waiting atomic.Bool // for its successor
+	waiting atomic.Bool // for the snapshot that replaces it
 
 	mu  sync.Mutex
 	id  string // "": none
@@ -93,6 +93,7 @@ func (w *watchedSnapshots) newest() (id string) {
 	return id
 }
 
+// known returns the error of a snapshot that is known to be damaged, otherwise nil.
 func (d *damaged) known(id string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -102,7 +103,7 @@ func (d *damaged) known(id string) error {
 	return nil
 }
 
-// found is true the first time that a snapshot is found damaged.
+// found records a damaged snapshot. It returns true the first time.
 func (d *damaged) found(id string, err error) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -115,10 +116,10 @@ func (d *damaged) found(id string, err error) bool {
 	return true
 }
 
-// any reports whether a damaged snapshot waits for its successor.
+// any reports whether a damaged snapshot waits to be replaced.
 func (d *damaged) any() bool { return d.waiting.Load() }
 
-// replaces reports whether the newest snapshot is the damaged one still.
+// replaces reports whether the newest snapshot is still the damaged one.
 func (d *damaged) replaces(newest string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

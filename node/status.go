@@ -7,8 +7,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// Status is what a node knows of itself, for administration and metrics. It is
-// unconfirmed, and its parts are read one after the other.
+// Status is what a node knows about itself, for administration and metrics. It is unconfirmed, and
+// its parts are read one after the other.
 type Status struct {
 	State        raft.RaftState
 	Leader       string // the server that leads, "" when none is known
@@ -24,24 +24,24 @@ type Status struct {
 	Alarm        AlarmStatus
 }
 
-// SnapshotStatus is what has become of a node's snapshots.
+// SnapshotStatus describes a node's snapshots.
 type SnapshotStatus struct {
 	Index    uint64 // of the newest, 0: none
 	Running  bool
-	Taken    uint64 // by this process, those that had nothing new among them
+	Taken    uint64 // by this process, including those with nothing new
 	Failed   uint64
 	Failing  bool          // the last attempt failed
-	Damaged  uint64        // snapshots that could not be opened, and were replaced
-	TakenAt  time.Time     // the last that this process took; zero: none
-	LastTook time.Duration // how long that took
-	Capture  time.Duration // of it, how long the machine was held
+	Damaged  uint64        // snapshots that could not be opened and were replaced
+	TakenAt  time.Time     // when this process took its last one; zero: never
+	LastTook time.Duration // how long that one took
+	Capture  time.Duration // the part of it for which the machine was held
 	Restored uint64        // by this process: at its start, and received from leaders
-	// Installed are those that this process has received from leaders,
-	// InstalledAgain those of them that followed another soon.
+	// Installed counts the snapshots that this process has received from leaders. InstalledAgain
+	// counts those of them that soon followed another.
 	Installed, InstalledAgain uint64
 }
 
-// Status is the node's at this moment; it never waits.
+// Status returns the node's status at this moment. It never waits.
 func (n *Node) Status() Status {
 	s, told := n.snapshots, n.raft.Stats()
 	status := Status{
@@ -75,8 +75,8 @@ func (n *Node) Status() Status {
 	return status
 }
 
-// lastTerm is the term of the last entry, which is the newest snapshot's while
-// nothing follows that.
+// lastTerm returns the term of the last entry. If no entry follows the newest snapshot, that is
+// the snapshot's term.
 func lastTerm(told map[string]string) uint64 {
 	if figure(told["last_log_index"]) < figure(told["last_snapshot_index"]) {
 		return figure(told["last_snapshot_term"])
@@ -84,7 +84,7 @@ func lastTerm(told map[string]string) uint64 {
 	return figure(told["last_log_term"])
 }
 
-// figure is one of those that Raft tells only as text, 0 for none.
+// figure parses a number that Raft reports only as text; 0 for none.
 func figure(text string) uint64 {
 	number, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {

@@ -8,14 +8,14 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// Stored is what a server's stores say before its member is opened.
+// Stored summarizes a server's stores before its member is opened.
 type Stored struct {
 	Any     bool            // a term, an entry or a snapshot is there
 	Servers []member.Server // the newest configuration, committed or not; empty: none
 }
 
-// ReadStored reads the stores of a member that is not open. It reads what Raft
-// reads at its start: the newest snapshot's description and the log after it.
+// ReadStored reads the stores of a member that is not open. Like Raft at its start, it reads the
+// newest snapshot's description and the log after it.
 func ReadStored(stores Stores) (Stored, error) {
 	var stored Stored
 	var err error

@@ -14,27 +14,26 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// streamLayer is Streams as Raft's transport takes it. It knows every open
-// connection: the transport itself leaves pooled and accepted ones behind. It
-// says when one that another server has opened ends. A peer that stands still, or
-// has gone without a word, holds nobody (silenceMax, deafMax). And a server that
-// dials itself is connected within the process.
+// streamLayer adapts Streams to Raft's transport. It tracks every open connection, because the
+// transport itself leaves pooled and accepted ones behind. It reports when a connection that
+// another server opened ends. A peer that freezes, or has gone without a word, blocks nobody
+// (silenceMax, deafMax). A server that dials itself is connected within the process.
 type streamLayer struct {
 	streams  Streams
 	self     string            // this server
-	broken   func(from string) // an accepted connection has ended; must not block
+	broken   func(from string) // called when an accepted connection has ended; must not block
 	accepted chan acceptance
-	own      chan net.Conn // what this server has dialled to itself
+	own      chan net.Conn // connections that this server has dialled to itself
 	done     chan struct{}
 	ending   sync.Once
 
 	mu      sync.Mutex
 	open    map[net.Conn]struct{}
-	refused raft.ServerAddress // is not dialled now
+	refused raft.ServerAddress // must not be dialled at present
 	closed  bool
 }
 
-// acceptance is what Streams.Accept returns.
+// acceptance is a result of Streams.Accept.
 type acceptance struct {
 	conn net.Conn
 	from string
@@ -50,7 +49,7 @@ func newStreamLayer(streams Streams, self string, broken func(from string)) *str
 	return l
 }
 
-// accept ends with the layer: Streams is closed after done.
+// accept accepts connections until the layer ends: Streams is closed after done.
 func (l *streamLayer) accept() {
 	for {
 		conn, from, err := l.streams.Accept()
@@ -99,17 +98,19 @@ func (l *streamLayer) Dial(to raft.ServerAddress, timeout time.Duration) (net.Co
 	return l.track(&dialledConn{Conn: conn, to: to})
 }
 
+// refuses reports whether a target must not be dialled at present.
 func (l *streamLayer) refuses(to raft.ServerAddress) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return to == l.refused
 }
 
-// dialError is a call's failure for want of a connection.
+// dialError is the failure of a call that could not open a connection.
 type dialError struct{ error }
 
 func (e *dialError) Unwrap() error { return e.error }
 
+// dialSelf connects this server to itself through a pipe.
 func (l *streamLayer) dialSelf() (net.Conn, error) {
 	near, far := net.Pipe()
 	select {
@@ -121,6 +122,7 @@ func (l *streamLayer) dialSelf() (net.Conn, error) {
 	}
 }
 
+// track records an open connection so that cut can close it.
 func (l *streamLayer) track(conn net.Conn) (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -132,7 +134,7 @@ func (l *streamLayer) track(conn net.Conn) (net.Conn, error) {
 	return &trackedConn{Conn: conn, layer: l}, nil
 }
 
-// Close ends the listening, and leaves connections.
+// Close stops listening. Open connections stay.
 func (l *streamLayer) Close() error {
 	l.ending.Do(func() { close(l.done) })
 	return l.streams.Close()
@@ -163,18 +165,17 @@ func (c *trackedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// acceptedConn is one that another server has opened. It may be idle for ever, but
-// in the midst of a call it may not be silent.
+// acceptedConn is a connection that another server has opened. It may be idle for ever, but must
+// not fall silent in the middle of a call.
 type acceptedConn struct {
 	net.Conn
-	ended func() // called when the other server, or the way to it, has ended it
+	ended func() // called when the other server, or the network, has ended the connection
 
 	inCall atomic.Bool // something has been read since the last answer
-	armed  bool        // there is a deadline; of the reader alone
+	armed  bool        // a read deadline is set; used by the reader alone
 }
 
-// Read gives a connection that is silent in the midst of a call up as if it had
-// been closed.
+// Read treats a connection that falls silent in the middle of a call as closed.
 func (c *acceptedConn) Read(b []byte) (int, error) {
 	if err := c.arm(c.inCall.Load()); err != nil {
 		return 0, err
@@ -190,6 +191,7 @@ func (c *acceptedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// arm sets or removes the read deadline.
 func (c *acceptedConn) arm(wanted bool) error {
 	switch {
 	case wanted:
@@ -207,8 +209,8 @@ func (c *acceptedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// dialledConn is one that this server has opened. What Raft's transport sets as a
-// deadline is for a whole call, which for a snapshot may be an hour.
+// dialledConn is a connection that this server has opened. The deadline that Raft's transport sets
+// is for a whole call, which for a snapshot may be an hour; Write adds a shorter one.
 type dialledConn struct {
 	net.Conn
 	to       raft.ServerAddress

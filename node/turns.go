@@ -7,18 +7,18 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// turns has the members of a cluster write their snapshots one after the other,
-// without asking each other: all apply the same entries, and would all write
-// at the same one. So the first interval of each is shorter, by its place among
-// the members; after that it is the same for all, and the distances stay. Who
-// was sent a snapshot counts its place from the sender's.
+// turns makes the members of a cluster write their snapshots one after the other, without any
+// communication. All apply the same entries, so all would write at the same one. Therefore each
+// member's first interval is shorter, according to its rank among the members. Later intervals are
+// equal, so the distances stay. A server that was sent a snapshot counts its rank from the
+// sender's.
 type turns struct {
-	part atomic.Uint64 // of turnParts: the present interval's length; 0: not known yet
+	part atomic.Uint64 // length of the current interval in turnParts; 0: not known yet
 
-	installs uint64 // the worker's: those that have been taken note of
+	installs uint64 // used by the worker: installs already taken into account
 }
 
-// share is the part of a whole interval that the present one has.
+// share returns the length of the current interval, given that of a whole one.
 func (t *turns) share(whole uint64) uint64 {
 	part := t.part.Load()
 	if part == 0 {
@@ -27,12 +27,11 @@ func (t *turns) share(whole uint64) uint64 {
 	return max(1, whole/turnParts*part+whole%turnParts*part/turnParts)
 }
 
-// taken says that a snapshot has been taken: from now on intervals are whole.
+// taken records that a snapshot has been taken. From now on intervals are whole.
 func (t *turns) taken() { t.part.Store(turnParts) }
 
-// turn is the length of a first interval, in turnParts, of one server among
-// others, if another one, from, begins a whole interval at the same entry; "" is
-// the first of them.
+// turn returns the length, in turnParts, of a server's first interval, if the server from begins a
+// whole interval at the same entry. from "" means the first of the servers.
 func turn(servers []member.Server, server, from string) uint64 {
 	var ids []string
 	for _, s := range servers {
@@ -55,8 +54,8 @@ func turn(servers []member.Server, server, from string) uint64 {
 	return uint64(turnParts * steps / n)
 }
 
-// takeTurn notices a process's first entry and a snapshot that a leader has
-// sent, from which this server counts again. Only the worker calls it.
+// takeTurn sets the interval at a process's first entry and after a snapshot from a leader, from
+// which this server counts again. Only the worker calls it.
 func (s *snapshotter) takeTurn() {
 	installed, _ := s.installs.counts()
 	first := s.turns.part.Load() == 0
