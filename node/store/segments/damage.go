@@ -2,7 +2,7 @@ package segments
 
 import "fmt"
 
-// Damage says that a file of the log does not hold what was stored.
+// Damage means that a file of the log does not hold what was stored.
 type Damage struct {
 	File   string // path
 	Offset int64  // -1: the file as a whole

@@ -47,7 +47,7 @@ func store(t *testing.T, l raft.LogStore, first, last uint64) {
 	}
 }
 
-// holds says that a log has the entries from first to last.
+// holds checks that a log has the entries from first to last.
 func holds(l raft.LogStore, first, last uint64) error {
 	gotFirst, err := l.FirstIndex()
 	if err != nil {
@@ -72,7 +72,7 @@ func holds(l raft.LogStore, first, last uint64) error {
 	return nil
 }
 
-// files is a directory's content.
+// files is the content of a directory.
 type files map[string][]byte
 
 func readFiles(t *testing.T, path string) files {
@@ -90,7 +90,7 @@ func readFiles(t *testing.T, path string) files {
 	return all
 }
 
-// with is the same files with one replaced.
+// with returns the same files with one replaced.
 func (f files) with(name string, data []byte) files {
 	changed := maps.Clone(f)
 	changed[name] = data
@@ -108,12 +108,12 @@ func (f files) write(t *testing.T) (path string) {
 	return path
 }
 
-// meta is what wal-meta.db lists.
+// meta returns what wal-meta.db lists.
 func (f files) meta() (types.PersistentState, error) {
 	return parseMeta(bytes.NewReader(f[metaFile]), int64(len(f[metaFile])))
 }
 
-// verified is what the checks before an open say of the files.
+// verified returns the result of the checks before an open.
 func (f files) verified(known uint64) error {
 	state, err := f.meta()
 	if err != nil {
@@ -137,8 +137,8 @@ func (f files) verified(known uint64) error {
 	return err
 }
 
-// opens opens the files and checks that they hold the entries from first to last,
-// and take another one.
+// opens opens the files and checks that they hold the entries from first to last and accept
+// another one.
 func (f files) opens(t *testing.T, known, first, last uint64) error {
 	t.Helper()
 	l, err := Open(testOptions(f.write(t), known))
@@ -152,8 +152,8 @@ func (f files) opens(t *testing.T, known, first, last uint64) error {
 	return l.StoreLog(entry(last + 1))
 }
 
-// refusedOrHarmless fails unless damage is refused with the name of the file, or
-// nothing is different; whole says that what is not refused is opened, too.
+// refusedOrHarmless fails unless the damage is refused with the name of the file, or nothing
+// differs. whole says that files that are not refused are also opened.
 func (f files) refusedOrHarmless(t *testing.T, what, name string, whole bool) {
 	t.Helper()
 	if err := f.verified(sampleLast); err != nil {
@@ -178,7 +178,7 @@ func wantDamage(t *testing.T, what, name string, err error) {
 
 const sampleFirst, sampleLast = 3, 66
 
-// sample is a log of four segments or more, without its first entries.
+// sample returns a log of four segments or more, without its first entries.
 func sample(t *testing.T) files {
 	t.Helper()
 	path := t.TempDir()
@@ -201,7 +201,7 @@ func sample(t *testing.T) files {
 	return readFiles(t, path)
 }
 
-// segmentsOf are the names of the segments in order; the last one is the tail.
+// segmentsOf returns the names of the segments in order; the last one is the tail.
 func (f files) segments() []string {
 	names := slices.Sorted(maps.Keys(f))
 	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, segmentSuffix) })
@@ -330,8 +330,8 @@ func TestTheFirstReleaseReadsTheLogAndItsLogIsRead(t *testing.T) {
 	}
 }
 
-// bbolt keeps its two newest states, and falls back to the older one when the newer
-// is damaged: then raft-wal would delete what was stored since.
+// bbolt keeps its two newest states, and falls back to the older one if the newer one is damaged.
+// raft-wal would then delete what was stored since.
 func TestAnOlderListThanTheFilesIsRefused(t *testing.T) {
 	path := t.TempDir()
 	o := testOptions(path, 0)
@@ -358,8 +358,8 @@ func TestAnOlderListThanTheFilesIsRefused(t *testing.T) {
 	}
 }
 
-// The first release's list has no checksum: what it says must fit the files. Of the first
-// entry, the times and the size of a segment nothing depends that was stored.
+// The first release's list has no checksum, so its content must match the files. Nothing that was
+// stored depends on the first entry, the times and the size of a segment.
 func TestADamagedListWithoutAChecksumIsRefusedOrSaysTheSame(t *testing.T) {
 	all := sample(t)
 	state, err := all.meta()

@@ -8,8 +8,8 @@ import (
 	"github.com/hashicorp/raft-wal/types"
 )
 
-// The layout of a segment file, as raft-wal's segment/format.go has it: a header,
-// then frames of a header and a payload, padded to eight bytes.
+// The layout of a segment file, as defined in raft-wal's segment/format.go: a header, then frames
+// of a header and a payload, padded to eight bytes.
 const (
 	headerBytes      = 32
 	headerMagic      = 0x58eb6b0d // with the version, 0, in the eighth byte
@@ -18,7 +18,7 @@ const (
 
 	frameEntry  = 1 // the payload is an entry
 	frameIndex  = 2 // the payload is the offset of every entry: the segment is sealed
-	frameCommit = 3 // ends a batch; in place of a length its checksum
+	frameCommit = 3 // ends a batch; it has a checksum in place of a length
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -29,8 +29,7 @@ type frame struct {
 	value uint32 // the payload's length, a commit's checksum
 }
 
-// frameAt reads the frame that begins at an offset; ok is false where there is none,
-// or not all of it.
+// frameAt reads the frame at an offset; ok is false if there is none, or not all of it.
 func frameAt(data []byte, at int) (f frame, ok bool) {
 	if at+frameHeaderBytes > len(data) {
 		return f, false
@@ -45,7 +44,7 @@ func frameAt(data []byte, at int) (f frame, ok bool) {
 	return f, false
 }
 
-// size is the frame's length with its header and padding.
+// size returns the frame's length with its header and padding.
 func (f frame) size() int {
 	if f.kind == frameCommit {
 		return frameHeaderBytes
@@ -53,7 +52,7 @@ func (f frame) size() int {
 	return frameHeaderBytes + (int(f.value)+frameAlign-1)/frameAlign*frameAlign
 }
 
-// checkHeader compares a segment's header with what is recorded of the segment.
+// checkHeader compares a segment's header with what wal-meta.db records about the segment.
 func checkHeader(data []byte, info types.SegmentInfo) error {
 	if len(data) < headerBytes {
 		return fmt.Errorf("it has %d bytes and no header", len(data))

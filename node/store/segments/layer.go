@@ -11,20 +11,20 @@ import (
 	"github.com/kvorum/kvorum/node/store/directory"
 )
 
-// layer is the file layer below raft-wal: it takes a spare for a new segment, and
-// leaves the times out of a sync. All of raft-wal's calls are about one
-// directory, so it does not look at their first argument.
+// layer is the file layer below raft-wal. It uses a spare for a new segment, and its syncs leave
+// the timestamps out. All of raft-wal's calls concern one directory, so layer ignores their first
+// argument.
 type layer struct {
 	dir    directory.Directory
 	spares *spares
-	atOnce uint64      // a file of up to this size is zeroed when it is made
-	failed func(error) // told of what raft-wal would only log
+	atOnce uint64      // a file of up to this size is zeroed when it is created
+	failed func(error) // told of failures that raft-wal would only log
 }
 
 // ListDir lists the files.
 func (l *layer) ListDir(string) ([]string, error) { return l.dir.Names() }
 
-// Create makes a segment's file. raft-wal logs its error and goes on, so the error is kept.
+// Create creates a segment's file. raft-wal logs an error and goes on, so the error is kept.
 func (l *layer) Create(_, name string, size uint64) (types.WritableFile, error) {
 	file, err := l.create(name, int64(size))
 	if err != nil {
@@ -34,18 +34,20 @@ func (l *layer) Create(_, name string, size uint64) (types.WritableFile, error) 
 	return &tailFile{File: file, layer: l, soon: int64(size) / spareAtShare}, nil
 }
 
+// create takes a spare, or allocates a new file. If the disk is full it frees the spares first.
 func (l *layer) create(name string, size int64) (directory.File, error) {
 	file, err := l.spares.take(name, size)
 	if file != nil || err != nil {
 		return file, err
 	}
 	file, err = l.allocated(name, size)
-	if errors.Is(err, unix.ENOSPC) && l.spares.release() { // what was set aside is for this
+	if errors.Is(err, unix.ENOSPC) && l.spares.release() { // the space of the spares is reserved for this
 		return l.allocated(name, size)
 	}
 	return file, err
 }
 
+// allocated creates a file of the given size.
 func (l *layer) allocated(name string, size int64) (directory.File, error) {
 	file, err := l.dir.Open(name, true)
 	if err != nil {
@@ -63,8 +65,8 @@ func (l *layer) allocated(name string, size int64) (directory.File, error) {
 	return file, nil
 }
 
-// writeZeros writes zeros, a page at a time: what Linux was given in one piece it
-// caches in one piece, and then looks through all of it at each sync of a small entry.
+// writeZeros writes zeros, a page at a time. What Linux gets in one piece it caches in one piece,
+// and then scans all of it at each sync of a small entry.
 func writeZeros(file directory.File, at, bytes int64) error {
 	for end := at + bytes; at < end; at += zeroBytes {
 		if _, err := file.WriteAt(zeros[:min(zeroBytes, end-at)], at); err != nil {
@@ -89,7 +91,7 @@ func (l *layer) OpenReader(_, name string) (types.ReadableFile, error) {
 	return l.dir.Open(name, false)
 }
 
-// OpenWriter opens the tail that was found.
+// OpenWriter opens the existing tail.
 func (l *layer) OpenWriter(_, name string) (types.WritableFile, error) {
 	file, err := l.dir.Open(name, false)
 	if err != nil {
@@ -103,11 +105,12 @@ type tailFile struct {
 	directory.File
 	layer *layer
 	named bool  // its name is durable
-	soon  int64 // a write behind this offset asks for a spare; once only
+	soon  int64 // the first write beyond this offset asks for a spare
 	asked atomic.Bool
 }
 
-// WriteAt writes a batch. From some point on a spare for the next segment is wanted.
+// WriteAt writes a batch. Once a certain part of the segment is written, it asks for a spare for
+// the next one.
 func (f *tailFile) WriteAt(p []byte, at int64) (int, error) {
 	if at+int64(len(p)) > f.soon && f.asked.CompareAndSwap(false, true) {
 		f.layer.spares.want()
@@ -119,7 +122,7 @@ func (f *tailFile) WriteAt(p []byte, at int64) (int, error) {
 	return n, err
 }
 
-// Sync makes the batch durable, and at first the file's name.
+// Sync makes the batch durable, and the first time also the file's name.
 func (f *tailFile) Sync() error {
 	err := f.File.Sync()
 	if err == nil && !f.named {

@@ -20,38 +20,38 @@ import (
 
 // Options says which log to open.
 type Options struct {
-	Path         string // of the directory, also for messages
+	Path         string // of the directory; also used in messages
 	Dir          directory.Directory
 	Meta         types.MetaStore
-	SegmentBytes int    // of a new segment; SegmentBytes says how many
-	FirstBytes   int    // of the first segment of a new log, zeroed when it is made
-	Floor        uint64 // the last entry that is known to have been stored, 0: none is known
+	SegmentBytes int    // size of a new segment; see SegmentBytes
+	FirstBytes   int    // size of a new log's first segment, which is zeroed when it is created
+	Floor        uint64 // the last entry that is known to have been stored; 0: none
 	New          bool   // nothing was ever stored in it
-	// Room says how much space is free; nil: no spares are made.
+	// Room returns how much space is free. If it is nil, no spares are made.
 	Room func() (uint64, error)
-	// Failed is told of the first failure that ends all appending. Nil: nobody is.
+	// Failed is told of the first failure, which ends all appending. It may be nil.
 	Failed  func(error)
 	Logger  *slog.Logger
 	RaftWAL hclog.Logger // what raft-wal logs
 }
 
-// SegmentBytes is the size of a server's segments. It differs from server to
-// server, so that they do not all rotate at the same entry.
+// SegmentBytes returns the size of a server's segments. It differs from server to server, so that
+// they do not all rotate at the same entry.
 func SegmentBytes(server string) int {
 	name := fnv.New32a()
 	name.Write([]byte(server))
 	return segmentBytes + int(name.Sum32()%(segmentBytesSpread/segmentBytesStep))*segmentBytesStep
 }
 
-// Log is a raft-wal whose files have been verified, and whose failures name their cause.
+// Log is a raft-wal log whose files have been verified, and whose errors name their cause.
 type Log struct {
 	*wal.WAL
 	spares *spares
 	cause  *cause
 }
 
-// Open verifies the log, finishes what a crash cut short, and opens it. It changes
-// nothing in a log that it refuses.
+// Open verifies the log, finishes what a crash interrupted, and opens it. It changes nothing in a
+// log that it refuses.
 func Open(o Options) (*Log, error) {
 	c := &cause{told: o.Failed}
 	l := &Log{spares: newSpares(&o), cause: c}
@@ -74,7 +74,7 @@ func Open(o Options) (*Log, error) {
 	return l, nil
 }
 
-// prepare leaves a log that raft-wal opens as it should.
+// prepare verifies and repairs the log so that raft-wal can open it.
 func (o *Options) prepare(meta types.MetaStore) error {
 	state, err := meta.Load(o.Path)
 	if err != nil {
@@ -106,8 +106,8 @@ func (o *Options) prepare(meta types.MetaStore) error {
 // StoreLog stores one entry.
 func (l *Log) StoreLog(entry *raft.Log) error { return l.StoreLogs([]*raft.Log{entry}) }
 
-// StoreLogs stores entries. Where raft-wal only says that it cannot go on, the error
-// says why. After a failure to write nothing is stored any more.
+// StoreLogs stores entries. If raft-wal only says that it cannot go on, the error says why. After
+// a failed write nothing more is stored.
 func (l *Log) StoreLogs(logs []*raft.Log) error {
 	if err := l.cause.earlier(); err != nil {
 		return err
@@ -129,9 +129,9 @@ func (l *Log) DeleteRange(from, to uint64) error {
 	return nil
 }
 
-// GetLog reads an entry. One before the first of the log is not there, although
-// raft-wal finds it as long as its segment is the tail, and its decoder panics where a
-// number has no end.
+// GetLog reads an entry. raft-wal still finds entries before the first of the log while their
+// segment is the tail; GetLog does not. It also turns a panic of raft-wal's decoder over an
+// unterminated number into an error.
 func (l *Log) GetLog(index uint64, entry *raft.Log) (err error) {
 	first, err := l.FirstIndex()
 	if err != nil {
@@ -154,14 +154,15 @@ func (l *Log) Close() error {
 	return l.WAL.Close()
 }
 
-// cause keeps the first failure: raft-wal logs a rotation that fails, and says
-// "segment is sealed" ever after.
+// cause keeps the first failure. raft-wal only logs a failed rotation, and says "segment is
+// sealed" ever after.
 type cause struct {
 	told func(error)
 	mu   sync.Mutex
 	err  error
 }
 
+// record keeps the first failure and reports it.
 func (c *cause) record(err error) {
 	c.mu.Lock()
 	first := c.err == nil
@@ -174,7 +175,7 @@ func (c *cause) record(err error) {
 	}
 }
 
-// explain puts what failed first before an error that came of it.
+// explain puts the first failure before an error that followed from it.
 func (c *cause) explain(err error) error {
 	first := c.earlier()
 	if first == nil || errors.Is(first, err) {
@@ -189,15 +190,15 @@ func (c *cause) earlier() error {
 	return c.err
 }
 
-// watchedMeta is a MetaStore that tells of a commit that fails.
+// watchedMeta is a MetaStore that reports a failed commit.
 type watchedMeta struct {
 	types.MetaStore
 	failed  func(error)
-	release func() bool // gives the space of the spares back
+	release func() bool // frees the space of the spares
 }
 
-// CommitState replaces the state, durably. After a failure nobody knows which
-// of the two states is on the disk.
+// CommitState replaces the state durably. After a failure, either of the two states may be on the
+// disk.
 func (m *watchedMeta) CommitState(state types.PersistentState) error {
 	err := m.MetaStore.CommitState(state)
 	if errors.Is(err, unix.ENOSPC) && m.release() {

@@ -19,8 +19,8 @@ import (
 // metaFile is the file that lists the segments.
 const metaFile = metadb.FileName
 
-// storedState is a state as it lies in wal-meta.db: raft-wal's own, and a checksum
-// that raft-wal passes over, and leaves out when it writes the state itself.
+// storedState is a state as stored in wal-meta.db: raft-wal's own, plus a checksum. raft-wal
+// ignores the checksum when it reads, and omits it when it writes the state itself.
 type storedState struct {
 	types.PersistentState
 	Checksum string `json:",omitempty"`
@@ -38,6 +38,7 @@ func stateChecksum(plain []byte) string {
 	return fmt.Sprintf("%08x", crc32.Checksum(plain, castagnoli))
 }
 
+// decodeState parses a stored state and checks its checksum, if it has one.
 func decodeState(text []byte) (types.PersistentState, error) {
 	var stored storedState
 	if err := json.Unmarshal(text, &stored); err != nil {
@@ -53,14 +54,14 @@ func decodeState(text []byte) (types.PersistentState, error) {
 	return stored.PersistentState, nil
 }
 
-// BoltMeta is wal-meta.db. It implements raft-wal's MetaStore in the format of raft-wal's
-// own, and reads the file whole before bbolt may open it.
+// BoltMeta is wal-meta.db. It implements raft-wal's MetaStore in raft-wal's own format, and reads
+// the whole file before bbolt may open it.
 type BoltMeta struct {
 	path string
 	db   *bbolt.DB
 }
 
-// Load opens or makes the file in dir, and returns the state that it holds.
+// Load opens or creates the file in dir, and returns the state that it holds.
 func (m *BoltMeta) Load(dir string) (types.PersistentState, error) {
 	if m.db != nil {
 		return m.state()
@@ -82,7 +83,7 @@ func (m *BoltMeta) Load(dir string) (types.PersistentState, error) {
 	return m.state()
 }
 
-// makeMeta makes the file; raft-wal's own way is safe in a crash.
+// makeMeta creates the file. raft-wal's own way of doing so is safe in a crash.
 func makeMeta(dir string) error {
 	var raftWAL metadb.BoltMetaDB
 	_, err := raftWAL.Load(dir)
@@ -106,8 +107,8 @@ func checkMeta(path string) error {
 	return nil
 }
 
-// parseMeta returns the state in a file, an empty one for none. Where one of bbolt's two
-// roots is damaged the other counts: what it lists must then fit the files.
+// parseMeta returns the state in a file, an empty one for none. If one of bbolt's two roots is
+// damaged the other one counts: what it lists must then match the files.
 func parseMeta(r io.ReaderAt, size int64) (state types.PersistentState, err error) {
 	w := boltpages.Walk{Buckets: []string{metadb.MetaBucket, metadb.StableBucket}}
 	w.Visit = func(bucket string, key []byte, value boltpages.Value) error {
@@ -125,6 +126,7 @@ func parseMeta(r io.ReaderAt, size int64) (state types.PersistentState, err erro
 	return state, err
 }
 
+// state reads the state through bbolt.
 func (m *BoltMeta) state() (state types.PersistentState, err error) {
 	err = m.db.View(func(tx *bbolt.Tx) error {
 		text := tx.Bucket([]byte(metadb.MetaBucket)).Get([]byte(metadb.MetaKey))
@@ -161,6 +163,7 @@ func (m *BoltMeta) GetStable(key []byte) (value []byte, err error) {
 // SetStable stores a value; nil removes it.
 func (m *BoltMeta) SetStable(key, value []byte) error { return m.put(metadb.StableBucket, key, value) }
 
+// put stores a value in a bucket; nil removes it.
 func (m *BoltMeta) put(bucket string, key, value []byte) error {
 	err := m.db.Update(func(tx *bbolt.Tx) error {
 		if value == nil {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// raft-wal itself finds such an entry as long as its segment is the tail.
+// raft-wal itself still finds such an entry while its segment is the tail.
 func TestAnEntryBeforeTheFirstIsNotThere(t *testing.T) {
 	path := t.TempDir()
 	o := testOptions(path, 0)
@@ -43,7 +43,7 @@ func TestAnEntryBeforeTheFirstIsNotThere(t *testing.T) {
 	absent(l)
 }
 
-// Whether what cannot be read is damage is for the directory to say.
+// The directory decides whether unreadable data is damage.
 func TestADiskThatCannotReadAnEntryIsNotCalledDamaged(t *testing.T) {
 	o := testOptions(t.TempDir(), 0)
 	o.New, o.Dir = true, unreadable{o.Dir, "00000000000000000001-0000000000000001.wal"}

@@ -11,15 +11,15 @@ import (
 	"github.com/hashicorp/raft-wal/types"
 )
 
-// firstState is that of a log which has never held an entry: one segment, small
-// enough to be zeroed when it is made.
+// firstState returns the state of a log that has never held an entry: one segment, small enough to
+// be zeroed when it is created.
 func firstState(bytes int) types.PersistentState {
 	first := types.SegmentInfo{ID: 1, BaseIndex: 1, MinIndex: 1, Codec: wal.CodecBinaryV1, CreateTime: time.Now(), SizeLimit: uint32(bytes)}
 	return types.PersistentState{NextSegmentID: 2, Segments: []types.SegmentInfo{first}}
 }
 
-// repair finishes what a crash cut short: the write of the last batch, which is
-// wiped, and the rotation of a tail that was sealed. It returns the state to commit.
+// repair finishes what a crash interrupted: it wipes the partly written last batch, and completes
+// the rotation of a sealed tail. It returns the state to commit.
 func (o *Options) repair(found finding) (types.PersistentState, error) {
 	name := segment.FileName(found.tail)
 	switch {
@@ -41,8 +41,7 @@ func (o *Options) repair(found finding) (types.PersistentState, error) {
 	return rotated(found, o.SegmentBytes), nil
 }
 
-// repairTail zeroes what was torn, and writes again and syncs what is not known to
-// have been synced.
+// repairTail zeroes what was torn, and rewrites and syncs what is not known to have been synced.
 func (o *Options) repairTail(name string, found finding) error {
 	file, err := o.Dir.Open(name, false)
 	if err != nil {
@@ -69,7 +68,7 @@ func (o *Options) repairTail(name string, found finding) error {
 	return file.Sync()
 }
 
-// rotated is the state after the rotation of a tail that is sealed.
+// rotated returns the state after the rotation of a sealed tail.
 func rotated(found finding, bytes int) types.PersistentState {
 	state := found.state
 	state.Segments = append([]types.SegmentInfo(nil), state.Segments...)

@@ -6,24 +6,24 @@ import (
 	"hash/crc32"
 )
 
-// scan is what a segment file holds: its whole batches from the start.
+// scan describes the content of a segment file: its whole batches from the start.
 type scan struct {
 	entries    uint64 // in whole batches
-	end        int    // behind the last whole batch
-	last       int    // where the last whole batch begins
-	doubtful   int    // where the first batch begins of which it is not known that it was synced
-	indexStart int    // where the index of a sealed segment begins, 0 while it is open
-	dirty      int    // behind the last byte that is not zero, at least end
+	end        int    // offset behind the last whole batch
+	last       int    // offset at which the last whole batch begins
+	doubtful   int    // offset of the first batch that is not known to have been synced
+	indexStart int    // offset of a sealed segment's index, 0 while the segment is open
+	dirty      int    // offset behind the last byte that is not zero; at least end
 }
 
-// torn says that something stands behind the last whole batch.
+// torn reports whether something follows the last whole batch.
 func (s scan) torn() bool { return s.dirty > s.end }
 
-// sealed says that the index was written.
+// sealed reports whether the index was written.
 func (s scan) sealed() bool { return s.indexStart > 0 }
 
-// scanSegment reads the batches of a segment, of which the first synced entries
-// are known to have been synced.
+// scanSegment reads the batches of a segment. Its first synced entries are known to have been
+// synced.
 func scanSegment(data []byte, synced uint64) scan {
 	var s scan
 	for !s.sealed() {
@@ -77,14 +77,14 @@ func batchAt(data []byte, start int) (b batch, ok bool) {
 	}
 }
 
-// fits says that the batch is what was written.
+// fits reports whether the batch matches its checksum.
 func (b batch) fits(data []byte) bool {
 	commit := b.end - frameHeaderBytes
 	return crc32.Checksum(data[b.start:commit], castagnoli) == binary.LittleEndian.Uint32(data[commit+4:])
 }
 
-// indexes says that the batch's index, if it has one, has a place for each entry:
-// those before and its own.
+// indexes reports whether the batch's index, if it has one, has a place for each entry: the
+// earlier ones and its own.
 func (b batch) indexes(before uint64) bool {
 	return b.indexStart == 0 || uint64(b.indexBytes) == 4*(before+uint64(b.entries))
 }
@@ -97,7 +97,7 @@ func (s scan) behind(data []byte, next uint64) (b batch, v verdict) {
 	return batchBehind(data, s.end, next)
 }
 
-// verdict is what stands behind the place where a segment's batches end.
+// verdict says what follows the place where a segment's batches end.
 type verdict int
 
 const (
@@ -106,14 +106,14 @@ const (
 	undecided // too much looks like batches
 )
 
-// batchBehind looks for a whole batch behind the place where the batches from the
-// start of a segment end. There is one if what is at that place was
-// damaged, and none if it was torn: what was written last is torn.
+// batchBehind looks for a whole batch behind the place where the batches from the start of a
+// segment end. If there is one, what is at that place was damaged. If there is none, it was torn,
+// because only the last write can be torn.
 //
-// next is the index of the entry that is missing first. A batch is believed if
-// its checksum fits and its first entry's index is one that it can have there, so
-// that a client's value cannot pass for one. Nor can a value make a start last: the work
-// grows with the length of what is torn, and what takes more is left undecided.
+// next is the index of the first missing entry. A batch counts if its checksum matches and its
+// first entry's index is possible at that place. So a client's value cannot pass for a batch. Nor
+// can a value make a start take long: the work grows with the length of what is torn, and a search
+// that takes more is left undecided.
 func batchBehind(data []byte, from int, next uint64) (b batch, v verdict) {
 	if from = max(from, headerBytes); from >= len(data) {
 		return b, nothingWhole
@@ -135,8 +135,8 @@ func batchBehind(data []byte, from int, next uint64) (b batch, v verdict) {
 	return b, nothingWhole
 }
 
-// commitsBehind says for each place behind from, in steps of frameAlign, where the
-// frames that can be followed from there come to a commit frame; 0: to none.
+// commitsBehind returns, for each place behind from in steps of frameAlign, the offset of the
+// commit frame that the frames from there lead to; 0 if they lead to none.
 func commitsBehind(data []byte, from int) []uint32 {
 	commits := make([]uint32, (len(data)-from)/frameAlign+1)
 	for i := len(commits) - 1; i >= 0; i-- {
@@ -153,7 +153,7 @@ func commitsBehind(data []byte, from int) []uint32 {
 	return commits
 }
 
-// begins says, by its first frame alone, that a batch can begin at a place.
+// begins reports, by the first frame alone, whether a batch can begin at a place.
 func begins(data []byte, at, from int, next uint64) bool {
 	f, ok := frameAt(data, at)
 	if !ok || f.kind == frameCommit || !zero(data[at+1:at+4]) {
@@ -169,8 +169,8 @@ func begins(data []byte, at, from int, next uint64) bool {
 	return b.plausible(data, from, next)
 }
 
-// plausible says that the batch can stand where it does: between it and from are
-// one entry at least, and no more than there is room for.
+// plausible reports whether the batch can stand where it does. Between it and from there must be
+// at least one entry, and no more than there is room for.
 func (b batch) plausible(data []byte, from int, next uint64) bool {
 	if b.entries == 0 { // a segment sealed by itself; its index begins with the first frame
 		return b.indexBytes >= 4 && binary.LittleEndian.Uint32(data[b.indexStart:]) == headerBytes

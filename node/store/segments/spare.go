@@ -12,19 +12,19 @@ import (
 	"github.com/kvorum/kvorum/node/store/directory"
 )
 
-// The names of the spare: raft-wal passes over what does not end in ".wal".
+// The names of the spare. raft-wal ignores files that do not end in ".wal".
 const (
 	spareName     = "spare"
 	spareMaking   = "spare.part"
 	segmentSuffix = ".wal"
 )
 
-// spares keeps one file of zeros ready, which becomes the next segment by a
-// rename. A write into it allocates nothing, so a sync of it is no commit of the
-// file system's journal. One goroutine makes it, in pieces, beside the traffic; without it a
-// segment is made as raft-wal does, so no failure of it is a failure of the log.
+// spares keeps one file of zeros ready, which becomes the next segment by a rename. A write into
+// it allocates nothing, so a sync of it needs no commit of the file system's journal. One
+// goroutine makes it, in pieces, while traffic goes on. Without a spare a segment is made as
+// raft-wal does, so a failure here is no failure of the log.
 //
-// The zeros are synced before the file has its name. No spare outlives its process.
+// The zeros are synced before the file gets its name. No spare outlives its process.
 type spares struct {
 	dir   directory.Directory
 	bytes int64
@@ -37,10 +37,10 @@ type spares struct {
 
 	mu       sync.Mutex
 	ready    bool
-	released bool // the one in the making is given up
+	released bool // the spare in the making is abandoned
 }
 
-// newSpares starts the goroutine; without room there are never any spares.
+// newSpares starts the goroutine. Without a Room function there are never any spares.
 func newSpares(o *Options) *spares {
 	s := &spares{dir: o.Dir, bytes: int64(o.SegmentBytes), room: o.Room, log: o.Logger,
 		wanted: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
@@ -52,7 +52,7 @@ func newSpares(o *Options) *spares {
 	return s
 }
 
-// want asks for a spare, if there is none.
+// want asks for a spare if there is none.
 func (s *spares) want() {
 	select {
 	case s.wanted <- struct{}{}:
@@ -60,8 +60,7 @@ func (s *spares) want() {
 	}
 }
 
-// take gives the spare the name of a segment; there is no file where none is ready, or
-// where it cannot be had.
+// take renames the spare to a segment. It returns no file if none is ready or the rename fails.
 func (s *spares) take(name string, size int64) (directory.File, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,7 +75,7 @@ func (s *spares) take(name string, size int64) (directory.File, error) {
 	return s.dir.Open(name, false)
 }
 
-// release gives the space of the spares back, and says whether there were any.
+// release frees the space of the spares, and reports whether there were any.
 func (s *spares) release() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,8 +89,8 @@ func (s *spares) release() bool {
 	return had
 }
 
-// clean removes what an earlier process left. After a loss of power a spare that was
-// taken and written to may have its name back; and what is read into the cache in large
+// clean removes what an earlier process left. After a power loss, a spare that was already used
+// and written to may have its old name back. Also, data that was read into the cache in large
 // pieces is slow to sync in small ones.
 func (s *spares) clean() error {
 	for _, name := range []string{spareName, spareMaking} {
@@ -107,6 +106,7 @@ func (s *spares) close() {
 	<-s.done
 }
 
+// run makes a spare whenever one is wanted.
 func (s *spares) run() {
 	defer close(s.done)
 	for {
@@ -123,7 +123,7 @@ func (s *spares) run() {
 
 var errStopped = errors.New("stopped")
 
-// prepare makes a spare, unless there is one or there is no room.
+// prepare makes a spare, unless there is one already or there is no room.
 func (s *spares) prepare() error {
 	s.mu.Lock()
 	ready := s.ready
@@ -151,6 +151,7 @@ func (s *spares) prepare() error {
 	return nil
 }
 
+// make creates the file, zeroes it in chunks, and gives it its name.
 func (s *spares) make() error {
 	file, err := s.dir.Open(spareMaking, true)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/kvorum/kvorum/node/store/directory"
 )
 
-// large is one batch of several sectors.
+// large returns one batch of several sectors.
 func large(first uint64) []*raft.Log {
 	var batch []*raft.Log
 	for i := range uint64(3) {
@@ -28,8 +28,7 @@ func large(first uint64) []*raft.Log {
 	return batch
 }
 
-// tornSample is a log of two entries and then one large batch, which seals the
-// segment or not.
+// tornSample returns a log of two entries and then one large batch, which may seal the segment.
 func tornSample(t *testing.T, segmentBytes int) (all files, tail string) {
 	t.Helper()
 	path := t.TempDir()
@@ -98,7 +97,7 @@ func TestATornLastBatchIsDroppedWhateverIsLeftOfIt(t *testing.T) {
 	}
 }
 
-// A value may hold what looks like a batch: only one that could stand where it does counts.
+// A value may contain what looks like a batch. Only one that could stand at that place counts.
 func TestAValueThatLooksLikeABatchIsNone(t *testing.T) {
 	inner, tail := tornSample(t, 8<<10)
 	copied := inner[tail][:scanSegment(inner[tail], 0).end]
@@ -126,8 +125,8 @@ func TestAValueThatLooksLikeABatchIsNone(t *testing.T) {
 	l.Close()
 }
 
-// A client's value may consist of what looks like frames: the search through it takes no
-// longer than through anything else.
+// A client's value may consist of what looks like frames. Searching it takes no longer than
+// searching anything else.
 func TestATornValueFullOfFramesIsSearchedInNoTime(t *testing.T) {
 	frames := func(index uint64, commit bool) []byte {
 		data := make([]byte, 8<<20)
@@ -160,7 +159,7 @@ func TestATornValueFullOfFramesIsSearchedInNoTime(t *testing.T) {
 	}
 }
 
-// failing is a directory of which one kind of step fails.
+// failing is a directory in which one kind of step fails.
 func failing(op string, cause error) (*directory.Memory, *bool) {
 	armed := new(bool)
 	return directory.NewMemory(func(s directory.Step) (bool, error) {
@@ -239,7 +238,7 @@ func (f badFile) ReadAt(p []byte, at int64) (int, error) {
 	return f.File.ReadAt(p[:min(len(p), 512-int(at))], at)
 }
 
-// segmentNames are the names of a log's segments while spares are being made.
+// segmentNames returns the names of a log's segments while spares are being made.
 func segmentNames(t *testing.T, path string) (names []string) {
 	t.Helper()
 	all, err := directory.Disk(path).Names()
@@ -259,7 +258,8 @@ func TestASpareIsTakenAndIsZero(t *testing.T) {
 	o := testOptions(path, 0)
 	o.New = true
 	o.Room = func() (uint64, error) { return math.MaxInt64, nil }
-	// What a process left that was killed, and one that lost power after it took a spare.
+	// The leftovers of a process that was killed, and of one that lost power after it took a
+	// spare.
 	for name, data := range map[string]string{spareMaking: "half", spareName: strings.Repeat("x", testSegmentBytes)} {
 		if err := os.WriteFile(filepath.Join(path, name), []byte(data), 0o600); err != nil {
 			t.Fatal(err)

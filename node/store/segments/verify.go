@@ -16,11 +16,11 @@ import (
 	"github.com/kvorum/kvorum/node/store/directory"
 )
 
-// finding is what a log holds that has been verified.
+// finding is the content of a verified log.
 type finding struct {
 	state types.PersistentState
 	tail  types.SegmentInfo
-	there bool   // the tail's file is
+	there bool   // the tail's file exists
 	data  []byte // of the tail
 	scan  scan   // of the tail
 	last  uint64 // index of the last entry, 0 for none
@@ -34,7 +34,7 @@ type verifier struct {
 	read  bytes.Buffer
 }
 
-// verify holds the files against the state, and every batch against its checksum.
+// verify checks the files against the state, and every batch against its checksum.
 func (v *verifier) verify(state types.PersistentState) (finding, error) {
 	found := finding{state: state}
 	if err := v.checkList(state); err != nil {
@@ -54,13 +54,13 @@ func (v *verifier) verify(state types.PersistentState) (finding, error) {
 	return found, err
 }
 
-// damaged completes the path of a file's name.
+// damaged returns d as an error with the full path of its file.
 func (v *verifier) damaged(d Damage) error {
 	d.File = filepath.Join(v.path, d.File)
 	return &d
 }
 
-// checkList checks that the segments follow each other.
+// checkList checks that the listed segments follow each other.
 func (v *verifier) checkList(state types.PersistentState) error {
 	wrong := func(format string, args ...any) error {
 		return v.damaged(Damage{File: metaFile, Offset: -1, What: fmt.Sprintf(format, args...)})
@@ -94,8 +94,8 @@ func (v *verifier) checkList(state types.PersistentState) error {
 	return nil
 }
 
-// checkNames finds files that are newer than the list. Older files that are not listed
-// are what a truncation left.
+// checkNames finds files that are newer than the list. Older files that are not listed were left
+// by a truncation.
 func (v *verifier) checkNames(state types.PersistentState) error {
 	names, err := v.dir.Names()
 	if err != nil {
@@ -121,7 +121,7 @@ func parseSegmentName(name string) (info types.SegmentInfo, ok bool) {
 	return info, err == nil && segment.FileName(info) == name
 }
 
-// load reads a segment's file into the buffer that all share.
+// load reads a segment's file into the shared buffer.
 func (v *verifier) load(info types.SegmentInfo) ([]byte, error) {
 	name := segment.FileName(info)
 	file, err := v.dir.Open(name, false)
@@ -130,7 +130,7 @@ func (v *verifier) load(info types.SegmentInfo) ([]byte, error) {
 	}
 	defer file.Close()
 	v.read.Reset()
-	v.read.Grow(min(int(info.SizeLimit), segmentBytesFirstRelease) + bytes.MinRead) // a buffer that grows by and by is cleared again and again
+	v.read.Grow(min(int(info.SizeLimit), segmentBytesFirstRelease) + bytes.MinRead) // growing the buffer step by step would clear it again and again
 	if _, err := v.read.ReadFrom(&reader{file: file}); err != nil {
 		return nil, v.damaged(Damage{File: name, Offset: int64(v.read.Len()), What: "it cannot be read", Err: err})
 	}
@@ -149,6 +149,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// checkSealed checks a sealed segment against the list and its checksums.
 func (v *verifier) checkSealed(info types.SegmentInfo) error {
 	name := segment.FileName(info)
 	data, err := v.load(info)
@@ -174,7 +175,8 @@ func (v *verifier) checkSealed(info types.SegmentInfo) error {
 	return nil
 }
 
-// checkTail tells what a crash may leave of the last batch from damage.
+// checkTail checks the tail. It distinguishes damage from what a crash may leave of the last
+// batch.
 func (v *verifier) checkTail(found *finding) error {
 	info, name := found.tail, segment.FileName(found.tail)
 	data, err := v.load(info)
