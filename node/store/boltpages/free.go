@@ -5,15 +5,15 @@ import "encoding/binary"
 const (
 	// freelistPage is the kind of the page that lists the free pages.
 	freelistPage = 0x10
-	// freelistLong stands in a page's count when that is too large for the field: it
-	// is then the first number of the list.
+	// freelistLong is the count of a list that is too long for the count field. The first number
+	// of the list is then its length.
 	freelistLong = 0xFFFF
-	// numberBytes is the size of a page's number in the list.
+	// numberBytes is the size of a page number in the list.
 	numberBytes = 8
 )
 
-// free checks the list of free pages, after a walk that has left nothing out: bbolt
-// would hand a page that is in use out again.
+// free checks the list of free pages after a walk that skipped nothing. bbolt would reuse a page
+// that is listed as free although it is in use.
 func (t *tree) free() error {
 	p, err := t.read(t.meta.freelist)
 	if err != nil {

@@ -15,10 +15,10 @@ import (
 	"github.com/kvorum/kvorum/node/store/boltpages"
 )
 
-// listed is a database that keeps a list of its free pages, as raft-wal's does.
+// listed returns a database that keeps a list of its free pages, as raft-wal's does.
 func listed(t testing.TB) []byte { return fileAs(t, 400, &bbolt.Options{NoSync: true}) }
 
-// listPage is the offset of the list of free pages, by the newest of the two roots.
+// listPage returns the offset of the list of free pages, according to the newer of the two roots.
 func listPage(db []byte) int {
 	word, newest := binary.NativeEndian, uint64(0)
 	at := 0

@@ -8,11 +8,11 @@ import (
 	"io"
 )
 
-// Fault says where a file is not what bbolt writes.
+// Fault says where a file differs from what bbolt writes.
 type Fault struct {
 	Offset int64
 	What   string
-	Err    error // of reading, nil: it was read and is wrong
+	Err    error // a read error; nil: the content was read and is wrong
 }
 
 func (f *Fault) Error() string {
@@ -28,14 +28,14 @@ func (f *Fault) Unwrap() error { return f.Err }
 // Meta is the newest root of a file.
 type Meta struct {
 	TxID uint64 // of the commit that made it
-	// Alone says that the other meta page is not valid: a crash has torn it, or
-	// it is damaged. If it was the newest, the last commit is gone.
+	// Alone says that the other meta page is not valid: a crash has torn it, or it is damaged. If
+	// it was the newest one, the last commit is gone.
 	Alone bool
 
 	pageSize int64
 	root     uint64 // the page of the bucket of all buckets
 	freelist uint64 // the page of the list of free pages, or freelistNone
-	pages    uint64 // the first number that no page has
+	pages    uint64 // the number of pages, including free ones
 }
 
 const (
@@ -46,11 +46,10 @@ const (
 	magic   = 0xED0CDAED
 	version = 2
 
-	// freelistNone is what stands for a list that is not kept: bbolt finds the free
-	// pages again at each open.
+	// freelistNone means that no list is kept: bbolt determines the free pages at each open.
 	freelistNone = ^uint64(0)
 
-	// pageBytesMin and pageSizes are where bbolt looks for its second meta page.
+	// pageBytesMin and pageSizes determine where bbolt looks for its second meta page.
 	pageBytesMin = 1 << 10
 	pageSizes    = 15
 )
@@ -73,8 +72,8 @@ func ReadMeta(r io.ReaderAt) (Meta, error) {
 	return first, nil
 }
 
-// otherMeta looks for the second meta page where the first does not say how far
-// away it is. A disk that cannot read the first is told from a file that holds none.
+// otherMeta looks for the second meta page if the first does not say how far away it is. It
+// distinguishes a disk that cannot read the first from a file that has none.
 func otherMeta(r io.ReaderAt, firstErr error) (Meta, error) {
 	for i := range pageSizes {
 		at := int64(pageBytesMin) << i
@@ -89,6 +88,7 @@ func otherMeta(r io.ReaderAt, firstErr error) (Meta, error) {
 	return Meta{}, &Fault{What: "it is no database of bbolt", Err: firstErr}
 }
 
+// metaAt reads and checks one meta page.
 func metaAt(r io.ReaderAt, at int64) (Meta, error) {
 	page := make([]byte, pageHeaderBytes+metaBytes)
 	if _, err := r.ReadAt(page, at); err != nil {

@@ -16,17 +16,17 @@ const (
 // elementBytes is the size of an element's header, on both kinds of pages.
 const elementBytes = 16
 
-// page is one page of a tree, or one that lies in a value.
+// page is one page of a tree, or one that is stored inline in a value.
 type page struct {
 	r      io.ReaderAt
 	at     int64  // of its first byte in the file
-	head   []byte // as much as one page; the rest is read when it is needed
-	extent int64  // with what overflows
+	head   []byte // up to one page size; the rest is read on demand
+	extent int64  // its size, including overflow pages
 	leaf   bool
 	count  int
 }
 
-// element is one key with what belongs to it.
+// element is one key and what belongs to it.
 type element struct {
 	key    []byte
 	bucket bool   // of a leaf: the value is a bucket
@@ -35,7 +35,7 @@ type element struct {
 	size   int64  // of the value
 }
 
-// parsePage reads the header, which must name the page by number.
+// parsePage reads the header, which must contain the page's number.
 func parsePage(p *page, number uint64) (overflow uint32, err error) {
 	word := binary.NativeEndian
 	if got := word.Uint64(p.head); got != number {
@@ -53,7 +53,7 @@ func (p *page) fault(offset int64, format string, args ...any) error {
 	return &Fault{Offset: p.at + offset, What: fmt.Sprintf(format, args...)}
 }
 
-// bytes returns a part of the page, which lies within it.
+// bytes returns a range of the page. It fails if the range leaves the page.
 func (p *page) bytes(from, size int64) ([]byte, error) {
 	if from < 0 || size < 0 || from+size > p.extent {
 		return nil, p.fault(0, "an element reaches beyond the page's end")
@@ -68,8 +68,8 @@ func (p *page) bytes(from, size int64) ([]byte, error) {
 	return part, nil
 }
 
-// elements reads all keys. They lie behind the headers without gaps, in ascending
-// order, and are followed by zeros up to the end, which is the next multiple of unit.
+// elements reads all keys. They must follow the headers without gaps, in ascending order, with
+// zeros behind them up to the end, which is the next multiple of unit.
 func (p *page) elements(unit int64) ([]element, error) {
 	all := make([]element, 0, p.count)
 	end := pageHeaderBytes + elementBytes*int64(p.count)
@@ -101,7 +101,7 @@ func (p *page) elements(unit int64) ([]element, error) {
 	return all, p.checkEnd(end, unit)
 }
 
-// element reads an element's header at offset at.
+// element parses the element header at offset at.
 func (p *page) element(at int64, header []byte) (e element, begins, keySize int64, err error) {
 	word := binary.NativeEndian
 	if !p.leaf {
@@ -122,6 +122,7 @@ func (p *page) element(at int64, header []byte) (e element, begins, keySize int6
 	return e, begins, keySize, nil
 }
 
+// checkEnd checks that the page ends at the next multiple of unit and is filled with zeros.
 func (p *page) checkEnd(end, unit int64) error {
 	if fits := (end + unit - 1) / unit * unit; fits != p.extent {
 		return p.fault(12, "%d bytes take %d", end, p.extent)

@@ -8,18 +8,18 @@ import (
 	"slices"
 )
 
-// Walk says what is looked at.
+// Walk says what is checked.
 type Walk struct {
-	Buckets []string // that must be there
-	// Visit, if there is one, is told every key in order; its error ends the walk.
+	Buckets []string // buckets that must exist
+	// Visit, if set, gets every key in order. Its error ends the walk.
 	Visit func(bucket string, key []byte, value Value) error
-	// Only, if there is one, says whether the keys from low on and before high
-	// (nil: to the end) matter. Pages with others are left out, but for the ones
-	// beside: bbolt reads these when it joins pages.
+	// Only, if set, reports whether the keys in [low, high) matter; a nil high means to the end.
+	// Pages with other keys are skipped, except for direct neighbours: bbolt reads these when it
+	// merges pages.
 	Only func(bucket string, low, high []byte) bool
 }
 
-// Value is where the value of a key lies. It is read when it is asked for.
+// Value is the location of a key's value. It is read on request.
 type Value struct {
 	page     *page
 	at, size int64
@@ -37,7 +37,7 @@ type tree struct {
 	bucket string   // "" for the root
 }
 
-// Run walks through a file of some size and returns its newest root.
+// Run checks a file of the given size and returns its newest root.
 func (w Walk) Run(r io.ReaderAt, size int64) (Meta, error) {
 	m, err := ReadMeta(r)
 	if err != nil {
@@ -90,11 +90,11 @@ func (t *tree) root(found func(name string)) error {
 	return err
 }
 
-// bucketBytes is the size of a bucket's header: its root page and a number that
-// nobody uses here.
+// bucketBytes is the size of a bucket's header: its root page, and a sequence number that is not
+// used here.
 const bucketBytes = 16
 
-// inBucket walks through a bucket whose header, and if it is small all of it, is a value.
+// inBucket walks through a bucket. value holds its header, and all of it if the bucket is small.
 func (t *tree) inBucket(holder *page, at int64, value []byte) error {
 	if len(value) < bucketBytes {
 		return holder.fault(at, "a bucket has %d bytes", len(value))
@@ -123,7 +123,7 @@ func (t *tree) inBucket(holder *page, at int64, value []byte) error {
 	return err
 }
 
-// key passes an element of a bucket on.
+// key passes an element of a bucket to Visit.
 func (t *tree) key(p *page, e element) error {
 	if e.bucket {
 		return p.fault(e.at, "bucket %s holds a bucket", t.bucket)
@@ -138,14 +138,14 @@ func (t *tree) key(p *page, e element) error {
 	return err
 }
 
-// bounds are the keys that a page may hold: from low on, before high.
+// bounds limits the keys of a page: at least low, and below high.
 type bounds struct{ low, high []byte }
 
 func (b bounds) hold(key []byte) bool {
 	return bytes.Compare(key, b.low) >= 0 && (b.high == nil || bytes.Compare(key, b.high) < 0)
 }
 
-// walk goes through a page and all below it.
+// walk goes through a page and everything below it.
 func (t *tree) walk(number uint64, within bounds, visit func(*page, element) error) error {
 	p, err := t.page(number)
 	if err != nil {
@@ -174,6 +174,7 @@ func (t *tree) walk(number uint64, within bounds, visit func(*page, element) err
 	return nil
 }
 
+// children walks through those child pages of a branch that matter, and their neighbours.
 func (t *tree) children(all []element, within bounds, visit func(*page, element) error) error {
 	part := func(i int) bounds {
 		if i+1 < len(all) {
@@ -201,7 +202,7 @@ func (t *tree) children(all []element, within bounds, visit func(*page, element)
 	return nil
 }
 
-// page reads a page of the tree, which is reached for the first time.
+// page reads a page of the tree and claims it.
 func (t *tree) page(number uint64) (*page, error) {
 	p, err := t.read(number)
 	if err != nil {
@@ -214,7 +215,7 @@ func (t *tree) page(number uint64) (*page, error) {
 	return p, t.claim(p, number, overflow)
 }
 
-// read reads the first part of a page, as much as one page has.
+// read reads the first part of a page, up to one page size.
 func (t *tree) read(number uint64) (*page, error) {
 	if number < 2 || number >= t.meta.pages {
 		return nil, &Fault{What: "a page is named that there is not"}
@@ -226,7 +227,7 @@ func (t *tree) read(number uint64) (*page, error) {
 	return p, nil
 }
 
-// claim notes that a page is reached, with those that it overflows into.
+// claim marks a page and its overflow pages as reached. Each may be reached only once.
 func (t *tree) claim(p *page, number uint64, overflow uint32) error {
 	if uint64(overflow) >= t.meta.pages-number {
 		return p.fault(12, "page %d reaches beyond the file's end", number)
@@ -240,7 +241,7 @@ func (t *tree) claim(p *page, number uint64, overflow uint32) error {
 	return nil
 }
 
-// first notes a page and says whether it is noted for the first time.
+// first marks a page and reports whether it was not marked before.
 func (t *tree) first(number uint64) bool {
 	bit := uint64(1) << (number % 64)
 	seen := t.seen[number/64]&bit != 0

@@ -21,8 +21,8 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// file makes a database with two buckets, one inline and one of several levels
-// with pages that overflow, and pages that are free.
+// file creates a database with two buckets, one inline and one of several levels with overflow
+// pages, and with free pages.
 func file(t testing.TB, keys int) []byte {
 	t.Helper()
 	return fileAs(t, keys, &bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, NoSync: true})
@@ -65,7 +65,7 @@ func fileAs(t testing.TB, keys int, options *bbolt.Options) []byte {
 	return content
 }
 
-// content is what a walk finds; nil if it finds a fault.
+// content returns what a walk finds; nil if it finds a fault.
 func content(db []byte, w boltpages.Walk) (keys []string, err error) {
 	w.Visit = func(bucket string, key []byte, _ boltpages.Value) error {
 		keys = append(keys, fmt.Sprintf("%s %x", bucket, key))
@@ -85,8 +85,8 @@ func TestAWalkFindsEveryKeyInOrder(t *testing.T) {
 	}
 }
 
-// Whatever byte is damaged: the walk finds it, or finds what it found before
-// (in a value, in a page that nothing reaches), or finds another key.
+// Whichever byte is damaged, the walk finds the damage, or finds the same as before (the byte is
+// in a value, or in a page that nothing reaches), or finds a different key.
 func TestADamagedByteIsAFaultOrIsInAKeyOrValue(t *testing.T) {
 	if testing.Short() {
 		t.Skip("byte after byte, on one goroutine")
@@ -123,7 +123,7 @@ func metaFellBack(db []byte) bool {
 	return err == nil && m.Alone
 }
 
-// bbolt opens whatever passes.
+// bbolt opens every file that passes.
 func TestWhatPassesCanBeOpened(t *testing.T) {
 	if testing.Short() {
 		t.Skip("byte after byte, on one goroutine")
