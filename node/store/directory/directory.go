@@ -6,13 +6,13 @@ import "io"
 type Directory interface {
 	// Names lists the files, sorted.
 	Names() ([]string, error)
-	// Open opens a file to be read and written; with create it must not exist yet.
+	// Open opens a file for reading and writing. With create the file must not exist yet.
 	Open(name string, create bool) (File, error)
-	// Rename gives a file another name.
+	// Rename renames a file.
 	Rename(from, to string) error
 	// Remove removes a file.
 	Remove(name string) error
-	// Sync makes durable which names there are.
+	// Sync makes the set of names durable.
 	Sync() error
 }
 
@@ -23,7 +23,7 @@ type File interface {
 	io.Closer
 	// Sync makes durable what was written.
 	Sync() error
-	// Allocate makes the file that large and sets the space aside, as far as
-	// the file system can; what is new reads as zeros.
+	// Allocate sets the file's size and reserves the space, as far as the file system can. New
+	// space reads as zeros.
 	Allocate(bytes int64) error
 }

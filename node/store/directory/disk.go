@@ -27,7 +27,7 @@ func (d Disk) Names() ([]string, error) {
 	return names, nil
 }
 
-// Open opens a file to be read and written; with create it must not exist yet.
+// Open opens a file for reading and writing. With create the file must not exist yet.
 func (d Disk) Open(name string, create bool) (File, error) {
 	flags := os.O_RDWR
 	if create {
@@ -40,7 +40,7 @@ func (d Disk) Open(name string, create bool) (File, error) {
 	return &diskFile{f}, nil
 }
 
-// Rename gives a file another name.
+// Rename renames a file.
 func (d Disk) Rename(from, to string) error {
 	return os.Rename(filepath.Join(string(d), from), filepath.Join(string(d), to))
 }
@@ -48,7 +48,7 @@ func (d Disk) Rename(from, to string) error {
 // Remove removes a file.
 func (d Disk) Remove(name string) error { return os.Remove(filepath.Join(string(d), name)) }
 
-// Sync makes durable which names there are.
+// Sync makes the set of names durable.
 func (d Disk) Sync() error {
 	f, err := os.Open(string(d))
 	if err != nil {
@@ -60,8 +60,8 @@ func (d Disk) Sync() error {
 	return f.Close()
 }
 
-// CopiesOnWrite says whether the file system writes changed blocks elsewhere,
-// or keeps its files in memory: zeroing a file beforehand gains nothing there.
+// CopiesOnWrite reports whether the file system is copy-on-write, or keeps its files in memory.
+// Zeroing a file in advance gains nothing there.
 func (d Disk) CopiesOnWrite() (bool, error) {
 	var volume unix.Statfs_t
 	if err := unix.Statfs(string(d), &volume); err != nil {
@@ -70,7 +70,7 @@ func (d Disk) CopiesOnWrite() (bool, error) {
 	return copiesOnWrite(&volume), nil
 }
 
-// FreeBytes says how much space is left.
+// FreeBytes returns how much space is left.
 func (d Disk) FreeBytes() (uint64, error) {
 	var volume unix.Statfs_t
 	if err := unix.Statfs(string(d), &volume); err != nil {
@@ -82,7 +82,7 @@ func (d Disk) FreeBytes() (uint64, error) {
 // diskFile is a file on a disk.
 type diskFile struct{ *os.File }
 
-// Allocate makes the file that large and sets the space aside.
+// Allocate sets the file's size and reserves the space.
 func (f *diskFile) Allocate(bytes int64) error {
 	err := reserve(f.File, bytes)
 	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINTR) {

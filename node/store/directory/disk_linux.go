@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sync makes durable what was written, and the size. It leaves out the times,
-// so that a write into space that was written before costs no journal commit.
+// Sync makes the content and the size durable. It leaves out the timestamps, so that a write into
+// space that was written before costs no journal commit.
 func (f *diskFile) Sync() error {
 	for {
 		err := unix.Fdatasync(int(f.Fd()))
@@ -24,7 +24,7 @@ func (f *diskFile) Sync() error {
 
 func reserve(f *os.File, bytes int64) error { return unix.Fallocate(int(f.Fd()), 0, 0, bytes) }
 
-// Of linux/magic.h, where golang.org/x/sys has no name for it.
+// From linux/magic.h, because golang.org/x/sys has no names for them.
 const (
 	magicZFS      = 0x2fc12fc1
 	magicBcachefs = 0xca451a4e

@@ -13,5 +13,5 @@ func (f *diskFile) Sync() error { return f.File.Sync() }
 
 func reserve(*os.File, int64) error { return unix.ENOTSUP }
 
-// copiesOnWrite is true: APFS is such a file system.
+// copiesOnWrite returns true, because APFS is copy-on-write.
 func copiesOnWrite(*unix.Statfs_t) bool { return true }

@@ -13,17 +13,17 @@ import (
 // ErrCrashed is what every step returns after a crash.
 var ErrCrashed = errors.New("the process was killed")
 
-// sectorBytes is what a disk writes whole or not at all.
+// sectorBytes is the unit that a disk writes whole or not at all.
 const sectorBytes = 512
 
-// Step is what is about to happen to a directory in memory.
+// Step is an operation that is about to happen to a directory in memory.
 type Step struct {
 	Op   string // "create", "allocate", "write", "sync", "rename", "remove", "sync directory"
 	Name string
 }
 
-// Memory is a directory in memory that knows what was synced. Its zero value is
-// not ready: NewMemory makes one.
+// Memory is a directory in memory that knows what was synced. Its zero value is not usable;
+// NewMemory creates one.
 type Memory struct {
 	mu      sync.Mutex
 	names   map[string]*inode
@@ -32,15 +32,15 @@ type Memory struct {
 	before  func(Step) (does bool, err error)
 }
 
-// inode is a file's content, what of it is on the disk, and which sectors the
-// next sync will write. As with Linux, a sync that failed has none left: what it
-// did not write is never written unless the file is written there again.
+// inode is a file's content, the part of it that is on the disk, and the sectors that the next
+// sync will write. As on Linux, a failed sync forgets them: what it did not write is never
+// written, unless the file is written there again.
 type inode struct {
 	live, durable []byte
 	dirty         map[int]bool // by sector
 }
 
-// naming is a change of names: from goes, to stands for the file.
+// naming is a change of names: it removes from, and makes to refer to the file.
 type naming struct {
 	from, to string // "": none
 	file     *inode
@@ -53,8 +53,8 @@ func (n naming) apply(names map[string]*inode) {
 	}
 }
 
-// NewMemory makes an empty directory. Before each step that changes something it
-// asks before, which may be nil, whether the step is done and what it returns.
+// NewMemory creates an empty directory. Each step that changes something first asks before, which
+// may be nil, whether the step takes effect and what it returns.
 func NewMemory(before func(Step) (does bool, err error)) *Memory {
 	return &Memory{names: map[string]*inode{}, durable: map[string]*inode{}, before: before}
 }
@@ -73,7 +73,7 @@ func (m *Memory) Names() ([]string, error) {
 	return slices.Sorted(maps.Keys(m.names)), nil
 }
 
-// Open opens a file; with create it must not exist yet.
+// Open opens a file. With create the file must not exist yet.
 func (m *Memory) Open(name string, create bool) (File, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -96,13 +96,13 @@ func (m *Memory) Open(name string, create bool) (File, error) {
 	return &memoryFile{m, file, name}, nil
 }
 
-// change changes names now, and durably at the next sync.
+// change changes names now; the next sync makes the change durable.
 func (m *Memory) change(n naming) {
 	n.apply(m.names)
 	m.pending = append(m.pending, n)
 }
 
-// Rename gives a file another name.
+// Rename renames a file.
 func (m *Memory) Rename(from, to string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -131,7 +131,7 @@ func (m *Memory) Remove(name string) error {
 	return err
 }
 
-// Sync makes durable which names there are.
+// Sync makes the set of names durable.
 func (m *Memory) Sync() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -143,8 +143,8 @@ func (m *Memory) Sync() error {
 	return err
 }
 
-// AfterKill is the directory as another process finds it after a kill: nothing
-// that was written is lost, but what was not synced still is not.
+// AfterKill returns the directory as another process finds it after a kill. Nothing that was
+// written is lost, but what was not synced still is not.
 func (m *Memory) AfterKill() *Memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -168,8 +168,8 @@ func (m *Memory) AfterKill() *Memory {
 	return left
 }
 
-// AfterPowerLoss is the directory after a loss of power: of what was not synced,
-// random sectors of files and a random beginning of the changes of names are left.
+// AfterPowerLoss returns the directory after a power loss. Of what was not synced, random sectors
+// of files and a random prefix of the changes of names survive.
 func (m *Memory) AfterPowerLoss(random *rand.Rand) *Memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -187,6 +187,7 @@ func (m *Memory) AfterPowerLoss(random *rand.Rand) *Memory {
 	return left
 }
 
+// tear returns what a power loss leaves of a file.
 func tear(file *inode, random *rand.Rand, every int) []byte {
 	left := &inode{live: file.live, durable: slices.Clone(file.durable), dirty: map[int]bool{}}
 	for _, sector := range slices.Sorted(maps.Keys(file.dirty)) {
@@ -200,7 +201,7 @@ func tear(file *inode, random *rand.Rand, every int) []byte {
 	return left.durable
 }
 
-// Ask sets what is asked before each step from now on.
+// Ask replaces the function that is asked before each step.
 func (m *Memory) Ask(before func(Step) (does bool, err error)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -228,7 +229,7 @@ func (f *memoryFile) ReadAt(p []byte, at int64) (int, error) {
 	return n, nil
 }
 
-// WriteAt writes, and makes the file larger where need be.
+// WriteAt writes, and extends the file if necessary.
 func (f *memoryFile) WriteAt(p []byte, at int64) (int, error) {
 	f.dir.mu.Lock()
 	defer f.dir.mu.Unlock()
@@ -280,7 +281,7 @@ func (f *memoryFile) Sync() error {
 	return nil
 }
 
-// Allocate makes the file that large.
+// Allocate extends the file to a size.
 func (f *memoryFile) Allocate(bytes int64) error {
 	f.dir.mu.Lock()
 	defer f.dir.mu.Unlock()
@@ -294,5 +295,5 @@ func (f *memoryFile) Allocate(bytes int64) error {
 	return nil
 }
 
-// Close does nothing: what is open after a kill is lost anyway.
+// Close does nothing: after a kill, open files are lost anyway.
 func (f *memoryFile) Close() error { return nil }

@@ -39,7 +39,7 @@ func put(t *testing.T, f directory.File, text string) {
 	}
 }
 
-// lost gathers what a file may hold after a loss of power.
+// lost collects what a file may hold after a power loss.
 func lost(t *testing.T, d *directory.Memory, name string) map[string]bool {
 	t.Helper()
 	seen := map[string]bool{}
