@@ -1,12 +1,12 @@
-// Package floor remembers to which entry a log is known to have been stored, so
-// that a log which ends before it is told from one that a crash cut short.
+// Package floor remembers up to which entry a log is known to have been stored. So a log that ends
+// before that entry can be told from one that a crash cut short.
 //
-// The floor is written after each store and not synced: after a kill it is exact,
-// after a loss of power it is behind by what was written since its last sync, which
-// it does by itself soon after a change. It is never ahead of the log: it is
-// raised after an entry was synced, and lowered, durably, before entries are removed.
+// The floor is written after each store, without a sync. After a kill it is exact. After a power
+// loss it lags by what was written since its last sync; it syncs itself soon after a change. It is
+// never ahead of the log: it is raised after an entry was synced, and lowered, durably, before
+// entries are removed.
 //
-// A floor that is damaged or not there is no loss of the log, only of this protection.
+// A floor that is damaged or missing is no loss of the log, only of this protection.
 package floor
 
 import (
@@ -23,18 +23,18 @@ import (
 )
 
 const (
-	// FileName is the file, and fileMaking the one that becomes it.
+	// FileName is the name of the file, and fileMaking that of a new one until it is renamed.
 	FileName   = "floor"
 	fileMaking = "floor.tmp"
-	// The file: a magic, the index, a checksum over both. It fits one sector, which
-	// is written whole or not at all.
+	// The file: a magic, the index, a checksum over both. It fits one sector, which is written
+	// whole or not at all.
 	magic       = "KVFLOOR1"
 	recordBytes = 20
-	// syncPause is how long a change waits for others before it is synced.
+	// syncPause is how long further changes are collected before the next sync.
 	syncPause = time.Second
 )
 
-// Floor is the floor of one log. A method may be called beside any other.
+// Floor is the floor of one log. Its methods may be called concurrently.
 type Floor struct {
 	file directory.File
 	log  *slog.Logger
@@ -48,7 +48,7 @@ type Floor struct {
 	done  chan struct{}
 }
 
-// Open opens the floor in dir, or makes one that knows of nothing.
+// Open opens the floor in dir, or creates an empty one.
 func Open(dir directory.Directory, log *slog.Logger) (*Floor, error) {
 	file, index, err := open(dir, log)
 	if err != nil {
@@ -60,6 +60,7 @@ func Open(dir directory.Directory, log *slog.Logger) (*Floor, error) {
 	return f, nil
 }
 
+// open opens or creates the file and reads its index. It starts over if the file is damaged.
 func open(dir directory.Directory, log *slog.Logger) (directory.File, uint64, error) {
 	file, err := dir.Open(FileName, false)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -81,6 +82,7 @@ func open(dir directory.Directory, log *slog.Logger) (directory.File, uint64, er
 	return file, index, nil
 }
 
+// create creates a file with index 0, durably.
 func create(dir directory.Directory) (directory.File, error) {
 	if err := dir.Remove(fileMaking); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -117,15 +119,15 @@ func decode(record []byte) (index uint64, ok bool) {
 	return index, string(encode(index)) == string(record)
 }
 
-// Index is the last entry that is known to have been stored, 0 for none.
+// Index returns the last entry that is known to have been stored, 0 for none.
 func (f *Floor) Index() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.index
 }
 
-// Raise says that the entries to index have been stored and synced. That it
-// cannot be written down ends nothing: the floor is lower than it could be.
+// Raise records that the entries up to index have been stored and synced. A failure to write this
+// down is not fatal: the floor is then lower than it could be.
 func (f *Floor) Raise(index uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -143,8 +145,8 @@ func (f *Floor) Raise(index uint64) {
 	}
 }
 
-// Lower says that the entries behind index are about to be removed. They must stay
-// where it fails.
+// Lower records that the entries behind index are about to be removed. If it fails, they must
+// stay.
 func (f *Floor) Lower(index uint64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -170,13 +172,14 @@ func (f *Floor) Sync() error {
 	return nil
 }
 
-// Close makes the floor durable, and ends.
+// Close makes the floor durable and closes it.
 func (f *Floor) Close() error {
 	close(f.stop)
 	<-f.done
 	return errors.Join(f.Sync(), f.file.Close())
 }
 
+// warn logs the first failure.
 func (f *Floor) warn(err error) {
 	if !f.warned {
 		f.warned = true
@@ -184,6 +187,7 @@ func (f *Floor) warn(err error) {
 	}
 }
 
+// run syncs the file after changes, at most once per syncPause.
 func (f *Floor) run() {
 	defer close(f.done)
 	for {

@@ -23,7 +23,7 @@ func open(t *testing.T, dir directory.Directory) *floor.Floor {
 	return f
 }
 
-// found is what an open finds in a directory.
+// found returns the floor that an open finds in a directory.
 func found(t *testing.T, dir directory.Directory) uint64 {
 	t.Helper()
 	f := open(t, dir)
@@ -31,7 +31,7 @@ func found(t *testing.T, dir directory.Directory) uint64 {
 	return f.Index()
 }
 
-// survives says that every loss of power leaves the same floor.
+// survives checks that every power loss leaves the same floor.
 func survives(t *testing.T, dir *directory.Memory, index uint64) {
 	t.Helper()
 	for seed := range uint64(20) {
