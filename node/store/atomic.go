@@ -6,11 +6,11 @@ import (
 	"path/filepath"
 )
 
-// temporarySuffix ends the name of a file that is not yet what it will be.
+// temporarySuffix ends the name of a file that is not complete yet.
 const temporarySuffix = ".tmp"
 
-// writeAtomic replaces the file at path: after a crash it holds what it held
-// before or all of data, and once the call has returned, data.
+// writeAtomic replaces the file at path. After a crash the file holds its old content or all of
+// data; once the call has returned, it holds data.
 func writeAtomic(path string, data []byte) error {
 	temporary := path + temporarySuffix
 	if err := writeSynced(temporary, data); err != nil {
@@ -23,6 +23,7 @@ func writeAtomic(path string, data []byte) error {
 	return syncDirectory(filepath.Dir(path))
 }
 
+// writeSynced writes a file and syncs it.
 func writeSynced(path string, data []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -51,7 +52,7 @@ func syncDirectory(dir string) error {
 	return nil
 }
 
-// makeDirectory makes dir with its parents, and makes their names durable.
+// makeDirectory creates dir with its parents, and makes their names durable.
 func makeDirectory(dir string) error {
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
 		return nil

@@ -11,8 +11,7 @@ import (
 	"github.com/kvorum/kvorum/node/store"
 )
 
-// BenchmarkStoreLogs measures one store of 4 KB by three servers on one disk, as
-// Raft calls it.
+// BenchmarkStoreLogs measures one store of 4 KB by three servers on one disk, as Raft calls it.
 func BenchmarkStoreLogs(b *testing.B) {
 	data := make([]byte, 4<<10)
 	var all []time.Duration

@@ -18,11 +18,11 @@ import (
 	"github.com/kvorum/kvorum/node/store/boltpages"
 )
 
-// everyByte makes the tests below damage every byte instead of those that are
-// not in the midst of zeros, and a sample of these.
+// everyByte makes the tests below damage every byte, instead of the bytes that are not surrounded
+// by zeros and a sample of the others.
 var everyByte = os.Getenv("KVORUM_EVERY_BYTE") != ""
 
-// quickDir is a directory in memory where there is one: it is synced thousands of times.
+// quickDir returns a directory in memory if there is one, because it is synced thousands of times.
 func quickDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "kvorum")
@@ -69,8 +69,8 @@ const toldTerm, toldEntries = 7, 40
 
 var toldBallot = ballot{toldTerm, toldTerm, "n2@2|host2:16379"}
 
-// told makes a directory in which Raft has stored a term, a vote and, if it is
-// to, entries, and returns the content of its files.
+// told makes a directory in which Raft has stored a term, a vote and, if wanted, entries. It
+// returns the content of the files.
 func told(t *testing.T, path string, entries uint64) (db, vote []byte) {
 	t.Helper()
 	b, err := openBallots(path, false)
@@ -103,8 +103,8 @@ func toldEntry(index uint64) *raft.Log {
 	return &raft.Log{Index: index, Term: toldTerm, Data: bytes.Repeat([]byte{byte(index)}, size)}
 }
 
-// check opens a directory that has been damaged in one place: what Raft was told
-// to have stored is there, or the directory is refused, by the name of a file in it.
+// check opens a directory that was damaged in one place. What Raft was told to have stored is
+// there, or the directory is refused with the name of a file in it.
 func check(path string, entries uint64) (refused bool, err error) {
 	content, err := os.ReadFile(filepath.Join(path, boltFile))
 	if err != nil {
@@ -124,8 +124,8 @@ func check(path string, entries uint64) (refused bool, err error) {
 	voteTerm, _ := b.votes.GetUint64(keyVoteTerm)
 	candidate, _ := b.votes.Get(keyVoteCandidate)
 	got := ballot{term, voteTerm, string(candidate)}
-	// raft.db has no checksums: a later term costs nothing, if no vote is asked for in
-	// the term of the one that was told.
+	// raft.db has no checksums. A later term costs nothing, as long as no vote is asked for in the
+	// term of the vote that was stored.
 	later := got.term > toldTerm && got.voteTerm >= toldTerm && got.term >= got.voteTerm
 	if got != toldBallot && !later {
 		return false, fmt.Errorf("Raft is told %v", got)
@@ -155,7 +155,7 @@ func check(path string, entries uint64) (refused bool, err error) {
 	return false, nil
 }
 
-// places are the bytes of a file that a test damages in turn.
+// places returns the bytes of a file that a test damages in turn.
 func places(content []byte) (at []int) {
 	busy := -100
 	for i := range content {
@@ -199,7 +199,7 @@ func TestADamagedByteOfRaftDBTakesNoTermAndNoVoteBack(t *testing.T) {
 	}
 }
 
-// One of the two files is put back from an older moment, the other not.
+// One of the two files is restored from an older copy, the other is not.
 func TestAnOlderFileOfVotesIsNotBelieved(t *testing.T) {
 	path := quickDir(t)
 	oldDB, oldVote := told(t, path, 0)
@@ -231,7 +231,7 @@ func TestAnOlderFileOfVotesIsNotBelieved(t *testing.T) {
 	}
 }
 
-// So far ahead that terms would end: it is damaged.
+// The term is so far ahead that terms would run out: the file is damaged.
 func TestATermThatIsAbsurdIsRefused(t *testing.T) {
 	for _, f := range []found{
 		{inFile: ballot{term: 7}, inDB: ballot{term: 7 + termsAheadMax + 1}},
@@ -263,7 +263,7 @@ func restore(t *testing.T, path string, db, vote []byte) {
 	}
 }
 
-// However the vote file is damaged: raft.db has what Raft was told.
+// However the vote file is damaged, raft.db has what Raft was told.
 func TestADamagedVoteFileIsWrittenAgainFromRaftDB(t *testing.T) {
 	path := quickDir(t)
 	db, vote := told(t, path, 0)
@@ -301,8 +301,8 @@ func TestAnotherServersVoteFileIsRefused(t *testing.T) {
 	}
 }
 
-// While raft.db is open bbolt has it mapped to memory: what changes below it is
-// an error of the next operation, and neither a panic nor an older state.
+// While raft.db is open, bbolt has it mapped into memory. A change below it is an error of the
+// next operation, and neither a panic nor an older state.
 func TestDamageToAnOpenRaftDBIsAnErrorOfTheNextOperation(t *testing.T) {
 	path := quickDir(t)
 	db, vote := told(t, path, toldEntries)
@@ -393,8 +393,8 @@ type faultError struct{ error }
 
 func (faultError) Addr() uintptr { return 4096 }
 
-// A page that its disk does not give back is no damage: it may be readable later, so
-// the directory is not set aside for it.
+// A page that the disk cannot read is no damage. It may be readable later, so the directory is not
+// set aside for it.
 func TestAFaultOfADiskThatCannotBeReadIsNotCalledDamage(t *testing.T) {
 	fault := faultError{errors.New("unexpected fault address")}
 	for _, c := range []struct {
@@ -413,7 +413,7 @@ func TestAFaultOfADiskThatCannotBeReadIsNotCalledDamage(t *testing.T) {
 	}
 }
 
-// What raft.db is found to be while it is used is told as at a start.
+// Damage of raft.db that is found during use is reported like damage found at a start.
 func TestARaftDBThatCannotBeReadWhileItIsUsedIsNotCalledDamaged(t *testing.T) {
 	s := &boltStore{path: "raft.db"}
 	if err := s.fail(boltDamage(s.path, syscall.EIO)); errors.As(err, new(*DamageError)) || !errors.Is(err, syscall.EIO) {

@@ -22,7 +22,7 @@ import (
 	"github.com/kvorum/kvorum/node/store/boltpages"
 )
 
-// errBoltNotFound is the error for a key that is not there. Raft knows it by its text.
+// errBoltNotFound is the error for a missing key. Raft recognizes it by its text.
 var errBoltNotFound = boltdb.ErrKeyNotFound
 
 // The buckets of raft-boltdb.
@@ -31,22 +31,22 @@ const (
 	confBucket = "conf"
 )
 
-// boltStore is raft.db without trust in what bbolt does not check: the pages that
-// an operation is going to touch are looked at from outside before it, and what
-// bbolt panics over or faults on is an error. After the first of these there
-// is no second: bbolt's locks and its idea of free pages may be anything.
+// boltStore is raft.db without trust in what bbolt does not check. Before each operation it checks
+// the pages that the operation will touch, from outside. It turns bbolt's panics and memory faults
+// into errors. After the first of these it runs no further operation: the state of bbolt's locks
+// and of its list of free pages is unknown.
 type boltStore struct {
 	*boltdb.BoltStore
 	path string
-	file *os.File // opened beside bbolt's own, for looks
+	file *os.File // opened beside bbolt's own, for the checks
 
 	mu     sync.Mutex    // one writer at a time, as in bbolt
 	txid   atomic.Uint64 // of the last commit
-	last   atomic.Uint64 // the last entry
+	last   atomic.Uint64 // index of the last entry
 	broken atomic.Pointer[error]
 }
 
-// openBolt opens raft.db, after a look at all of it if it is not a new one.
+// openBolt opens raft.db. It checks the whole file first, unless the file is new.
 func openBolt(path string, existing bool, log *slog.Logger) (*boltStore, error) {
 	if existing {
 		if err := checkBolt(path, log); err != nil {
@@ -86,8 +86,8 @@ func openBolt(path string, existing bool, log *slog.Logger) (*boltStore, error) 
 	return s, nil
 }
 
-// checkBolt looks at a whole file, before bbolt does: that would panic over
-// damage in a goroutine of its own. The log's keys are read, not its entries.
+// checkBolt checks a whole file before bbolt sees it: bbolt would panic over damage in a goroutine
+// of its own. It reads the keys of the log, not the entries.
 func checkBolt(path string, log *slog.Logger) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -109,7 +109,7 @@ func checkBolt(path string, log *slog.Logger) error {
 	return nil
 }
 
-// contiguousKeys refuses a log with a gap.
+// contiguousKeys returns a visitor that refuses a log with a gap.
 func contiguousKeys() func(bucket string, key []byte, _ boltpages.Value) error {
 	last := uint64(0)
 	return func(bucket string, key []byte, _ boltpages.Value) error {
@@ -128,7 +128,7 @@ func contiguousKeys() func(bucket string, key []byte, _ boltpages.Value) error {
 	}
 }
 
-// boltDamage turns what a look has found into the directory's error.
+// boltDamage converts what a check has found into the directory's error.
 func boltDamage(path string, err error) *DamageError {
 	damage := &DamageError{File: path, Offset: -1, What: "it is damaged", Err: err}
 	if fault := (*boltpages.Fault)(nil); errors.As(err, &fault) {
@@ -137,8 +137,8 @@ func boltDamage(path string, err error) *DamageError {
 	return damage
 }
 
-// guarded runs an operation of bbolt and turns a panic, or a fault in the memory
-// that the file is mapped to, into an error.
+// guarded runs an operation of bbolt. It turns a panic, or a fault in the memory that the file is
+// mapped to, into an error.
 func (s *boltStore) guarded(index uint64, do func() error) (err error) {
 	if err := s.broken.Load(); err != nil {
 		return *err
@@ -152,8 +152,8 @@ func (s *boltStore) guarded(index uint64, do func() error) (err error) {
 	return do()
 }
 
-// panicCause is why bbolt panicked. A fault in mapped memory says nothing of a disk
-// that cannot be read at the moment, which is no damage; reading the file does.
+// panicCause returns why bbolt panicked. A fault in mapped memory does not say whether the disk is
+// temporarily unreadable, which is no damage; reading the file does.
 func panicCause(r any, file io.ReaderAt) error {
 	if _, fault := r.(interface{ Addr() uintptr }); !fault {
 		return fmt.Errorf("%v", r)
@@ -164,7 +164,7 @@ func panicCause(r any, file io.ReaderAt) error {
 	return fmt.Errorf("%v", r)
 }
 
-// fail keeps the first of what was found.
+// fail keeps the first damage that was found, and returns it.
 func (s *boltStore) fail(damage *DamageError) error {
 	err := damage.orUnreadable()
 	s.broken.CompareAndSwap(nil, &err)
@@ -182,8 +182,8 @@ func (s *boltStore) read(index uint64, do func() error) error {
 	return s.guarded(index, do)
 }
 
-// newest makes sure that the newest root is the last commit's: bbolt looks at the
-// roots at each operation, and takes the older if the newer is damaged.
+// newest makes sure that the newest root is that of the last commit. bbolt reads the roots at each
+// operation, and uses the older one if the newer one is damaged.
 func (s *boltStore) newest() error {
 	last := s.txid.Load()
 	meta, err := boltpages.ReadMeta(s.file)
@@ -196,8 +196,8 @@ func (s *boltStore) newest() error {
 	return nil
 }
 
-// write runs one transaction after a look at the pages that it may touch: those
-// of all small buckets, and those of the log with entries from first to last.
+// write runs one transaction after checking the pages that it may touch: those of all small
+// buckets, and those of the log with entries from first to last.
 func (s *boltStore) write(first, last uint64, do func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -247,7 +247,7 @@ func (s *boltStore) GetLog(index uint64, log *raft.Log) error {
 		} else if first == 0 || index < first || index > s.last.Load() {
 			return err
 		}
-		err = s.read(index, get) // it may have been deleted, or stored, meanwhile
+		err = s.read(index, get) // it may have been deleted or stored since
 	}
 	switch {
 	case errors.Is(err, raft.ErrLogNotFound):
@@ -258,7 +258,7 @@ func (s *boltStore) GetLog(index uint64, log *raft.Log) error {
 	return &DamageError{File: s.path, Offset: -1, Index: index, What: "it cannot be decoded", Err: err}
 }
 
-// noteLast keeps the index of the last entry.
+// noteLast stores the index of the last entry.
 func (s *boltStore) noteLast() error {
 	last, err := s.LastIndex()
 	if err == nil {
@@ -322,8 +322,8 @@ func (s *boltStore) GetUint64(key []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(value), nil
 }
 
-// Close closes raft.db. After a panic bbolt may have been left with a lock held, which
-// its Close would wait for: the end of the process does the rest then.
+// Close closes raft.db. After a panic bbolt may have been left with a lock held, for which its
+// Close would wait. In that case the end of the process does the rest.
 func (s *boltStore) Close() error {
 	var err error
 	if s.file != nil {

@@ -9,33 +9,33 @@ import (
 	"github.com/kvorum/kvorum/node/store/floor"
 )
 
-// contiguousLog makes both log stores behave alike: it has no gaps, notes that it has
-// begun, moves its floor along, and takes no more entries once one could not be stored.
+// contiguousLog makes both log stores behave alike. The log has no gaps, records that it has
+// begun, raises its floor, and accepts no more entries once one could not be stored.
 type contiguousLog struct {
 	raft.LogStore
 	path   string // of the file or directory that holds the entries
 	stable raft.StableStore
 	floor  *floor.Floor
 	failed func(error) // told of every entry that could not be stored
-	whole  bool        // a head of any length is deleted at little cost
+	whole  bool        // a head of any length is deleted cheaply
 
 	mu     sync.Mutex
 	begun  bool
-	broken error // the first store that failed: nobody knows what is on the disk behind it
+	broken error // the first failed store; what is on the disk behind it is unknown
 }
 
-// IsMonotonic tells Raft to remove all entries once a snapshot is installed
-// rather than leave a gap: raft-wal must have it so, raft-boltdb may.
+// IsMonotonic tells Raft to remove all entries once a snapshot is installed, rather than leave a
+// gap. raft-wal requires this, and raft-boltdb allows it.
 func (l *contiguousLog) IsMonotonic() bool { return true }
 
-// DeletesWhole says whether a long head need not be deleted in pieces: raft-wal
-// drops segments, bbolt visits every entry with its only writer.
+// DeletesWhole reports whether a long head can be deleted in one piece. raft-wal drops segments;
+// bbolt visits every entry with its only writer.
 func (l *contiguousLog) DeletesWhole() bool { return l.whole }
 
 // StoreLog stores one entry.
 func (l *contiguousLog) StoreLog(entry *raft.Log) error { return l.StoreLogs([]*raft.Log{entry}) }
 
-// StoreLogs stores entries, and after the first time, the mark that there was a log.
+// StoreLogs stores entries. After the first time it also stores the mark that the log has begun.
 func (l *contiguousLog) StoreLogs(logs []*raft.Log) error {
 	if len(logs) == 0 {
 		return nil
@@ -53,6 +53,7 @@ func (l *contiguousLog) StoreLogs(logs []*raft.Log) error {
 	return nil
 }
 
+// store stores entries, sets the mark and raises the floor.
 func (l *contiguousLog) store(logs []*raft.Log) error {
 	if err := l.checkFollows(logs); err != nil {
 		return err
@@ -70,7 +71,7 @@ func (l *contiguousLog) store(logs []*raft.Log) error {
 	return nil
 }
 
-// checkFollows refuses a gap, which only damage explains, in words of its own.
+// checkFollows refuses a gap, which only damage explains, with an error of its own.
 func (l *contiguousLog) checkFollows(logs []*raft.Log) error {
 	last, err := l.LastIndex()
 	if err != nil {
@@ -85,8 +86,8 @@ func (l *contiguousLog) checkFollows(logs []*raft.Log) error {
 	return nil
 }
 
-// DeleteRange deletes the beginning or the end of the log. Before its end goes, the
-// floor is lowered: a crash must not leave a log that ends before it.
+// DeleteRange deletes the beginning or the end of the log. Before it deletes the end, it lowers
+// the floor: a crash must not leave a log that ends before its floor.
 func (l *contiguousLog) DeleteRange(from, to uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

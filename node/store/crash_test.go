@@ -15,8 +15,8 @@ import (
 	"github.com/kvorum/kvorum/node/store"
 )
 
-// A kill is played by making the directory look as it would after the step
-// before the kill: the steps are single renames and fsyncs, so there are few.
+// The tests simulate a kill by making the directory look as it would after the step before the
+// kill. The steps are single renames and fsyncs, so there are few.
 
 func write(t *testing.T, path, content string) {
 	t.Helper()
@@ -148,7 +148,7 @@ func TestALogThatEndsBeforeTheSnapshotIsEmptiedAndGoesOnBehindIt(t *testing.T) {
 		o := options(t.TempDir(), "n1", kind)
 		dir, stores := openStores(t, o)
 		appendEntries(t, stores.Logs, 1, 50)
-		// The kill: the snapshot of 80 is installed, the log not yet cut.
+		// The kill: the snapshot of 80 is installed, and the log is not yet truncated.
 		if err := writeSnapshot(stores.Snapshots, 80, "whole"); err != nil {
 			t.Fatal(err)
 		}
@@ -255,8 +255,8 @@ func flip(t *testing.T, path, prefix, file, old, changed string) {
 	write(t, found[0], strings.Replace(string(content), old, changed, 1))
 }
 
-// installed makes a directory as a leader's snapshot of 1000 leaves it, and the
-// log as it is given: Raft empties it, or a kill comes before that.
+// installed makes a directory as a leader's snapshot of 1000 leaves it, with the given log: Raft
+// has emptied it, or a kill came before that.
 func installed(t *testing.T, kind store.LogStore, first, last uint64) store.Options {
 	t.Helper()
 	o := options(t.TempDir(), "n1", kind)
@@ -334,8 +334,8 @@ func TestADamagedSnapshotThatTheLogReachesBeyondHindersNoStart(t *testing.T) {
 	})
 }
 
-// A disk that does not give a snapshot back once may do so at the next start. Linux
-// answers EIO to who reads /proc/self/mem at its beginning.
+// A disk that fails to read a snapshot once may succeed at the next start. On Linux, reading the
+// beginning of /proc/self/mem returns EIO.
 func TestASnapshotThatTheDiskDoesNotGiveBackIsNotSetAside(t *testing.T) {
 	if _, err := os.ReadFile("/proc/self/mem"); !errors.Is(err, syscall.EIO) {
 		t.Skip("nothing here fails with EIO:", err)
@@ -367,7 +367,7 @@ func TestASnapshotThatTheDiskDoesNotGiveBackIsNotSetAside(t *testing.T) {
 	})
 }
 
-// What cannot be looked at is not gone: nobody is told to an empty directory.
+// A file that cannot be examined is not gone: nobody is told to empty a directory.
 func TestARaftFileThatCannotBeLookedAtIsNotCalledGone(t *testing.T) {
 	o := options(t.TempDir(), "n1", store.WAL)
 	dir, _ := openStores(t, o)
@@ -389,8 +389,7 @@ func TestARaftFileThatCannotBeLookedAtIsNotCalledGone(t *testing.T) {
 	}
 }
 
-// Raft's term and vote are older than the log: all that tells is that entries have a
-// later term.
+// Raft's term and vote are older than the log. Only the later term of the entries shows it.
 func TestATermBelowThatOfTheLogIsRefused(t *testing.T) {
 	eachStore(t, func(t *testing.T, kind store.LogStore) {
 		o := options(t.TempDir(), "n1", kind)

@@ -16,7 +16,7 @@ import (
 	"github.com/kvorum/kvorum/node/store/segments"
 )
 
-// DamageError says that a file of the directory does not hold what was stored.
+// DamageError means that a file of the directory does not hold what was stored.
 type DamageError struct {
 	File   string // path
 	Offset int64  // -1: the file as a whole
@@ -25,12 +25,12 @@ type DamageError struct {
 	Err    error  // the cause, if there is one
 }
 
-// Error names the file and the place, then what is wrong, then the remedy.
+// Error names the file and the place, then the problem, then the remedy.
 func (e *DamageError) Error() string {
 	return e.Found() + ": the directory must not be used again; " + node.AdviceEmpty
 }
 
-// Found is Error without the remedy, for whoever has no other copy to be caught up from.
+// Found is Error without the remedy, for a caller that has no other copy to be caught up from.
 func (e *DamageError) Found() string {
 	var place []string
 	if e.Offset >= 0 {
@@ -53,8 +53,8 @@ func (e *DamageError) Found() string {
 // Unwrap returns the cause.
 func (e *DamageError) Unwrap() error { return e.Err }
 
-// orUnreadable returns another error where a disk has failed to read the file: what it
-// holds may be well.
+// orUnreadable returns a different error if a disk has failed to read the file: its content may be
+// intact.
 func (e *DamageError) orUnreadable() error {
 	if e.Err == nil || errors.Is(e.Err, fs.ErrNotExist) || !diskFails(e.Err) {
 		return e
@@ -62,7 +62,7 @@ func (e *DamageError) orUnreadable() error {
 	return cannotRead(e.File, e.Index, e.Err)
 }
 
-// cannotRead is the error for a file, or an entry in it, that a disk has failed to read.
+// cannotRead returns the error for a file, or an entry in it, that a disk has failed to read.
 func cannotRead(file string, index uint64, err error) error {
 	subject := file
 	if index > 0 {
@@ -71,8 +71,8 @@ func cannotRead(file string, index uint64, err error) error {
 	return fmt.Errorf("%s: %s cannot be read: %w; make sure that the disk is well, then start this server again; if it cannot be read then either, %s", cause(err), subject, err, node.AdviceEmpty)
 }
 
-// logError makes what a log says of its damage a DamageError, and any other error one
-// of the step that failed.
+// logError converts the damage that a log reports into a DamageError. It wraps any other error
+// with the step that failed.
 func logError(what string, err error) error {
 	var found *segments.Damage
 	if errors.As(err, &found) {
@@ -82,9 +82,9 @@ func logError(what string, err error) error {
 	return step(what, err)
 }
 
-// describeEntry is node.Stores.Describe: what is wrong with an entry, in which file, and
-// what to do. A disk that fails may be well again; what it has returned and cannot be
-// read is damage.
+// describeEntry is node.Stores.Describe. It says what is wrong with an entry, in which file, and
+// what to do. A disk that fails may recover; data that it has returned but that cannot be decoded
+// is damage.
 func (d *Dir) describeEntry(index uint64, what string, err error) error {
 	if errors.As(err, new(*DamageError)) {
 		return err
@@ -99,20 +99,20 @@ func (d *Dir) describeEntry(index uint64, what string, err error) error {
 	return cannotRead(file, index, err)
 }
 
-// diskFails reports whether an error is of the disk or the process, and not of what
-// the disk has returned.
+// diskFails reports whether an error comes from the disk or the process, and not from the data
+// that the disk has returned.
 func diskFails(err error) bool {
 	return errors.As(err, new(syscall.Errno)) || errors.As(err, new(*fs.PathError)) || errors.Is(err, fs.ErrClosed) ||
 		errors.Is(err, wal.ErrClosed) || errors.Is(err, bolterrors.ErrDatabaseNotOpen) || errors.Is(err, bolterrors.ErrTxClosed)
 }
 
-// fileOf is the file that holds an entry, or where the log is if no single one does.
+// fileOf returns the file that holds an entry, or the location of the log if no single file does.
 func (d *Dir) fileOf(index uint64) string {
 	if d.kind == Bolt {
 		return d.file(boltFile)
 	}
 	holds := d.file(walDirectory)
-	found, err := os.ReadDir(d.file(walDirectory)) // by name, which begins with the first entry's index
+	found, err := os.ReadDir(d.file(walDirectory)) // sorted by name, which begins with the first entry's index
 	if err != nil || index == 0 {
 		return holds
 	}

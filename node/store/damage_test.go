@@ -35,7 +35,7 @@ func storeSealed(t *testing.T, stores node.Stores, first, last uint64) {
 	}
 }
 
-// layout is where the fields of a stored entry are, from the beginning of its data.
+// layout is the position of the fields of a stored entry, from the beginning of its data.
 type layout map[string]int64
 
 var layouts = map[store.LogStore]layout{
@@ -43,7 +43,7 @@ var layouts = map[store.LogStore]layout{
 	store.Bolt: {"data": 3, "length of the seal": 23, "version": 24, "seal": 26, "index": 35, "term": 41, "type": 47},
 }
 
-// place is where the data of an entry begins in a file.
+// place is where an entry's data begins in a file.
 type place struct {
 	path string
 	at   int64
@@ -94,8 +94,8 @@ func xor(t *testing.T, places []place, distance int64, mask byte) {
 	}
 }
 
-// A record of which one bit has flipped, below either log store, is refused with
-// file, index and remedy, whichever field it is in; and well again, it is read.
+// A record with one flipped bit, below either log store, is refused with file, index and remedy,
+// whichever field it is in. Restored, it is read.
 func TestAFlippedBitOfARecordIsRefusedWithItsFile(t *testing.T) {
 	for kind, file := range map[store.LogStore]string{store.Bolt: "raft.db", store.WAL: "wal/00000000000000000001-0000000000000001.wal"} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -122,8 +122,8 @@ func TestAFlippedBitOfARecordIsRefusedWithItsFile(t *testing.T) {
 	}
 }
 
-// The entry behind the newest snapshot is read before anything else, and is refused
-// as any other.
+// The entry behind the newest snapshot is read before anything else, and is refused like any
+// other.
 func TestADamagedFirstEntryIsDamageToo(t *testing.T) {
 	o := options(filepath.Join(t.TempDir(), "d"), "n1", store.Bolt)
 	dir, stores := openStores(t, o)
@@ -137,7 +137,7 @@ func TestADamagedFirstEntryIsDamageToo(t *testing.T) {
 	}
 }
 
-// What a disk or a process that ends cannot read may be well: it is no damage.
+// What a disk or an ending process cannot read may be intact: it is no damage.
 func TestADiskThatFailsIsNotCalledDamaged(t *testing.T) {
 	dir, stores := openStores(t, options(filepath.Join(t.TempDir(), "d"), "n1", store.WAL))
 	storeSealed(t, stores, 1, 3)
@@ -166,8 +166,8 @@ func sealedFrom(t *testing.T, dir string) (index uint64) {
 	return file.Identity.SealedFrom
 }
 
-// Entries must carry seals from where this release first wrote; what the first release
-// has stored before, or stores later after a way back to it, is read as it is.
+// Entries must carry seals from where this release first wrote. What the first release stored
+// before, or stores later after a downgrade, is read as it is.
 func TestSealsAreWantedFromWhereThisReleaseFirstWrote(t *testing.T) {
 	for _, kind := range []store.LogStore{store.Bolt, store.WAL} {
 		o := options(filepath.Join(t.TempDir(), "d"), "n1", kind)
@@ -205,8 +205,8 @@ func TestSealsAreWantedFromWhereThisReleaseFirstWrote(t *testing.T) {
 	}
 }
 
-// Who only looks at a directory of the first release leaves it as it is: that may go on
-// with it afterwards.
+// Whoever only reads a directory of the first release leaves it as it is, so that the first release
+// may continue to use it afterwards.
 func TestADirectoryThatIsOnlyReadStaysAsItIs(t *testing.T) {
 	for _, kind := range []store.LogStore{store.Bolt, store.WAL} {
 		o := options(filepath.Join(t.TempDir(), "d"), "n1", kind)
@@ -230,7 +230,7 @@ func TestADirectoryThatIsOnlyReadStaysAsItIs(t *testing.T) {
 	}
 }
 
-// listing is what lies in a directory itself, with the content of its identity.
+// listing returns the names in a directory, with the content of its identity.
 func listing(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	found, err := os.ReadDir(dir)
@@ -249,7 +249,7 @@ func listing(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// An identity that says all there is to say is not replaced when the stores are opened.
+// A complete identity is not replaced when the stores are opened.
 func TestASecondStartLeavesTheIdentityToItsBootNumber(t *testing.T) {
 	for _, kind := range []store.LogStore{store.Bolt, store.WAL} {
 		o := options(filepath.Join(t.TempDir(), "d"), "n1", kind)
@@ -270,8 +270,8 @@ func TestASecondStartLeavesTheIdentityToItsBootNumber(t *testing.T) {
 	}
 }
 
-// The term of the entry at which the snapshot ends says whether the log goes on
-// from it. One that is damaged says nothing: the log stays, and is refused.
+// The term of the entry at which the snapshot ends tells whether the log continues from it. A
+// damaged term says nothing: the log stays, and is refused.
 func TestADamagedTermAtTheSnapshotsEndDoesNotEmptyTheLog(t *testing.T) {
 	for release, sealed := range map[string]bool{"the first release": false, "this one": true} {
 		t.Run(release, func(t *testing.T) { damageTermAtSnapshot(t, sealed) })

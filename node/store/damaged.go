@@ -16,8 +16,8 @@ import (
 // damagedPrefix begins the name of a damaged snapshot that was set aside.
 const damagedPrefix = "damaged-snapshot-"
 
-// snapshotName is a snapshot's id and directory, term-index-milliseconds: what
-// is still known of one whose files are damaged.
+// snapshotName is a snapshot's id and directory name, term-index-milliseconds. It is still known
+// if the snapshot's files are damaged.
 type snapshotName struct {
 	id                string
 	term, index, when uint64
@@ -27,19 +27,19 @@ func newSnapshotName(term, index, when uint64) snapshotName {
 	return snapshotName{fmt.Sprintf("%d-%d-%d", term, index, when), term, index, when}
 }
 
-// compare orders names by age: negative if n is the older.
+// compare orders names by age. It is negative if n is older.
 func (n snapshotName) compare(other snapshotName) int {
 	return cmp.Or(cmp.Compare(n.term, other.term), cmp.Compare(n.index, other.index), cmp.Compare(n.when, other.when))
 }
 
-// parseSnapshotName reads a name that Raft's file store gives; ok is false for others.
+// parseSnapshotName parses a name that Raft's file store gives; ok is false for other names.
 func parseSnapshotName(id string) (name snapshotName, ok bool) {
 	name.id = id
 	_, err := fmt.Sscanf(id, "%d-%d-%d", &name.term, &name.index, &name.when)
 	return name, err == nil && name == newSnapshotName(name.term, name.index, name.when)
 }
 
-// snapshotNames finds the snapshots in a directory, newest first.
+// snapshotNames lists the snapshots in a directory, newest first.
 func snapshotNames(dir, prefix string) ([]snapshotName, error) {
 	found, err := os.ReadDir(dir)
 	if err != nil {
@@ -59,9 +59,9 @@ func snapshotNames(dir, prefix string) ([]snapshotName, error) {
 	return names, nil
 }
 
-// newestValid returns the newest snapshot that is as it was written, nil for
-// none; a damaged one is set aside, so that it is no candidate for Raft. What
-// keeps this process from looking, or its disk from reading, is an error.
+// newestValid returns the newest snapshot that is undamaged, nil if there is none. It sets damaged
+// ones aside, so that Raft does not find them. If this process cannot look, or its disk cannot
+// read, it returns an error.
 func (s *snapshotStore) newestValid() (*raft.SnapshotMeta, error) {
 	names, err := snapshotNames(s.dir, "")
 	if err != nil {
@@ -91,13 +91,13 @@ func (s *snapshotStore) newestValid() (*raft.SnapshotMeta, error) {
 	return nil, nil
 }
 
-// aside is where a damaged snapshot is kept.
+// aside returns the path under which a damaged snapshot is kept.
 func (s *snapshotStore) aside(id string) string {
 	return filepath.Join(filepath.Dir(s.dir), damagedPrefix+id)
 }
 
-// setAside keeps a damaged snapshot for whoever wants to look and as the proof
-// of what this server held, under a name that is a file's to Raft no more.
+// setAside keeps a damaged snapshot for inspection and as proof of what this server held, under a
+// name that Raft does not recognize.
 func (s *snapshotStore) setAside(id string) error {
 	if err := os.Rename(filepath.Join(s.dir, id), s.aside(id)); err != nil {
 		return fmt.Errorf("set a damaged snapshot aside: %w", err)
@@ -105,9 +105,9 @@ func (s *snapshotStore) setAside(id string) error {
 	return errors.Join(syncDirectory(filepath.Dir(s.dir)), syncDirectory(s.dir))
 }
 
-// checkDamaged refuses a directory that once held more than it does: this
-// server may have confirmed all of a snapshot that was damaged since, now or
-// before an earlier start, and must not vote as one that never had it.
+// checkDamaged refuses a directory that once held more than it does now. This server may have
+// confirmed everything in a snapshot that was found damaged, at this start or an earlier one, and
+// must not vote as if it had never had it.
 func (s *snapshotStore) checkDamaged(reach uint64) error {
 	damaged, err := snapshotNames(filepath.Dir(s.dir), damagedPrefix)
 	if err != nil {
@@ -122,9 +122,8 @@ func (s *snapshotStore) checkDamaged(reach uint64) error {
 	return nil
 }
 
-// forget removes what was set aside and proves nothing any more, since a
-// verified snapshot reaches as far, but for the newest, which somebody may want
-// to look at.
+// forget removes damaged snapshots that prove nothing any more, because a verified snapshot
+// reaches as far. It keeps the newest one for inspection.
 func (s *snapshotStore) forget(reach uint64) error {
 	damaged, err := snapshotNames(filepath.Dir(s.dir), damagedPrefix)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// LogStore names what keeps Raft's entries.
+// LogStore names the library that keeps Raft's entries.
 type LogStore string
 
 // The log stores.
@@ -26,10 +26,10 @@ const (
 	WAL  LogStore = "wal"  // hashicorp/raft-wal
 )
 
-// DefaultLogStore is what a new directory gets when nobody chooses.
+// DefaultLogStore is the log store of a new directory if nobody chooses one.
 const DefaultLogStore = WAL
 
-// ParseLogStore reads a log store's name; "" is nobody's choice.
+// ParseLogStore parses a log store's name; "" means that nobody has chosen.
 func ParseLogStore(name string) (LogStore, error) {
 	switch kind := LogStore(name); kind {
 	case Bolt, WAL, "":
@@ -38,23 +38,24 @@ func ParseLogStore(name string) (LogStore, error) {
 	return "", fmt.Errorf("log store %q is neither %q nor %q", name, Bolt, WAL)
 }
 
-// identityFile is what makes a directory a server's.
+// identityFile is the file that makes a directory a server's.
 const identityFile = "identity.json"
 
-// Options says which directory to open, and as whose.
+// Options says which directory to open, and for which server.
 type Options struct {
 	Path     string
-	ID       string   // the operator's id: the directory must be its own
-	LogStore LogStore // "": what the directory records, DefaultLogStore for a new one
-	Existing bool     // refuse a directory that is no server's yet; nothing is written but what finishes what a crash cut short
-	// NoMint refuses a directory that is no server's yet (ErrNoServer), and makes none.
+	ID       string   // the operator's id; the directory must belong to it
+	LogStore LogStore // "": the recorded one, or DefaultLogStore for a new directory
+	Existing bool     // refuse a directory that is no server's yet; write only what finishes an operation that a crash interrupted
+	// NoMint refuses a directory that is no server's yet (ErrNoServer) instead of minting an
+	// identity.
 	NoMint bool
-	// MadeBy says who begins a directory (Begin): only that finishes what it has left
+	// MadeBy names who begins a directory (Begin). Only the same name may finish what it has left
 	// unfinished.
 	MadeBy string
 	// Verify reads a snapshot to its end and returns the index that it holds.
 	Verify func(io.Reader) (index uint64, err error)
-	// Describe reads what a snapshot says of itself; nil: snapshots say nothing.
+	// Describe reads a snapshot's own description; nil if snapshots have none.
 	Describe func(io.Reader) (node.SnapshotDescription, error)
 	Logger   *slog.Logger
 }
@@ -62,8 +63,8 @@ type Options struct {
 // Dir is a data directory, locked by this process.
 type Dir struct {
 	path     string
-	identity string // the name of the identity's file: unfinishedFile until Finish
-	existing bool   // it is left as it is
+	identity string // the name of the identity file: unfinishedFile until Finish
+	existing bool   // the directory is left as it is
 	lock     *lockFile
 	volume   volume
 	verify   func(io.Reader) (uint64, error)
@@ -80,9 +81,9 @@ type Dir struct {
 	present *presence // nil before Stores
 }
 
-// Open locks the directory, making it first if need be, and reads or mints its
-// identity. A directory in use, another server's, or one that holds what is not ours, is
-// refused, and nothing is left in it.
+// Open locks the directory, creating it if necessary, and reads or mints its identity. It refuses
+// a directory that is in use, belongs to another server, or holds foreign files, and leaves
+// nothing in it.
 func Open(o Options) (*Dir, error) {
 	if o.Existing {
 		if _, err := os.Stat(filepath.Join(o.Path, identityFile)); err != nil {
@@ -115,7 +116,7 @@ func Open(o Options) (*Dir, error) {
 	return d, nil
 }
 
-// lockDir makes the directory if need be and locks it.
+// lockDir creates the directory if necessary and locks it.
 func lockDir(o Options) (*Dir, error) {
 	if err := makeDirectory(o.Path); err != nil {
 		return nil, step("make the data directory", err)
@@ -128,6 +129,7 @@ func lockDir(o Options) (*Dir, error) {
 		verify: o.Verify, describe: o.Describe, log: o.Logger, failure: newFailure(o.Path)}, nil
 }
 
+// identify reads the identity and checks it against the options, or mints one.
 func (d *Dir) identify(o Options) error {
 	found := false
 	var err error
@@ -150,7 +152,7 @@ func (d *Dir) identify(o Options) error {
 	return nil
 }
 
-// mint makes the identity of a directory that has none.
+// mint creates the identity of a directory that has none.
 func (d *Dir) mint(o Options) error {
 	if err := checkNew(d.path); err != nil {
 		return err
@@ -158,7 +160,7 @@ func (d *Dir) mint(o Options) error {
 	return d.save(mintRecord(o.ID, cmp.Or(o.LogStore, DefaultLogStore)))
 }
 
-// mintRecord makes a new server's record.
+// mintRecord returns a new server's record.
 func mintRecord(id string, kind LogStore) record {
 	incarnation := make([]byte, incarnationBytes)
 	rand.Read(incarnation)
@@ -167,7 +169,7 @@ func mintRecord(id string, kind LogStore) record {
 
 func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
 
-// save stores r and then, only then, takes it as the directory's record.
+// save stores r, and only then makes it the directory's record.
 func (d *Dir) save(r record) error {
 	text, err := encodeIdentity(r)
 	if err != nil {
@@ -182,7 +184,7 @@ func (d *Dir) save(r record) error {
 	return d.present.hold(path)
 }
 
-// Identity says which server the directory belongs to.
+// Identity returns which server the directory belongs to.
 func (d *Dir) Identity() member.Identity {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -190,15 +192,15 @@ func (d *Dir) Identity() member.Identity {
 		Seeds: slices.Clone(d.record.Seeds), Settled: d.record.Settled, Rebuilt: d.record.Rebuilt}
 }
 
-// LogStore says what keeps the directory's log.
+// LogStore returns the log store that keeps the directory's log.
 func (d *Dir) LogStore() LogStore {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.record.LogStore
 }
 
-// Promise binds the server to a first configuration, for ever. The same one
-// again changes nothing; another is refused.
+// Promise binds the server to a first configuration, for ever. Repeating the same promise changes
+// nothing; a different one is refused.
 func (d *Dir) Promise(f member.Formation) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -217,8 +219,8 @@ func (d *Dir) Promise(f member.Formation) error {
 	return d.save(next)
 }
 
-// Join records the cluster that has admitted this server, and peer addresses
-// through which that can be found until there is a log.
+// Join records the cluster that has admitted this server, and the peer addresses at which the
+// cluster can be found until there is a log.
 func (d *Dir) Join(cluster string, seeds []string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -233,7 +235,7 @@ func (d *Dir) Join(cluster string, seeds []string) error {
 	return d.save(next)
 }
 
-// Settle records that this server never asks by itself to be made a voter.
+// Settle records that this server never asks on its own to become a voter.
 func (d *Dir) Settle() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -245,8 +247,8 @@ func (d *Dir) Settle() error {
 	return d.save(next)
 }
 
-// Condemn records that the server has diverged from the others: its directory
-// is refused from then on. The first reason stays.
+// Condemn records that the server has diverged from the others. Its directory is refused from then
+// on. The first reason stays.
 func (d *Dir) Condemn(reason string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -258,7 +260,7 @@ func (d *Dir) Condemn(reason string) error {
 	return d.save(next)
 }
 
-// RaiseBoot raises the boot number, stores it and returns it.
+// RaiseBoot increments the boot number, stores it and returns it.
 func (d *Dir) RaiseBoot() (uint64, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"github.com/kvorum/kvorum/node/store/floor"
 )
 
-// DropSealedFrom rewrites an identity as the first release does, which does not know
-// from where entries are sealed.
+// DropSealedFrom rewrites an identity as the first release does, which does not know from where on
+// entries are sealed.
 func DropSealedFrom(t *testing.T, dir string) {
 	t.Helper()
 	path := filepath.Join(dir, identityFile)
@@ -27,8 +27,8 @@ func DropSealedFrom(t *testing.T, dir string) {
 	}
 }
 
-// AsFirstRelease leaves a directory as the first release would: without what that does
-// not know.
+// AsFirstRelease leaves a directory as the first release would: without what that release does not
+// know.
 func AsFirstRelease(t *testing.T, dir string) {
 	t.Helper()
 	path := filepath.Join(dir, identityFile)
@@ -51,18 +51,18 @@ func AsFirstRelease(t *testing.T, dir string) {
 	}
 }
 
-// What the tests of this package need to have a disk fail.
+// What the tests of this package need to make a disk fail.
 type (
 	Volume     = volume
 	VolumeFile = volumeFile
 	OSVolume   = osVolume
 )
 
-// What the tests must know of the limits.
+// What the tests must know about the limits.
 const (
 	SnapshotSyncBytes    = snapshotSyncBytes
 	SnapshotReserveBytes = snapshotReserveBytes
 )
 
-// SetVolume has snapshots written to v; it comes before Stores.
+// SetVolume makes snapshots go to v. It must be called before Stores.
 func (d *Dir) SetVolume(v Volume) { d.volume = v }

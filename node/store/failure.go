@@ -10,11 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// failure is the first thing that the directory could not do, or that was found
-// wrong with it. There is no way on from it: raft-wal keeps refusing after a
-// segment could not be made, also when there is space again, and a server that
-// stores nothing is in nobody's majority. Its process has to end, say why, and
-// be started again.
+// failure is the first thing that the directory could not do, or that was found wrong with it.
+// There is no recovery: raft-wal keeps refusing after a segment could not be created, even when
+// there is space again, and a server that stores nothing is in nobody's majority. The process has
+// to end, say why, and be restarted.
 type failure struct {
 	path   string
 	once   sync.Once
@@ -24,10 +23,10 @@ type failure struct {
 
 func newFailure(path string) *failure { return &failure{path: path, failed: make(chan struct{})} }
 
-// record keeps an entry that could not be stored.
+// record records that an entry could not be stored.
 func (f *failure) record(err error) { f.unwritable("the log", err) }
 
-// unwritable keeps that what could not be written. The cause comes first.
+// unwritable records that something could not be written. The message begins with the cause.
 func (f *failure) unwritable(what string, err error) {
 	if damage := (*DamageError)(nil); errors.As(err, &damage) {
 		f.keep(damage)
@@ -37,7 +36,7 @@ func (f *failure) unwritable(what string, err error) {
 		cause(err), what, err, freeSpace(f.path), f.path, remedy(err)))
 }
 
-// keep takes err as the failure unless there has been one.
+// keep records err as the failure unless there is one already.
 func (f *failure) keep(err error) {
 	f.once.Do(func() {
 		f.err = err
@@ -45,8 +44,7 @@ func (f *failure) keep(err error) {
 	})
 }
 
-// step is the error of something that could not be done: the cause first, then
-// what that was, then what can be done about it.
+// step returns the error of a failed step: the cause first, then the step, then the remedy.
 func step(what string, err error) error {
 	if errors.As(err, new(*DamageError)) {
 		return err
@@ -54,7 +52,7 @@ func step(what string, err error) error {
 	return fmt.Errorf("%s: %s: %w; %s", cause(err), what, err, remedy(err))
 }
 
-// cause is what the operating system has said, without the steps on the way.
+// cause returns what the operating system has said, without the steps that led there.
 func cause(err error) string {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
@@ -66,7 +64,7 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// remedy is what an operator can do about what the operating system has said.
+// remedy returns what an operator can do about an error of the operating system.
 func remedy(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
@@ -91,10 +89,11 @@ func freeSpace(path string) string {
 	return fmt.Sprintf("%d MB are", volume.Bavail*uint64(volume.Bsize)>>20)
 }
 
-// Failed is closed when the directory cannot be used any more; Err says why.
+// Failed returns a channel that is closed when the directory cannot be used any more. Err says
+// why.
 func (d *Dir) Failed() <-chan struct{} { return d.failure.failed }
 
-// Err is nil until Failed is closed.
+// Err returns why the directory has failed. It is nil until Failed is closed.
 func (d *Dir) Err() error {
 	select {
 	case <-d.failure.failed:

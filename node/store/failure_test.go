@@ -51,7 +51,7 @@ func TestALogThatCannotBeOpenedSaysWhyFirst(t *testing.T) {
 	}
 }
 
-// A disk that fails to read is told from one that returns what was not stored.
+// A disk that fails to read is distinguished from one that returns what was not stored.
 func TestADiskThatFailsToReadAFileIsNotCalledDamaged(t *testing.T) {
 	eio := &os.PathError{Op: "read", Path: "x", Err: syscall.EIO}
 	for name, err := range map[string]error{

@@ -5,20 +5,20 @@ import (
 	"os"
 )
 
-// holdFile is there while the operator of this node holds upgrades. It is no field
-// of the identity, which an earlier release drops: a node that was put back to
-// that and comes up again still holds.
+// holdFile exists while the operator of this node holds upgrades. It is not a field of the
+// identity, which an earlier release would drop: a node that is downgraded and then upgraded again
+// still holds.
 const holdFile = "upgrade-hold"
 
-// UpgradeHeld reports whether the machine's version is not to be raised yet. A
-// file that cannot be looked at holds.
+// UpgradeHeld reports whether the machine's version must not be raised yet. A file that cannot be
+// examined counts as a hold.
 func (d *Dir) UpgradeHeld() bool {
 	_, err := os.Lstat(d.file(holdFile))
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// HoldUpgrade says whether the machine's version is not to be raised yet, until it
-// says otherwise. It is synced when it returns.
+// HoldUpgrade sets whether upgrades are held: while they are, the machine's version must not be
+// raised. The change is synced when it returns.
 func (d *Dir) HoldUpgrade(hold bool) error {
 	var err error
 	if hold {

@@ -12,38 +12,38 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// identityVersion is the layout that this package writes; it reads no other.
+// identityVersion is the version of the file format that this package writes. It reads no other.
 const identityVersion = 1
 
 var errIdentityVersion = fmt.Errorf("this binary reads version %d", identityVersion)
 
-// envelope is the file: a checksum over the compact form of its body.
+// envelope is the content of the file: a body with a checksum over its compact form.
 type envelope struct {
 	Version  int             `json:"version"`
 	Checksum string          `json:"crc32c"`
 	Body     json.RawMessage `json:"identity"`
 }
 
-// record is everything that the identity file says.
+// record is the content of the identity file.
 type record struct {
 	Server   string     `json:"server"` // id@incarnation
 	LogStore LogStore   `json:"log_store"`
 	Boot     uint64     `json:"boot"`              // of the last start
 	Stores   bool       `json:"stores"`            // Raft's files have been made and must be there
-	Floor    bool       `json:"floor,omitempty"`   // the floor counts: a binary that does not know it drops the mark
+	Floor    bool       `json:"floor,omitempty"`   // the floor file counts; a binary that does not know this mark drops it
 	Cluster  string     `json:"cluster,omitempty"` // "" until promised or joined
 	Promise  *formation `json:"promise,omitempty"`
 	Seeds    []string   `json:"seeds,omitempty"`   // of the cluster that it joined
-	Settled  bool       `json:"settled,omitempty"` // it asks for no vote by itself
-	// SealedFrom is the first index from which every entry of the log carries a seal, 0:
-	// none need. The first release drops it.
+	Settled  bool       `json:"settled,omitempty"` // it does not ask on its own to become a voter
+	// SealedFrom is the first index from which every entry of the log carries a seal; 0: none
+	// must. The first release drops it.
 	SealedFrom uint64 `json:"sealed_from,omitempty"`
-	Diverged   string `json:"diverged,omitempty"` // how it has diverged from the others: it must not be opened again
-	Rebuilt    bool   `json:"rebuilt,omitempty"`  // in the place of a damaged server: it only joins
-	// VoteFile: the last start was one of a binary that keeps the vote file. The
-	// first release does not know the field and drops it when it starts.
+	Diverged   string `json:"diverged,omitempty"` // how it has diverged from the others; the directory must not be opened again
+	Rebuilt    bool   `json:"rebuilt,omitempty"`  // it replaces a damaged server: it only joins
+	// VoteFile says that the last start was by a binary that keeps the vote file. The first
+	// release does not know the field and drops it when it starts.
 	VoteFile bool `json:"vote_file,omitempty"`
-	// MadeBy is who has begun the directory, where that took more than one step.
+	// MadeBy names who has begun the directory, if making it took more than one step.
 	MadeBy string `json:"made_by,omitempty"`
 }
 
@@ -94,6 +94,7 @@ func checksum(body []byte) string {
 	return fmt.Sprintf("%08x", crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)))
 }
 
+// encodeIdentity returns the text of the identity file.
 func encodeIdentity(r record) ([]byte, error) {
 	body, err := json.Marshal(r)
 	if err != nil {
@@ -103,6 +104,7 @@ func encodeIdentity(r record) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
+// decodeIdentity parses the text of the identity file and checks its version and checksum.
 func decodeIdentity(text []byte) (record, error) {
 	var e envelope
 	if err := json.Unmarshal(text, &e); err != nil {
@@ -129,7 +131,7 @@ func decodeIdentity(text []byte) (record, error) {
 	return r, err
 }
 
-// readIdentity returns false when there is no identity yet.
+// readIdentity reads the identity file. It returns false if there is none yet.
 func readIdentity(path string) (record, bool, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -12,14 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockName is the file that is locked.
+// lockName is the name of the lock file.
 const lockName = "lock"
 
-// lockFile holds the directory for this process. The kernel releases it with
-// the process, however it ends; the file itself stays, so that two processes
-// can never hold locks on two files of that name.
+// lockFile holds the directory for this process. The kernel releases the lock when the process
+// ends, however it ends. The file itself stays, so two processes can never lock two different
+// files of that name.
 type lockFile struct{ file *os.File }
 
+// lockDirectory locks a directory for this process, or says which process holds it.
 func lockDirectory(dir string) (*lockFile, error) {
 	path := filepath.Join(dir, lockName)
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
@@ -43,8 +44,8 @@ func lockDirectory(dir string) (*lockFile, error) {
 	return &lockFile{file}, nil
 }
 
-// writePID overwrites what the last process wrote, which takes no space: a full
-// disk must not keep a server from starting.
+// writePID overwrites what the last process wrote. That takes no space: a full disk must not keep
+// a server from starting.
 func writePID(file *os.File) error {
 	n, err := file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	if err != nil {
@@ -53,8 +54,7 @@ func writePID(file *os.File) error {
 	return file.Truncate(int64(n))
 }
 
-// flock waits a little for the lock: a process that was killed just now may
-// still be on its way out.
+// flock waits a little for the lock, because a process that was just killed may still be exiting.
 func flock(file *os.File) error {
 	deadline := time.Now().Add(lockWait)
 	for {
@@ -66,7 +66,7 @@ func flock(file *os.File) error {
 	}
 }
 
-// lockHolder names the process that holds the lock, as far as it has said.
+// lockHolder names the process that holds the lock, if the lock file tells.
 func lockHolder(file *os.File) string {
 	text := make([]byte, 32)
 	n, _ := file.ReadAt(text, 0)

@@ -8,15 +8,15 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// hashicorpLogger makes what Hashicorp's stores log arrive in ours.
+// hashicorpLogger returns a logger for Hashicorp's stores that writes to ours.
 func hashicorpLogger(to *slog.Logger) hclog.Logger {
 	logger := hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard, Level: hclog.Error})
 	logger.RegisterSink(slogSink{to})
 	return logger
 }
 
-// slogSink takes every line of an hclog logger, whatever that logger's own
-// level: ours decides.
+// slogSink accepts every line of an hclog logger, whatever that logger's level. Our logger
+// decides.
 type slogSink struct{ to *slog.Logger }
 
 func (s slogSink) Accept(_ string, level hclog.Level, msg string, args ...any) {

@@ -22,7 +22,7 @@ import (
 	"github.com/kvorum/kvorum/node/store"
 )
 
-// killedMeta is wal-meta.db until the process is killed, before a commit.
+// killedMeta is wal-meta.db until the process is killed before a commit.
 type killedMeta struct {
 	metadb.BoltMetaDB
 	commits int
@@ -35,7 +35,7 @@ func (m *killedMeta) CommitState(state types.PersistentState) error {
 	return m.BoltMetaDB.CommitState(state)
 }
 
-// tailOf is the file of the log that entries are appended to.
+// tailOf returns the file of the log that entries are appended to.
 func tailOf(t *testing.T, path string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(path, "wal", "*.wal"))
@@ -144,7 +144,7 @@ func flipByte(t *testing.T, path string, at int64) {
 	}
 }
 
-// The last entry is in no batch behind which another stands: only the floor tells.
+// No other batch stands behind that of the last entry: only the floor tells.
 func TestALogThatLostItsEndIsRefused(t *testing.T) {
 	eachStore(t, func(t *testing.T, kind store.LogStore) {
 		o := options(t.TempDir(), "n1", kind)
@@ -162,7 +162,7 @@ func TestALogThatLostItsEndIsRefused(t *testing.T) {
 	})
 }
 
-// copyFiles is the content of raft.db, the log and the floor.
+// copyFiles returns the content of raft.db, the log and the floor.
 func copyFiles(t *testing.T, path string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -184,8 +184,8 @@ func copyFiles(t *testing.T, path string) map[string]string {
 	return all
 }
 
-// The first release writes the identity again at each start, without what it does not
-// know, and does not move the floor.
+// The first release rewrites the identity at each start without the fields that it does not know,
+// and does not move the floor.
 func TestAFloorDoesNotCountAfterABinaryThatDoesNotKnowIt(t *testing.T) {
 	eachStore(t, func(t *testing.T, kind store.LogStore) {
 		o := options(t.TempDir(), "n1", kind)
@@ -269,8 +269,8 @@ func TestALogWithAnotherTermAtTheSnapshotsEndIsEmptied(t *testing.T) {
 	})
 }
 
-// A leader of a later term need not have held the snapshot's last entry, which was not
-// committed then: its own, in that place, goes all the same.
+// A leader of a later term need not have held the snapshot's last entry, which was not committed
+// then. Its own entry at that index is removed all the same.
 func TestALogOfALaterTermThanItsSnapshotIsEmptied(t *testing.T) {
 	eachStore(t, func(t *testing.T, kind store.LogStore) {
 		o := options(t.TempDir(), "n1", kind)
@@ -291,7 +291,7 @@ func TestALogOfALaterTermThanItsSnapshotIsEmptied(t *testing.T) {
 	})
 }
 
-// dropFromIdentity writes the identity as a binary does that does not know a field.
+// dropFromIdentity writes the identity like a binary that does not know a field.
 func dropFromIdentity(t *testing.T, path, field string) {
 	t.Helper()
 	file := filepath.Join(path, "identity.json")
@@ -337,7 +337,7 @@ func TestAGapIsNamed(t *testing.T) {
 	})
 }
 
-// What is damaged while the server runs is not read again before it is asked for.
+// An entry that is damaged while the server runs is not read again before it is asked for.
 func TestAnEntryThatIsDamagedWhileTheServerRunsIsNamed(t *testing.T) {
 	o := options(t.TempDir(), "n1", store.WAL)
 	_, stores := openStores(t, o)

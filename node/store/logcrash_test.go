@@ -23,11 +23,11 @@ import (
 	"github.com/kvorum/kvorum/node/store/segments"
 )
 
-// The log runs on directories in memory that forget what was not synced. A crash
-// falls on every step in turn (each write, sync, rename, removal); after it, the log must
-// open and hold what it held before the call under way, or after it, and nothing else.
+// The log runs on in-memory directories that forget what was not synced. A crash falls on every
+// step in turn (each write, sync, rename, removal). After it, the log must open and hold exactly
+// what it held before the interrupted call, or after it.
 
-// rig is the three directories of a log, and what happens at which step.
+// rig holds the three directories of a log, and what happens at which step.
 type rig struct {
 	log, meta, floor *directory.Memory
 
@@ -61,8 +61,8 @@ func (r *rig) step(s directory.Step) (bool, error) {
 	return true, nil
 }
 
-// after is the rig as another process finds it. Nothing more happens to the rig:
-// its log may still rotate, and the directories are those of one moment.
+// after returns the rig as another process finds it. Nothing more happens to the rig: its log may
+// still rotate, and the directories are those of one moment.
 func (r *rig) after(one func(*directory.Memory) *directory.Memory) *rig {
 	for _, dir := range []*directory.Memory{r.log, r.meta, r.floor} {
 		dir.Ask(func(directory.Step) (bool, error) { return false, directory.ErrCrashed })
@@ -170,7 +170,7 @@ func (r *rig) open(fresh, spares bool) (running, error) {
 	return running{log, closed}, nil
 }
 
-// content is the entries of a log, as index and text.
+// content returns the entries of a log, as index and text.
 type content []string
 
 func (l running) content() (content, error) {
@@ -217,7 +217,7 @@ func deletes(from, to uint64, keepFrom, keepTo int) change {
 		func(before content) content { return slices.Clone(before[keepFrom : len(before)-keepTo]) }}
 }
 
-// workload is a first start, rotations, both truncations, and that after an install.
+// workload is a first start, rotations, both truncations, and the truncation after an install.
 func workload() []change {
 	var all []change
 	for i := range uint64(14) {
@@ -254,7 +254,7 @@ func (r *rig) run(spares bool) outcome {
 	return outcome{before: held, after: held}
 }
 
-// opened opens what is left, and checks what it holds.
+// opened opens what is left, and checks its content.
 func opened(left *rig, o outcome, spares bool) error {
 	fresh := o.name == "open"
 	log, err := left.open(fresh, spares)

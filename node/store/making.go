@@ -12,20 +12,20 @@ import (
 	"github.com/kvorum/kvorum/node/store/floor"
 )
 
-// unfinishedFile is the identity of a directory that is being made, until Finish
-// gives it its name: no server is started from such a directory.
+// unfinishedFile is the identity of a directory that is being made, until Finish renames it. No
+// server is started from such a directory.
 const unfinishedFile = identityFile + ".unfinished"
 
 var (
 	// ErrNoServer means that a directory is no server's: it does not exist, or is empty.
 	ErrNoServer = errors.New("store: no server's data directory")
-	// ErrNotEmpty means that a directory holds something, so that none can be made there.
+	// ErrNotEmpty means that a directory holds something, so no data directory can be made there.
 	ErrNotEmpty = errors.New("store: the directory is not empty")
-	// ErrUnfinished means that a directory was being made, and that was cut short.
+	// ErrUnfinished means that the making of a directory was interrupted.
 	ErrUnfinished = errors.New("store: the directory is unfinished")
 )
 
-// UnfinishedError is ErrUnfinished with who was to make the directory.
+// UnfinishedError is ErrUnfinished together with who was making the directory.
 type UnfinishedError struct{ Path, By string }
 
 func (e *UnfinishedError) Error() string {
@@ -35,16 +35,16 @@ func (e *UnfinishedError) Error() string {
 // Is reports whether target is ErrUnfinished.
 func (e *UnfinishedError) Is(target error) bool { return target == ErrUnfinished }
 
-// ownNames lists what this package stores in a directory; a dot and more may follow
-// each name. The identity is not among them.
+// ownNames lists the names that this package stores in a directory. A dot and more may follow each
+// name. The identity is not among them.
 var ownNames = []string{boltFile, voteFile, walDirectory, "snapshots", floor.FileName}
 
-// Begin locks a directory, making it first if need be, and mints a new server's
-// identity in it, for somebody who stores more than that before the server is first
-// started. Until Finish, the directory is refused with ErrUnfinished. It must be empty;
-// what an earlier Begin has left unfinished is removed.
+// Begin locks a directory, creating it if necessary, and mints a new server's identity in it. It
+// is for callers that store more than the identity before the server is first started. Until
+// Finish, the directory is refused with ErrUnfinished. The directory must be empty; Begin removes
+// what an earlier Begin has left unfinished.
 func Begin(o Options) (*Dir, error) {
-	if err := checkEmpty(o.Path); err != nil { // nothing is left in a directory that is somebody's
+	if err := checkEmpty(o.Path); err != nil { // before the lock, so that nothing is left in a foreign directory
 		return nil, err
 	}
 	d, err := lockDir(o)
@@ -57,11 +57,12 @@ func Begin(o Options) (*Dir, error) {
 	return d, nil
 }
 
+// begin clears the directory of unfinished work and stores the unfinished identity.
 func (d *Dir) begin(o Options) error {
 	if r, found, err := readIdentity(d.file(unfinishedFile)); err == nil && found && r.MadeBy != o.MadeBy {
 		return &UnfinishedError{Path: d.path, By: r.MadeBy}
 	}
-	if err := clearUnfinished(d.path); err != nil { // another may have come first
+	if err := clearUnfinished(d.path); err != nil { // another process may have come first
 		return err
 	}
 	d.identity = unfinishedFile
@@ -78,8 +79,8 @@ func (d *Dir) begin(o Options) error {
 	return nil
 }
 
-// Finish gives a directory that Begin has made its identity: from then on it is a
-// server's. All that was stored in it must be synced.
+// Finish gives a directory that Begin has made its identity. From then on it belongs to a server.
+// Everything stored in it must have been synced.
 func (d *Dir) Finish() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -95,11 +96,11 @@ func (d *Dir) Finish() error {
 	if err := syncDirectory(d.path); err != nil {
 		return step("sync "+d.path, errors.Join(err, d.present.hold(to)))
 	}
-	_ = os.Remove(from + spareSuffix) // it is of no use any more, and does no harm
+	_ = os.Remove(from + spareSuffix) // it is of no further use, and harmless
 	return d.present.hold(to)
 }
 
-// Abandon closes a directory that Begin has made, and removes what is in it.
+// Abandon closes a directory that Begin has made, and removes its content.
 func (d *Dir) Abandon() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -107,8 +108,8 @@ func (d *Dir) Abandon() error {
 	return errors.Join(err, clearUnfinished(d.path), d.lock.release())
 }
 
-// checkKnown refuses a directory without an identity that is not to become a server's,
-// and does not touch it: one that is no new one, or any if none is to be minted.
+// checkKnown refuses, without touching it, a directory without an identity that must not become a
+// server's: one that is not new, or any if no identity is to be minted.
 func checkKnown(path string, noMint bool) error {
 	switch _, err := os.Stat(filepath.Join(path, identityFile)); {
 	case errors.Is(err, os.ErrNotExist):
@@ -123,8 +124,8 @@ func checkKnown(path string, noMint bool) error {
 	return fmt.Errorf("%w: %s", ErrNoServer, path)
 }
 
-// checkNew refuses a directory without an identity that holds something: what somebody has
-// left unfinished, a server's files, or what is not Kvorum's and would be filled beside.
+// checkNew refuses a directory without an identity that holds something: unfinished work, a
+// server's files, or foreign files among which Kvorum would store its own.
 func checkNew(path string) error {
 	found, err := entriesOf(path)
 	if err != nil {
@@ -134,7 +135,7 @@ func checkNew(path string) error {
 		r, _, _ := readIdentity(filepath.Join(path, unfinishedFile))
 		return &UnfinishedError{Path: path, By: r.MadeBy}
 	}
-	if slices.Contains(found, identityFile) { // another process has just made it: the lock speaks
+	if slices.Contains(found, identityFile) { // another process has just created it: the lock decides
 		return nil
 	}
 	for _, name := range found {
@@ -148,7 +149,7 @@ func checkNew(path string) error {
 	return nil
 }
 
-// checkEmpty refuses a directory that holds anything but what clearUnfinished removes.
+// checkEmpty refuses a directory that holds anything that clearUnfinished does not remove.
 func checkEmpty(path string) error {
 	found, err := entriesOf(path)
 	if err != nil {
@@ -163,9 +164,9 @@ func checkEmpty(path string) error {
 	return nil
 }
 
-// entriesOf lists the names in a directory; none if there is no such directory. Left out
-// are those that a new directory may have: a lock, a file system's own directory, an
-// identity whose minting was cut short, and what an operator may put there first.
+// entriesOf lists the names in a directory; none if the directory does not exist. It leaves out
+// what a new directory may hold: a lock, a file system's own directory, an identity whose minting
+// was interrupted, and what an operator may put there first.
 func entriesOf(path string) (names []string, err error) {
 	found, err := os.ReadDir(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -181,12 +182,13 @@ func entriesOf(path string) (names []string, err error) {
 	return names, nil
 }
 
+// isOwn reports whether a name is one of ownNames, possibly with a suffix.
 func isOwn(name string) bool {
 	return slices.ContainsFunc(ownNames, func(own string) bool { return name == own || strings.HasPrefix(name, own+".") })
 }
 
-// clearUnfinished removes what Begin and its caller have stored in a directory that
-// is unfinished; the mark that it is, last.
+// clearUnfinished removes what Begin and its caller have stored in an unfinished directory. It
+// removes the mark that the directory is unfinished last.
 func clearUnfinished(path string) error {
 	if err := checkEmpty(path); err != nil {
 		return err

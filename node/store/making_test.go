@@ -12,7 +12,7 @@ import (
 	"github.com/kvorum/kvorum/node/store"
 )
 
-// onlyKnown opens a directory and makes none.
+// onlyKnown opens an existing directory and creates none.
 func onlyKnown(o store.Options) error {
 	o.NoMint = true
 	return refused(o)
@@ -51,7 +51,7 @@ func TestADirectoryThatIsNoServersIsNotMadeOneUnasked(t *testing.T) {
 	}
 }
 
-// Whatever is left of a server says that this is no first start.
+// Any remainder of a server shows that this is no first start.
 func TestWhatIsLeftOfAServerIsNotTakenForANewDirectory(t *testing.T) {
 	for _, name := range []string{"raft.db", "votes", "wal", "snapshots", "floor", "identity.json.spare", "damaged-20200101T000000Z", "damaged-snapshot-1-2-3"} {
 		o := options(t.TempDir(), "n1", "")
@@ -72,8 +72,8 @@ func TestWhatIsLeftOfAServerIsNotTakenForANewDirectory(t *testing.T) {
 	}
 }
 
-// Somebody's directory is not filled: nothing is left in it. What a new directory may hold
-// is no obstacle.
+// A foreign directory is not filled: nothing is left in it. What a new directory may hold is no
+// obstacle.
 func TestADirectoryThatHoldsSomebodysFilesIsNotMadeAServers(t *testing.T) {
 	for _, name := range []string{"thesis.tex", ".profile", "identity.json.old"} {
 		o := options(t.TempDir(), "n1", "")
@@ -164,7 +164,7 @@ func TestADirectoryIsNoServersUntilItIsFinished(t *testing.T) {
 	})
 }
 
-// A kill is played by leaving of a directory what each step would.
+// The test simulates a kill by leaving only what each step would leave of a directory.
 func TestADirectoryWhoseMakingWasCutShortIsMadeAgain(t *testing.T) {
 	for _, left := range [][]string{
 		{"identity.json.unfinished.tmp"},

@@ -18,25 +18,25 @@ import (
 	"github.com/kvorum/kvorum/node/store/floor"
 )
 
-// presence notices that a file of a directory in use has been removed or
-// replaced. What is stored into an unlinked file is gone with the process, and no
-// write fails for it: the server would vote and lead on, for nothing.
+// presence notices when a file of a directory in use is removed or replaced. What is stored in an
+// unlinked file is lost when the process ends, and no write fails because of it. The server would
+// vote and lead on, for nothing.
 //
-// Each file is held open, so that its inode is nobody else's while it is watched.
+// Each file is held open, so that its inode cannot be reused while it is watched.
 type presence struct {
 	mu    sync.Mutex
 	files map[string]*os.File // by path
 
-	looking  sync.Mutex    // held while the two below are used
-	segments *segmentWatch // of the log; nil: it has none
+	looking  sync.Mutex    // held while the fields below are used
+	segments *segmentWatch // the log's segments; nil: it has none
 	suspects map[string]error
 	stop     chan struct{}
 }
 
-// errReplaced is what is wrong with a path under which there is another file.
+// errReplaced means that a path now holds another file.
 var errReplaced = errors.New("another file is in its place")
 
-// watchFiles starts to watch what the stores have opened.
+// watchFiles starts watching what the stores have opened.
 func (o *opening) watchFiles() error {
 	if o.existing {
 		return nil // it is open for a moment
@@ -55,13 +55,13 @@ func (o *opening) watchFiles() error {
 		}
 	}
 	if p.segments != nil {
-		p.segments.look(map[string]error{}) // those that are there now are known
+		p.segments.look(map[string]error{}) // registers the segments that exist now
 	}
 	go p.run(d.failure)
 	return nil
 }
 
-// hold watches the file that is at path now. A nil presence watches nothing.
+// hold starts watching the file that is at path now. A nil presence watches nothing.
 func (p *presence) hold(path string) error {
 	if p == nil {
 		return nil
@@ -76,8 +76,8 @@ func (p *presence) hold(path string) error {
 	return nil
 }
 
-// release has the file at path not watched until it is held again: it is about to be
-// replaced by this server itself.
+// release stops watching the file at path until hold is called again, because this server itself
+// is about to replace it.
 func (p *presence) release(path string) {
 	if p == nil {
 		return
@@ -90,8 +90,8 @@ func (p *presence) release(path string) {
 	}
 }
 
-// run looks until it finds something or is ended. A look may take for ever, on a
-// disk that does not answer: nobody waits for it.
+// run looks until it finds something or is ended. On a disk that does not respond, a look may take
+// for ever; nobody waits for it.
 func (p *presence) run(failure *failure) {
 	look := time.NewTicker(presenceLook)
 	defer look.Stop()
@@ -114,8 +114,8 @@ func (p *presence) run(failure *failure) {
 	}
 }
 
-// look returns an error for what two looks in a row have found. Of several it names the
-// one that holds the others.
+// look returns an error for what two looks in a row have found. If that is several paths, it names
+// the one that contains the others.
 func (p *presence) look() error {
 	p.looking.Lock()
 	defer p.looking.Unlock()
@@ -129,6 +129,7 @@ func (p *presence) look() error {
 	return nil
 }
 
+// findAll returns what is wrong now, by path.
 func (p *presence) findAll() map[string]error {
 	p.mu.Lock()
 	files := make(map[string]*os.File, len(p.files))
@@ -148,7 +149,7 @@ func (p *presence) findAll() map[string]error {
 	return found
 }
 
-// samePlace reports what is at path instead of file.
+// samePlace returns an error if the file is no longer the one at path.
 func samePlace(path string, file *os.File) error {
 	held, err := file.Stat()
 	if errors.Is(err, os.ErrClosed) {
@@ -167,14 +168,14 @@ func samePlace(path string, file *os.File) error {
 	return nil
 }
 
-// gone reports whether an error says that there is nothing at a path. Others, such as
-// too many open files, say that nobody could look.
+// gone reports whether an error means that nothing is at a path. Other errors, such as too many
+// open files, mean that nobody could look.
 func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ESTALE)
 }
 
-// goneError names the path and what can be done. A directory that was moved away,
-// or whose volume was, is whole: this process has gone on writing into it.
+// goneError names the path and the remedy. A directory that was moved away, or whose volume was,
+// is intact: this process has gone on writing into it.
 func goneError(path string, err error) error {
 	what := "cannot be found any more"
 	switch {
@@ -186,7 +187,7 @@ func goneError(path string, err error) error {
 	return fmt.Errorf("%s: %s %s while this server was using it: put it back if it was moved away, and start this server again; if it is gone, %s", cause(err), path, what, node.AdviceEmpty)
 }
 
-// end stops the watch. It does not wait for a look that is under way.
+// end stops the watch. It does not wait for a look in progress.
 func (p *presence) end() error {
 	if p == nil {
 		return nil

@@ -18,8 +18,8 @@ func options(path string) Options {
 	return Options{Path: path, ID: "n1", LogStore: WAL, Logger: slog.New(slog.DiscardHandler), Verify: func(io.Reader) (uint64, error) { return 0, nil }}
 }
 
-// What a running server does with its own files is nothing to be noticed: it
-// replaces its identity, begins segments, and removes them at both ends of its log.
+// What a running server does with its own files must not be noticed: it replaces its identity,
+// begins segments, and removes them at both ends of its log.
 func TestWhatAServerDoesItselfIsNotNoticed(t *testing.T) {
 	dir, err := Open(options(t.TempDir()))
 	if err != nil {
@@ -74,7 +74,7 @@ func TestWhatAServerDoesItselfIsNotNoticed(t *testing.T) {
 	look("a log that begins elsewhere")
 }
 
-// looking is a log that looks, as the watch does, whenever something is logged.
+// looking is a log handler that looks, like the watch, whenever something is logged.
 type looking struct {
 	slog.Handler
 	look func()
@@ -87,7 +87,7 @@ func (l looking) Handle(context.Context, slog.Record) error {
 
 func (looking) Enabled(context.Context, slog.Level) bool { return true }
 
-// On a slow disk many looks fall into the time that this takes.
+// On a slow disk many looks may fall into the replacement of the identity.
 func TestAnIdentityThatIsBeingReplacedIsNotNoticed(t *testing.T) {
 	o := options(t.TempDir())
 	var dir *Dir
@@ -108,7 +108,7 @@ func TestAnIdentityThatIsBeingReplacedIsNotNoticed(t *testing.T) {
 	if _, err := dir.Stores(); err != nil {
 		t.Fatal(err)
 	}
-	// No spare can be made, which is logged when the identity has been replaced.
+	// No spare can be made; this is logged when the identity has been replaced.
 	spare := dir.file(identityFile) + spareSuffix
 	if err := errors.Join(os.Remove(spare), os.MkdirAll(filepath.Join(spare, "in the way"), 0o700)); err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func TestAnIdentityThatIsBeingReplacedIsNotNoticed(t *testing.T) {
 	}
 }
 
-// Where there are too many open files, nobody can look: nothing is gone.
+// If there are too many open files nobody can look, but nothing is gone.
 func TestWhatNobodyCanLookAtIsNotGone(t *testing.T) {
 	for err, want := range map[error]bool{
 		syscall.ENOENT: true, syscall.ENOTDIR: true, syscall.ESTALE: true,
@@ -137,7 +137,7 @@ func TestWhatNobodyCanLookAtIsNotGone(t *testing.T) {
 	}
 }
 
-// A segment in the midst of the log is one of many.
+// A segment in the middle of the log is one of many.
 func TestASegmentInTheMidstIsNeeded(t *testing.T) {
 	files := map[string]segmentFile{}
 	for i, base := range []uint64{1, 100, 200, 300} {

@@ -9,16 +9,16 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// segmentFile is one of raft-wal's, named after its first index and its number,
-// which no other ever gets.
+// segmentFile is one of raft-wal's segment files. It is named after its first index and its
+// number, and no other file ever gets that number.
 type segmentFile struct {
 	name         string
 	base, number uint64
 	info         os.FileInfo
 }
 
-// segmentWatch knows the segments of a log. raft-wal removes some of them itself: those
-// before the log's beginning, and those behind an end that was cut off.
+// segmentWatch tracks the segments of a log. raft-wal itself removes some of them: those before
+// the log's beginning, and those behind an end that was cut off.
 type segmentWatch struct {
 	dir   string
 	logs  raft.LogStore
@@ -58,7 +58,7 @@ func (w *segmentWatch) look(found map[string]error) {
 	}
 }
 
-// needed reports whether a segment that is not there has entries of the log.
+// needed reports whether a missing segment should hold entries of the log.
 func (w *segmentWatch) needed(gone segmentFile, now map[string]segmentFile, first, last uint64) bool {
 	end := last
 	for _, other := range w.known {
@@ -74,6 +74,7 @@ func (w *segmentWatch) needed(gone segmentFile, now map[string]segmentFile, firs
 	return first > 0 && gone.base <= last && end >= first
 }
 
+// listSegments lists the segment files in a directory, by name.
 func listSegments(dir string) (map[string]segmentFile, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

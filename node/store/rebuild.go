@@ -16,17 +16,18 @@ import (
 )
 
 const (
-	// asidePrefix begins the name of what Rebuild has set aside; a time follows.
+	// asidePrefix begins the name of the directory in which Rebuild sets things aside. A time
+	// follows.
 	asidePrefix = "damaged-"
-	// asideTime is how that time is written.
+	// asideTime is the layout of that time.
 	asideTime = "20060102T150405Z"
-	// asideNote is the file that says why, written when all else is done.
+	// asideNote is the file that says why. It is written when everything else is done.
 	asideNote = "why.txt"
 )
 
-// Rebuildable reports whether an error says that the content of a directory is
-// damaged, so that a new server may take its place. A file that cannot be read now
-// is none: it may be readable later.
+// Rebuildable reports whether an error means that the content of a directory is damaged, so that a
+// new server may take its place. A file that cannot be read now does not count: it may be readable
+// later.
 func Rebuildable(err error) bool {
 	for _, passing := range []error{syscall.EIO, syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, fs.ErrPermission} {
 		if errors.Is(err, passing) {
@@ -36,23 +37,21 @@ func Rebuildable(err error) bool {
 	return errors.As(err, new(*DamageError))
 }
 
-// Rejoin is how a rebuilt server comes into its cluster.
+// Rejoin says how a rebuilt server comes back into its cluster.
 type Rejoin struct {
 	Nonvoter bool // it stays a read replica
-	Others   bool // it is given other servers' addresses, or is going to be invited
+	Others   bool // it is given other servers' addresses, or will be invited
 }
 
-// Rebuild puts a new server into the place of one whose directory is damaged: all
-// that is in the directory is set aside in it, in a directory whose path is
-// returned, and an identity is minted. The new server only joins: the cluster of the
-// old one, if that can still be read, else any that it is given. It is a server that
-// never voted, so it must not be caught up before a majority of the others has
-// removed the old one. Where no other server is known, there is nobody to be caught up
-// by, and Rebuild refuses.
+// Rebuild replaces a server whose directory is damaged by a new one. It moves everything in the
+// directory into a subdirectory, whose path it returns, and mints an identity. The new server only
+// joins: the old one's cluster if that can still be read, otherwise any that it is given. The new
+// server has never voted, so it must not be caught up before a majority of the others has removed
+// the old one. If no other server is known, nobody can catch it up, and Rebuild refuses.
 //
-// One such directory is kept. An older one goes only after the server has become a
-// member that is complete without it; until then Rebuild refuses. A crash on
-// the way leaves a directory that is refused as damaged; Rebuild goes on there.
+// One such subdirectory is kept. An older one is removed only after the server has become a member
+// that is complete without it; until then Rebuild refuses. After a crash on the way the directory
+// is refused as damaged, and Rebuild continues from there.
 func Rebuild(o Options, why error, how Rejoin) (aside string, err error) {
 	lock, err := lockDirectory(o.Path)
 	if err != nil {
@@ -84,12 +83,12 @@ func Rebuild(o Options, why error, how Rejoin) (aside string, err error) {
 // rebuilding is one run of Rebuild.
 type rebuilding struct {
 	path  string
-	old   record // zero: it cannot be read
+	old   record // zero if it cannot be read
 	aside string
-	older []string // those of earlier runs
+	older []string // subdirectories of earlier runs
 }
 
-// successor is the record of the new server.
+// successor returns the record of the new server.
 func (r *rebuilding) successor(o Options, how Rejoin) (record, error) {
 	old, found, err := readIdentity(filepath.Join(o.Path, identityFile))
 	known := found && err == nil
@@ -122,8 +121,8 @@ func (r *rebuilding) successor(o Options, how Rejoin) (record, error) {
 	return next, nil
 }
 
-// choose finds where to set things aside: where a crash has interrupted that, or
-// in a new directory.
+// choose determines where to set things aside: in the subdirectory of an interrupted run, or in a
+// new one.
 func (r *rebuilding) choose(how Rejoin) error {
 	found, err := os.ReadDir(r.path)
 	if err != nil {
@@ -159,7 +158,7 @@ func (r *rebuilding) choose(how Rejoin) error {
 	return makeDirectory(r.aside)
 }
 
-// isAside reports whether an entry has the name that Rebuild gives.
+// isAside reports whether an entry has a name that Rebuild gives.
 func isAside(entry fs.DirEntry) bool {
 	when, ok := strings.CutPrefix(entry.Name(), asidePrefix)
 	if !ok || !entry.IsDir() {
@@ -169,7 +168,7 @@ func isAside(entry fs.DirEntry) bool {
 	return err == nil
 }
 
-// moves reports whether an entry of the directory is set aside.
+// moves reports whether an entry of the directory is to be set aside.
 func moves(entry fs.DirEntry) bool {
 	switch entry.Name() {
 	case lockName, identityFile, identityFile + temporarySuffix, "lost+found":
@@ -178,7 +177,7 @@ func moves(entry fs.DirEntry) bool {
 	return !isAside(entry)
 }
 
-// fits reports whether nothing that is to be moved is in an unfinished directory already.
+// fits reports whether the unfinished subdirectory contains nothing yet that is still to be moved.
 func (r *rebuilding) fits(aside string, found []fs.DirEntry) bool {
 	for _, entry := range found {
 		if _, err := os.Lstat(filepath.Join(aside, entry.Name())); moves(entry) && !errors.Is(err, os.ErrNotExist) {
@@ -188,7 +187,7 @@ func (r *rebuilding) fits(aside string, found []fs.DirEntry) bool {
 	return true
 }
 
-// move moves everything, and copies the identity, which stays until it is replaced.
+// move moves everything and copies the identity, which stays in place until it is replaced.
 func (r *rebuilding) move() error {
 	found, err := os.ReadDir(r.path)
 	if err != nil {
@@ -214,7 +213,7 @@ func (r *rebuilding) move() error {
 	return errors.Join(syncDirectory(r.aside), syncDirectory(r.path))
 }
 
-// finish says why, and removes what an earlier run has set aside.
+// finish writes the note that says why, and removes what an earlier run has set aside.
 func (r *rebuilding) finish(why error) error {
 	note := fmt.Sprintf("Set aside at %s as damaged; a new server has taken the place of %s.\nRemove this directory when the new one is a complete member and nobody wants to look.\n\n%v\n",
 		time.Now().UTC().Format(time.RFC3339), cmp.Or(r.old.Server, "the one that was here"), why)

@@ -70,8 +70,8 @@ func TestADamagedDirectoryIsSetAsideAndItsServerJoinsAsANewOne(t *testing.T) {
 	})
 }
 
-// What was set aside first may be all that is left of a cluster: nothing replaces it
-// before the new server is a complete member.
+// What was set aside first may be all that is left of a cluster. Nothing replaces it before the
+// new server is a complete member.
 func TestADirectoryIsNotRebuiltTwiceBeforeItIsComplete(t *testing.T) {
 	o := options(t.TempDir(), "n1", store.WAL)
 	damaged(t, o)
@@ -112,7 +112,7 @@ func TestADirectoryIsNotRebuiltTwiceBeforeItIsComplete(t *testing.T) {
 	}
 }
 
-// Nothing says of a read replica that it has ever been complete.
+// Nothing tells whether a read replica has ever been complete.
 func TestAReadReplicaIsNotRebuiltTwiceBesideWhatWasSetAside(t *testing.T) {
 	o := options(t.TempDir(), "n1", store.WAL)
 	damaged(t, o)
@@ -207,7 +207,7 @@ func TestWhatIsNoDamageIsNotSetAside(t *testing.T) {
 	}
 }
 
-// A server that was in no cluster has voted for nobody: it starts as any new one.
+// A server that was in no cluster has voted for nobody. It starts like a new one.
 func TestADamagedDirectoryOfNoClusterIsMadeAnew(t *testing.T) {
 	o := options(t.TempDir(), "n1", store.WAL)
 	dir, _ := openStores(t, o)
@@ -221,7 +221,7 @@ func TestADamagedDirectoryOfNoClusterIsMadeAnew(t *testing.T) {
 	}
 }
 
-// An identity that cannot be read says no cluster: the new server joins whichever it is given.
+// An identity that cannot be read names no cluster. The new server joins whichever it is given.
 func TestADamagedIdentityIsRebuiltAsAServerThatOnlyJoins(t *testing.T) {
 	for _, spoil := range []func(file string) error{
 		os.Remove,
@@ -245,7 +245,7 @@ func TestADamagedIdentityIsRebuiltAsAServerThatOnlyJoins(t *testing.T) {
 	}
 }
 
-// A cluster of one has nobody who could bring a new server up to date.
+// In a cluster of one nobody could bring a new server up to date.
 func TestTheOnlyServerOfAClusterIsNotSetAside(t *testing.T) {
 	o := options(t.TempDir(), "n1", store.WAL)
 	dir, stores := openStores(t, o)

@@ -10,22 +10,23 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// reconciliation brings log and snapshots together after a crash, or refuses what no
+// reconciliation makes log and snapshots consistent after a crash, or refuses a state that no
 // crash explains.
 //
-// Between an installed snapshot and the truncation of the log a kill leaves a
-// log that ends before the snapshot, and all of it is in the snapshot; or one that
-// goes on behind it, from an entry of another term at the snapshot's index, and none of
-// that was ever committed. It is emptied: raft-wal would refuse the next entry as a
+// A kill between the installation of a snapshot and the truncation of the log leaves one of two
+// logs. Either the log ends before the snapshot, and the snapshot contains all of it. Or it goes
+// on behind the snapshot, from an entry of another term at the snapshot's index, and none of that
+// was ever committed. In both cases the log is emptied: raft-wal would refuse the next entry as a
 // gap, and Raft would compare the next one with an entry that the cluster never had.
 type reconciliation struct {
 	stable    raft.StableStore
 	logs      raft.LogStore
 	snapshots *snapshotStore
-	path      string      // of the log
-	stored    node.Stores // the log, as it is read with its seals
+	path      string      // of the log's file or directory
+	stored    node.Stores // the log, read with a check of the seals
 }
 
+// run performs the checks in order and empties the log if it was left behind.
 func (r *reconciliation) run() error {
 	newest, err := r.snapshots.newestValid()
 	if err != nil {
@@ -61,9 +62,9 @@ func (r *reconciliation) run() error {
 	return r.checkContinues(newest, last)
 }
 
-// leftBehind says whether the log should have gone when the snapshot was installed.
-// A term that differs from the snapshot's is held against the entry's checksum, since
-// all behind it would be lost.
+// leftBehind reports whether the log should have been removed when the snapshot was installed. If
+// an entry's term differs from the snapshot's, the entry's checksum must confirm that term,
+// because everything behind it would be lost.
 func (r *reconciliation) leftBehind(newest *raft.SnapshotMeta, last uint64) (bool, error) {
 	if newest == nil {
 		return false, nil
@@ -87,8 +88,8 @@ func (r *reconciliation) leftBehind(newest *raft.SnapshotMeta, last uint64) (boo
 	return true, r.checkTerm(&entry)
 }
 
-// checkTerm finds damage in the term of an entry of the first release, which has no
-// checksum, as far as it can: terms never fall along a log.
+// checkTerm finds damage in the term of an entry of the first release, as far as possible without
+// a checksum: terms never decrease along a log.
 func (r *reconciliation) checkTerm(entry *raft.Log) error {
 	for _, index := range []uint64{entry.Index - 1, entry.Index + 1} {
 		beside, err := r.read(index)
@@ -105,6 +106,7 @@ func (r *reconciliation) checkTerm(entry *raft.Log) error {
 	return nil
 }
 
+// bounds returns the first and the last index of a log.
 func bounds(logs raft.LogStore) (first, last uint64, err error) {
 	if first, err = logs.FirstIndex(); err != nil {
 		return 0, 0, fmt.Errorf("read the log's first index: %w", err)
@@ -115,8 +117,8 @@ func bounds(logs raft.LogStore) (first, last uint64, err error) {
 	return first, last, nil
 }
 
-// checkEmptyLog refuses an empty log that has held entries and that no snapshot
-// stands for. A term alone proves nothing: a founder votes before its first entry.
+// checkEmptyLog refuses an empty log that once held entries, if no snapshot replaces them. A term
+// alone proves nothing, because a founder votes before its first entry.
 func (r *reconciliation) checkEmptyLog(newest *raft.SnapshotMeta) error {
 	begun, err := hasFlag(r.stable, keyLogBegun)
 	if err != nil {
@@ -132,8 +134,8 @@ func (r *reconciliation) checkEmptyLog(newest *raft.SnapshotMeta) error {
 	return &DamageError{File: r.path, Offset: -1, What: fmt.Sprintf("the log has vanished beside term %d", term)}
 }
 
-// checkTermHeld refuses a term below that of what is stored: Raft stores a term before
-// anything of it, so what says so now is an older copy, and votes are forgotten.
+// checkTermHeld refuses a term below that of what is stored. Raft stores a term before anything of
+// that term. So the stored term comes from an older copy, and votes have been forgotten.
 func (r *reconciliation) checkTermHeld(newest *raft.SnapshotMeta, last uint64) error {
 	term, err := currentTerm(r.stable)
 	if err != nil {
@@ -150,10 +152,10 @@ func (r *reconciliation) checkTermHeld(newest *raft.SnapshotMeta, last uint64) e
 		}
 		reached = max(reached, entry.Term)
 	}
-	if term == 0 || term >= reached { // 0: none was ever stored, which a directory that was in use is refused for by itself
+	if term == 0 || term >= reached { // 0: none was ever stored; another check refuses that in a directory that was in use
 		return nil
 	}
-	if last > 0 { // it may be the entry's term that is wrong
+	if last > 0 { // the entry's term may be the wrong one
 		if err := r.stored.ReadLog(last, new(raft.Log)); err != nil {
 			return err
 		}
@@ -171,7 +173,7 @@ func currentTerm(stable raft.StableStore) (uint64, error) {
 	return term, nil
 }
 
-// checkContinues refuses a log that does not go on where the snapshot ends.
+// checkContinues refuses a log that does not continue where the snapshot ends.
 func (r *reconciliation) checkContinues(newest *raft.SnapshotMeta, last uint64) error {
 	next := uint64(1)
 	if newest != nil {
@@ -187,7 +189,7 @@ func (r *reconciliation) checkContinues(newest *raft.SnapshotMeta, last uint64) 
 	return err
 }
 
-// missing is what is wrong where an entry is in no snapshot and not in the log.
+// missing returns the error for an entry that is in no snapshot and not in the log.
 func (r *reconciliation) missing(next, last uint64) error {
 	damaged, err := snapshotNames(filepath.Dir(r.snapshots.dir), damagedPrefix)
 	if err != nil {
@@ -202,7 +204,8 @@ func (r *reconciliation) missing(next, last uint64) error {
 	return &DamageError{File: r.path, Offset: -1, Index: next, What: fmt.Sprintf("it is not there and in no snapshot, although the log goes on to entry %d", last)}
 }
 
-// read reads an entry. Its seal is checked when all of the log is read, next.
+// read reads an entry without checking its seal. The seals are checked when the whole log is read,
+// later.
 func (r *reconciliation) read(index uint64) (entry raft.Log, err error) {
 	err = r.logs.GetLog(index, &entry)
 	switch {

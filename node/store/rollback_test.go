@@ -60,8 +60,8 @@ func TestTheFirstReleaseMayUseADirectoryInBetween(t *testing.T) {
 		return errors.Join(db.SetUint64(keyTerm, 8), vote(db, 7, "b"))
 	})
 	next(ballot{8, 7, "b"}, nothing)
-	// The same where the identity says that this release was the last, and the vote
-	// file is an older copy.
+	// The same if the identity says that this release was the last user, and the vote file is an
+	// older copy.
 	asFirstRelease(t, path, false, func(db *boltdb.BoltStore) error {
 		return errors.Join(db.SetUint64(keyTerm, 10), vote(db, 9, "c"))
 	})

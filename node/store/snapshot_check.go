@@ -31,8 +31,8 @@ var (
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 )
 
-// snapshotFile is what meta.json holds. The first release writes all of it but
-// the seal, and passes over that when it reads.
+// snapshotFile is the content of meta.json. The first release writes everything except the seal,
+// and ignores the seal when it reads.
 type snapshotFile struct {
 	raft.SnapshotMeta
 	CRC  []byte // of the content, as raft.FileSnapshotStore computes it
@@ -59,8 +59,8 @@ func encodeDescription(f snapshotFile) ([]byte, error) {
 	return f.encode()
 }
 
-// decodeDescription reads meta.json. The text must be what encoding what it says
-// gives: whatever changes a byte changes what it says, or is found here.
+// decodeDescription parses meta.json. Encoding the result must give the same text again. So a
+// changed byte either changes the result or is found here.
 func decodeDescription(text []byte) (f snapshotFile, err error) {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return f, fmt.Errorf("it cannot be read: %w", err)
@@ -75,8 +75,8 @@ func decodeDescription(text []byte) (f snapshotFile, err error) {
 	return f, nil
 }
 
-// flawError is what is wrong with a snapshot, as opposed to what keeps this
-// process from looking.
+// flawError is damage of a snapshot, as opposed to an obstacle that keeps this process from
+// looking.
 type flawError struct {
 	file string
 	what string
@@ -92,14 +92,14 @@ func (e *flawError) Error() string {
 
 func (e *flawError) Unwrap() error { return e.err }
 
-// newerRelease is the error of a content that a later release has written.
+// newerRelease is the error for content that a later release has written.
 type newerRelease interface {
 	error
 	NewerRelease()
 }
 
-// unreadable tells a file that is gone, or that its disk does not give back,
-// from one that this process may not read at the moment.
+// unreadable returns a flawError for a file that is gone or that its disk cannot read, and the
+// error itself if this process merely may not read the file at the moment.
 func unreadable(path string, err error) error {
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.EIO) {
 		return &flawError{path, "it cannot be read", err}
@@ -107,9 +107,9 @@ func unreadable(path string, err error) error {
 	return err
 }
 
-// check reads the snapshot in a directory and returns what it is, and its
-// content from the beginning: everything that names it is held against its
-// name, its checksums, and what the content says of itself.
+// check verifies the snapshot in a directory and returns its description and its content,
+// positioned at the beginning. It compares the description with the name, the checksums, and what
+// the content says about itself.
 func (s *snapshotStore) check(path string, name snapshotName) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	f, err := readDescription(filepath.Join(path, metaFile), name)
 	if err != nil {
@@ -127,6 +127,7 @@ func (s *snapshotStore) check(path string, name snapshotName) (*raft.SnapshotMet
 	return &f.SnapshotMeta, content, nil
 }
 
+// readDescription reads meta.json and compares it with the snapshot's name.
 func readDescription(path string, name snapshotName) (f snapshotFile, err error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -149,7 +150,7 @@ func readDescription(path string, name snapshotName) (f snapshotFile, err error)
 	return f, nil
 }
 
-// checkContent leaves the file at its beginning.
+// checkContent verifies the content and leaves the file at its beginning.
 func (s *snapshotStore) checkContent(content *os.File, f snapshotFile) error {
 	crc := crc64.New(crc64ECMA)
 	n, err := io.CopyBuffer(crc, struct{ io.Reader }{content}, make([]byte, checkBuffer))
@@ -168,7 +169,7 @@ func (s *snapshotStore) checkContent(content *os.File, f snapshotFile) error {
 		return nil
 	}
 	described, err := s.describe(bufio.NewReader(content))
-	if errors.As(err, new(newerRelease)) { // sound, and not for this program: set aside, it would be gone for the one that knows it
+	if errors.As(err, new(newerRelease)) { // intact, but from a later release: if set aside, it would be lost for that release
 		return err
 	}
 	if err != nil {
@@ -181,9 +182,9 @@ func (s *snapshotStore) checkContent(content *os.File, f snapshotFile) error {
 	return err
 }
 
-// compare holds what names a snapshot (in its meta.json, or ahead of it on its
-// way from a leader) against what the content says, as far as it does: the
-// first release's say nothing of terms.
+// compare checks a snapshot's description (from its meta.json, or sent ahead of it by a leader)
+// against what the content says, as far as it says anything: contents of the first release do not
+// state terms.
 func compare(content node.SnapshotDescription, meta *raft.SnapshotMeta) error {
 	if err := checkIndex(content.Index, meta.Index); err != nil {
 		return err
@@ -203,9 +204,8 @@ func compare(content node.SnapshotDescription, meta *raft.SnapshotMeta) error {
 	return nil
 }
 
-// checkIndex compares exactly: the entries that Raft keeps to itself do not
-// count for a snapshot's index either, unless it is asked for a barrier, which
-// nobody does.
+// checkIndex requires equality. Entries that Raft keeps to itself do not count for a snapshot's
+// index either, except for barriers, which nobody requests.
 func checkIndex(content, meta uint64) error {
 	if content != meta {
 		return fmt.Errorf("it holds the state of entry %d and is meant to be that of %d", content, meta)

@@ -16,27 +16,27 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// snapshotSink is a snapshot being written. Whatever fails, nothing of it is
-// left on the disk, and the error stays.
+// snapshotSink is a snapshot that is being written. If anything fails, nothing of it is left on
+// the disk, and the error stays.
 type snapshotSink struct {
 	store *snapshotStore
 	meta  raft.SnapshotMeta
-	path  string // where it is written, until it has been verified
+	path  string // where it is written until it has been verified, and then its place
 	paced bool
 
-	mu       sync.Mutex // Cancel may come beside Write when a node stops
+	mu       sync.Mutex // Cancel may run concurrently with Write when a node stops
 	file     volumeFile
 	crc      hash.Hash64
 	unsynced int64
 	over     bool
-	err      error // what Close answers when it is over
+	err      error // what Close returns once over is set
 }
 
 func newSink(s *snapshotStore, meta raft.SnapshotMeta) *snapshotSink {
 	return &snapshotSink{store: s, meta: meta, path: filepath.Join(s.dir, meta.ID+temporarySuffix), crc: crc64.New(crc64ECMA)}
 }
 
-// begin makes the directory and the file of the content.
+// begin creates the directory and the content file.
 func (k *snapshotSink) begin() error {
 	err := k.store.volume.MakeDir(k.path)
 	if err == nil {
@@ -48,16 +48,16 @@ func (k *snapshotSink) begin() error {
 	return nil
 }
 
-// ID names the snapshot.
+// ID returns the name of the snapshot.
 func (k *snapshotSink) ID() string { return k.meta.ID }
 
-// Place says where in the log the snapshot stands, for its content to say it too.
+// Place returns the snapshot's position in the log, so that its content can state it, too.
 func (k *snapshotSink) Place() node.SnapshotPlace {
 	return node.SnapshotPlace{Index: k.meta.Index, Term: k.meta.Term, ConfigurationIndex: k.meta.ConfigurationIndex}
 }
 
-// Pace has the writing leave the disk to the log for as long as it has taken
-// it. A snapshot that arrives from a leader is not paced: Raft waits for it.
+// Pace makes the writer yield the disk to the log for as long as each write took. A snapshot that
+// arrives from a leader is not paced, because Raft waits for it.
 func (k *snapshotSink) Pace() { k.paced = true }
 
 // Write appends to the snapshot.
@@ -80,8 +80,8 @@ func (k *snapshotSink) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// flush has what has been written so far go to the disk: were it left to the end, the
-// log's own syncs would wait for all of it at once.
+// flush sends what has been written so far to the disk. If that were left to the end, the log's
+// own syncs would wait for all of it at once.
 func (k *snapshotSink) flush() error {
 	begun := time.Now()
 	if err := k.file.WriteBack(); err != nil {
@@ -98,9 +98,8 @@ func (k *snapshotSink) flush() error {
 	return nil
 }
 
-// Close finishes the snapshot and reads it back; one that cannot be read is
-// removed, and the error keeps Raft from cutting its log. Called again it
-// answers the same.
+// Close finishes the snapshot and reads it back. It removes a snapshot that cannot be read, and
+// its error keeps Raft from truncating the log. A second call returns the same.
 func (k *snapshotSink) Close() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -115,7 +114,7 @@ func (k *snapshotSink) Close() error {
 	return nil
 }
 
-// Cancel drops the snapshot.
+// Cancel discards the snapshot.
 func (k *snapshotSink) Cancel() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -126,16 +125,16 @@ func (k *snapshotSink) Cancel() error {
 	return nil
 }
 
-// end gives the snapshot up.
+// end gives the snapshot up and removes its files.
 func (k *snapshotSink) end(err error) error {
 	k.file.Close()
 	k.over, k.err = true, errors.Join(err, os.RemoveAll(k.path))
 	return k.err
 }
 
-// finish stores the snapshot and its description, verifies both where they are,
-// and moves them into their place. Only then may the log be cut: so the names
-// of the files, of their directory and of that one are stored by then.
+// finish stores the snapshot and its description, verifies both, and moves them to their final
+// place. Only then may the log be truncated. By then the names of the files, of their directory,
+// and of the directory above are durable.
 func (k *snapshotSink) finish() error {
 	if err := errors.Join(k.file.Sync(), k.file.Close()); err != nil {
 		return fmt.Errorf("finish the snapshot: %w", err)
@@ -161,6 +160,7 @@ func (k *snapshotSink) finish() error {
 	return nil
 }
 
+// describe writes meta.json.
 func (k *snapshotSink) describe() error {
 	text, err := encodeDescription(snapshotFile{SnapshotMeta: k.meta, CRC: k.crc.Sum(nil)})
 	if err != nil {
@@ -176,8 +176,7 @@ func (k *snapshotSink) describe() error {
 	return errors.Join(file.Sync(), file.Close())
 }
 
-// readBack reads the whole snapshot: its description as before each sending,
-// then everything.
+// readBack reads the whole snapshot: the check that precedes each sending, and then everything.
 func (k *snapshotSink) readBack() error {
 	name, _ := parseSnapshotName(k.ID())
 	_, content, err := k.store.check(k.path, name)

@@ -18,26 +18,25 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// snapshotStore keeps snapshots in the files of raft.FileSnapshotStore, which the
-// first release writes and reads, and believes none of them: each is read back
-// before it counts (Raft cuts its log only once Close of the sink has returned
-// nil), and checked again before it is restored or sent. What names a snapshot
-// is checked like its content.
+// snapshotStore keeps snapshots in the file format of raft.FileSnapshotStore, which the first
+// release writes and reads. It trusts none of them. Each is read back before it counts (Raft
+// truncates its log only once Close of the sink has returned nil), and checked again before it is
+// restored or sent. A snapshot's name and description are checked like its content.
 //
-// One verified snapshot stays. An older one would be no fallback, since the log
-// never reaches back to it; it goes once its successor has been verified.
+// One verified snapshot is kept. An older one would be no fallback, because the log never reaches
+// back to it. It is removed once its successor has been verified.
 type snapshotStore struct {
 	dir      string
 	volume   volume
 	verify   func(io.Reader) (uint64, error)                   // reads the whole content
-	describe func(io.Reader) (node.SnapshotDescription, error) // reads its beginning; nil: contents do not describe themselves
+	describe func(io.Reader) (node.SnapshotDescription, error) // reads the beginning of the content; nil: contents do not describe themselves
 	log      *slog.Logger
 
 	mu   sync.Mutex
 	kept []*raft.SnapshotMeta // verified, newest first
 
-	setAsides int             // damaged ones, at the start
-	damaged   map[string]bool // of those, what was found damaged since
+	setAsides int             // how many damaged ones were set aside at the start
+	damaged   map[string]bool // kept ones that were found damaged since
 }
 
 func openSnapshots(d *Dir) (*snapshotStore, error) {
@@ -50,8 +49,8 @@ func openSnapshots(d *Dir) (*snapshotStore, error) {
 
 func snapshotsIn(path string) string { return filepath.Join(path, "snapshots") }
 
-// removeUnfinished removes what a crash left of snapshots being written. It
-// comes before everything else of a start: they may have filled the disk.
+// removeUnfinished removes what a crash left of snapshots that were being written. It comes first
+// in a start, because they may have filled the disk.
 func removeUnfinished(dir string) error {
 	found, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -71,7 +70,7 @@ func removeUnfinished(dir string) error {
 	return nil
 }
 
-// List returns the snapshots, newest first; it implements raft.SnapshotStore.
+// List returns the snapshots, newest first. It implements raft.SnapshotStore.
 func (s *snapshotStore) List() ([]*raft.SnapshotMeta, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,9 +88,8 @@ func (s *snapshotStore) find(id string) bool {
 	return slices.ContainsFunc(s.kept, func(m *raft.SnapshotMeta) bool { return m.ID == id })
 }
 
-// Open checks a snapshot and returns what it is and its content; it implements
-// raft.SnapshotStore. One that is damaged is marked, so that it is set aside
-// when the next one is there.
+// Open checks a snapshot and returns its description and its content. It implements
+// raft.SnapshotStore. A damaged snapshot is marked, and set aside when the next one is there.
 func (s *snapshotStore) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	name, ok := parseSnapshotName(id)
 	if !ok || !s.find(id) {
@@ -112,9 +110,9 @@ func (s *snapshotStore) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, erro
 	return nil, nil, fmt.Errorf("snapshot %s: %w", id, err)
 }
 
-// Room says whether there is space for a snapshot of a size, so that one which
-// cannot be stored is not begun. The log needs space too: a snapshot leaves it
-// some, unless it is small itself and frees more than it takes.
+// Room returns an error if there is no space for a snapshot of a given size, so that a snapshot
+// that cannot be stored is not begun. The log needs space, too: a snapshot leaves it some, unless
+// the snapshot is small itself and frees more than it takes.
 func (s *snapshotStore) Room(sizeBytes int64) error {
 	free, err := s.volume.Free(s.dir)
 	if err != nil {
@@ -127,7 +125,7 @@ func (s *snapshotStore) Room(sizeBytes int64) error {
 	return nil
 }
 
-// Create begins a snapshot; it implements raft.SnapshotStore.
+// Create begins a snapshot. It implements raft.SnapshotStore.
 func (s *snapshotStore) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration, configurationIndex uint64, _ raft.Transport) (raft.SnapshotSink, error) {
 	if version != raft.SnapshotVersionMax {
 		return nil, fmt.Errorf("begin a snapshot: version %d is not supported", version)
@@ -144,7 +142,7 @@ func (s *snapshotStore) Create(version raft.SnapshotVersion, index, term uint64,
 	return k, nil
 }
 
-// next is a new snapshot's name, and its size if it is as large as the last one.
+// next returns a new snapshot's name, and its expected size, that of the last one.
 func (s *snapshotStore) next(term, index uint64) (name snapshotName, sizeBytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,8 +156,7 @@ func (s *snapshotStore) next(term, index uint64) (name snapshotName, sizeBytes i
 	return newSnapshotName(term, index, when), sizeBytes
 }
 
-// keep takes a snapshot that has been verified and is in its place, and lets
-// the older ones go.
+// keep records a verified snapshot that is in its place, and removes older ones.
 func (s *snapshotStore) keep(meta *raft.SnapshotMeta) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,8 +172,8 @@ func (s *snapshotStore) keep(meta *raft.SnapshotMeta) {
 	}
 }
 
-// reap removes what is older than the newest snapshot; damaged ones are set aside.
-// The caller holds the lock.
+// reap removes what is older than the newest snapshot, and sets damaged ones aside. The caller
+// holds the lock.
 func (s *snapshotStore) reap() error {
 	names, err := snapshotNames(s.dir, "")
 	if err != nil {

@@ -36,8 +36,8 @@ func real(path string) store.Options {
 	return o
 }
 
-// capture is a machine's snapshot at an index: with its place, or as the first
-// release writes it.
+// capture returns a machine's snapshot at an index: with its place, or as the first release writes
+// it.
 func capture(t *testing.T, index uint64, place *fsm.Place) []byte {
 	t.Helper()
 	m := fsm.New()
@@ -55,7 +55,7 @@ func capture(t *testing.T, index uint64, place *fsm.Place) []byte {
 	return content.Bytes()
 }
 
-// header is what names a snapshot, as Raft keeps it and as a leader sends it.
+// header is a snapshot's description, as Raft keeps it and as a leader sends it.
 type header struct {
 	index, term, configurationIndex uint64
 	servers                         []raft.Server
@@ -91,8 +91,8 @@ func openSnapshot(s raft.SnapshotStore, id string) (*raft.SnapshotMeta, []byte, 
 	return meta, data, err
 }
 
-// Each byte of both files of a snapshot, changed in turn in the running leader:
-// it is not sent, and the refusal names the file.
+// Each byte of both files of a snapshot is changed in turn on the running leader. The snapshot is
+// not sent, and the error names the file.
 func TestNoDamagedSnapshotIsSent(t *testing.T) {
 	for writer, content := range map[string][]byte{"ours": capture(t, 1617, honest.place()), "the first release's": capture(t, 1617, nil)} {
 		for _, file := range []string{"meta.json", "state.bin"} {
@@ -135,8 +135,8 @@ func eachFlip(t *testing.T, path string, changed func(at int, bit byte)) {
 	write(t, path, string(whole))
 }
 
-// The same found at a start: nothing of it is restored, and the directory is
-// refused, since what the snapshot held is in no other place.
+// The same damage is found at a start. Nothing of the snapshot is restored, and the directory is
+// refused, because what the snapshot held is nowhere else.
 func TestADamagedSnapshotIsRefusedAtAStartWhateverByteIsDamaged(t *testing.T) {
 	if testing.Short() {
 		t.Skip("byte after byte, on one goroutine")
@@ -173,8 +173,8 @@ func TestADamagedSnapshotIsRefusedAtAStartWhateverByteIsDamaged(t *testing.T) {
 	}
 }
 
-// What a leader says of a snapshot ahead of it is held against the content when
-// it has arrived.
+// What a leader says about a snapshot in advance is checked against the content once it has
+// arrived.
 func TestASnapshotUnderAWrongNameIsNotTaken(t *testing.T) {
 	wrong := map[string]func(*header){
 		"index":                        func(h *header) { h.index = 5617 },
@@ -204,7 +204,7 @@ func TestASnapshotUnderAWrongNameIsNotTaken(t *testing.T) {
 	}
 }
 
-// Either release reads what the other has written.
+// Each release reads what the other has written.
 func TestTheFirstReleaseAndThisOneReadEachOthersSnapshots(t *testing.T) {
 	o := real(t.TempDir())
 	dir, stores := openStores(t, o)
@@ -235,8 +235,8 @@ func TestTheFirstReleaseAndThisOneReadEachOthersSnapshots(t *testing.T) {
 	check("the first release's", stores.Snapshots, later, old)
 }
 
-// A snapshot that is found damaged while the server runs is set aside as soon
-// as another one has taken its place.
+// A snapshot that is found damaged while the server runs is set aside as soon as another one has
+// taken its place.
 func TestADamagedSnapshotIsSetAsideByItsSuccessor(t *testing.T) {
 	o := options(t.TempDir(), "n1", store.WAL)
 	dir, stores := openStores(t, o)
@@ -264,7 +264,7 @@ func TestADamagedSnapshotIsSetAsideByItsSuccessor(t *testing.T) {
 	}
 }
 
-// A snapshot that its successor has replaced is no damaged one.
+// A snapshot that its successor has replaced does not count as damaged.
 func TestAReplacedSnapshotIsNotCalledDamaged(t *testing.T) {
 	_, stores := openStores(t, options(t.TempDir(), "n1", store.WAL))
 	for _, index := range []uint64{10, 20} {
@@ -282,10 +282,9 @@ func TestAReplacedSnapshotIsNotCalledDamaged(t *testing.T) {
 
 func honestConfiguration() raft.Configuration { return raft.Configuration{Servers: honest.servers} }
 
-// A description that the first release has written has no checksum. What
-// changes in it without being noticed changes nothing: Raft reads no Peers of a
-// snapshot of this version, and looks at the index of a configuration only
-// where the log behind the snapshot has another one.
+// A description written by the first release has no checksum. An unnoticed change in it has no
+// effect: Raft does not read Peers in a snapshot of this version, and uses the index of a
+// configuration only if the log behind the snapshot has another one.
 func TestADamagedDescriptionOfTheFirstReleaseIsRefusedToo(t *testing.T) {
 	o := real(t.TempDir())
 	closeDir(t, open(t, o))
@@ -318,7 +317,7 @@ func TestADamagedDescriptionOfTheFirstReleaseIsRefusedToo(t *testing.T) {
 	}
 }
 
-// laterSnapshot is one of a machine version that this program does not know.
+// laterSnapshot is a snapshot of a machine version that this program does not know.
 func laterSnapshot(t *testing.T, content []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -345,8 +344,7 @@ func laterSnapshot(t *testing.T, content []byte) []byte {
 	}
 }
 
-// A program that was put back too late must leave the directory to the one that
-// can read it.
+// A program that was downgraded too late must leave the directory to the one that can read it.
 func TestASnapshotOfALaterReleaseIsRefusedAndStays(t *testing.T) {
 	path := t.TempDir()
 	o := real(path)

@@ -10,10 +10,10 @@ import (
 // spareSuffix ends the name of the file into which the next identity is written.
 const spareSuffix = ".spare"
 
-// replaceIdentity replaces the file at path as writeAtomic does, in space that
-// was set aside before: a full disk must not keep a server from starting, since
-// each start raises the boot number. The spare file is written in place, takes
-// the name, and the space of the one before it goes to the next spare.
+// replaceIdentity replaces the file at path like writeAtomic, but in space that was reserved
+// before. Each start raises the boot number, and a full disk must not keep a server from starting.
+// The spare file is written in place and renamed to path; then a new spare takes the space of the
+// file that it replaced.
 func (d *Dir) replaceIdentity(path string, text []byte) error {
 	spare := path + spareSuffix
 	err := d.writeSpare(spare, text)
@@ -34,7 +34,7 @@ func (d *Dir) replaceIdentity(path string, text []byte) error {
 	return nil
 }
 
-// writeSpare writes text into the blocks that the spare file has.
+// writeSpare writes text into the blocks that the spare file already has.
 func (d *Dir) writeSpare(spare string, text []byte) error {
 	file, err := os.OpenFile(spare, os.O_RDWR, 0o600)
 	if err != nil {
@@ -54,8 +54,8 @@ func (d *Dir) writeSpare(spare string, text []byte) error {
 	return errors.Join(file.Truncate(int64(len(text))), file.Sync(), file.Close())
 }
 
-// makeSpare makes a file with room for an identity that has grown a little. It
-// need not outlive a crash: without it the next identity takes new space.
+// makeSpare creates a file with room for an identity that has grown a little. It need not survive
+// a crash: without it the next identity takes new space.
 func makeSpare(spare string, size int) error {
 	room := make([]byte, (size/spareStepBytes+2)*spareStepBytes)
 	if err := os.WriteFile(spare, room, 0o600); err != nil {

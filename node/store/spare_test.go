@@ -9,8 +9,8 @@ import (
 	"github.com/kvorum/kvorum/node/store"
 )
 
-// A full disk is played by names under which nothing can be made: whatever asks
-// for new space fails.
+// The tests simulate a full disk by names under which nothing can be created: whatever needs new
+// space fails.
 func fillDisk(t *testing.T, path string) {
 	t.Helper()
 	if err := os.Mkdir(filepath.Join(path, "identity.json.tmp"), 0o700); err != nil {
@@ -18,7 +18,7 @@ func fillDisk(t *testing.T, path string) {
 	}
 }
 
-// Each start stores a boot number: it goes where space was set aside before.
+// Each start stores a boot number, in space that was reserved before.
 func TestABootNumberNeedsNoNewSpace(t *testing.T) {
 	o := options(t.TempDir(), "n1", store.WAL)
 	dir, _ := openStores(t, o)
@@ -67,7 +67,7 @@ func TestAnIdentityThatOutgrowsItsSpareIsStoredAllTheSame(t *testing.T) {
 	}
 }
 
-// A kill in the midst of writing the spare leaves the identity as it was.
+// A kill in the middle of writing the spare leaves the identity as it was.
 func TestAHalfWrittenSpareIsNobodysIdentity(t *testing.T) {
 	o := options(t.TempDir(), "n1", store.WAL)
 	dir := open(t, o)

@@ -75,7 +75,7 @@ func wantRefusal(t *testing.T, err error, words ...string) {
 	}
 }
 
-// refused opens directory and stores and returns the error of either.
+// refused opens directory and stores, and returns the error of either.
 func refused(o store.Options) error {
 	dir, err := store.Open(o)
 	if err != nil {
@@ -189,7 +189,7 @@ func TestHowAServerJoinedIsKept(t *testing.T) {
 	}
 }
 
-// TestMain lets the test binary stand for a second process.
+// TestMain lets the test binary act as a second process.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("STORE_TEST_OPEN"); path != "" {
 		_, err := store.Open(store.Options{Path: path, ID: "n1", Logger: slog.New(slog.DiscardHandler)})
@@ -262,8 +262,8 @@ func TestAnotherLogStoreIsRefused(t *testing.T) {
 	}
 }
 
-// What has diverged from the other servers must not be used again, and whoever
-// tries is told what to do.
+// A directory that has diverged from the other servers must not be used again, and whoever tries
+// is told what to do.
 func TestACondemnedDirectoryIsRefusedForEver(t *testing.T) {
 	path := t.TempDir()
 	dir, _ := openStores(t, options(path, "n1", store.WAL))
@@ -351,7 +351,7 @@ func TestAnEntryThatCannotBeStoredIsTold(t *testing.T) {
 	if err := dir.Err(); err != nil {
 		t.Fatal(err)
 	}
-	// raft-wal refuses a gap, which stands for whatever else a disk may refuse.
+	// raft-wal refuses a gap. This stands for anything else that a disk may refuse.
 	if err := stores.Logs.StoreLogs([]*raft.Log{{Index: 9, Term: 1}}); err == nil {
 		t.Fatal("a gap was stored")
 	}

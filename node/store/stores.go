@@ -24,12 +24,11 @@ const (
 )
 
 var (
-	// keyOwner is where each of Raft's files names the server that it belongs
-	// to, so that a file that vanished and was made anew is told from the
-	// one that was there.
+	// keyOwner is the key under which each of Raft's files names its server. It distinguishes a
+	// file that vanished and was created anew from the original.
 	keyOwner = []byte("KvorumServer")
-	// keyLogBegun is set in raft.db once the log has held an entry: from then on
-	// an empty log without a snapshot is a log that has vanished.
+	// keyLogBegun is set in raft.db once the log has held an entry. From then on, an empty log
+	// without a snapshot is a log that has vanished.
 	keyLogBegun = []byte("KvorumLogBegun")
 )
 
@@ -40,22 +39,22 @@ type entries interface {
 	io.Closer
 }
 
-// opening is what Stores opens, step by step. What each step opens is closed by Close.
+// opening opens the stores step by step. Close closes what each step has opened.
 type opening struct {
 	*Dir
-	known      *floor.Floor // to which entry the log was stored
+	known      *floor.Floor // up to which entry the log was stored
 	stable     entries      // raft.db
-	logs       entries      // what keeps the log: raft.db, or the directory wal
+	logs       entries      // the log: raft.db, or the directory wal
 	contiguous *contiguousLog
 	snapshots  *snapshotStore
 	votes      raft.StableStore
 }
 
-// Stores opens what Raft persists to, and refuses a directory from which
-// something is missing that Raft was told to have stored.
+// Stores opens what Raft persists to. It refuses a directory that lacks something that Raft was
+// told to have stored.
 //
-// Until it has returned Raft has stored nothing: so the identity is replaced once, in
-// the last step, and a crash before that leaves what it was before.
+// Until it returns, Raft has stored nothing. So the identity is replaced once, in the last step,
+// and a crash before that leaves it as it was.
 func (d *Dir) Stores() (node.Stores, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -79,7 +78,7 @@ func (d *Dir) Stores() (node.Stores, error) {
 	return node.Stores{Logs: o.contiguous, Stable: o.votes, Snapshots: o.snapshots, SetAside: o.snapshots.setAsides, SealedFrom: d.record.SealedFrom, Describe: d.describeEntry}, nil
 }
 
-// openRaftDB opens raft.db, which holds the log too with the bolt log store.
+// openRaftDB opens raft.db, which with the bolt log store also holds the log.
 func (o *opening) openRaftDB() error {
 	path := o.file(boltFile)
 	file, err := openBolt(path, o.record.Stores, o.log)
@@ -95,7 +94,7 @@ func (o *opening) openRaftDB() error {
 	return o.label(file, path)
 }
 
-// openLog opens what keeps the log, and puts the checks above it that both kinds need.
+// openLog opens the log and adds the checks that both kinds of log stores need.
 func (o *opening) openLog() error {
 	o.contiguous = &contiguousLog{path: o.file(boltFile), stable: o.stable, floor: o.known, failed: o.failure.record}
 	var err error
@@ -131,8 +130,8 @@ func (o *opening) reconcile() error {
 	return nil
 }
 
-// openVotes opens the record of term and vote. A directory that is only read keeps
-// what it has: nobody votes from it.
+// openVotes opens the record of term and vote. A directory that is only read keeps what it has,
+// because nobody votes from it.
 func (o *opening) openVotes() (err error) {
 	if o.votes = o.stable; o.existing {
 		return nil
@@ -141,7 +140,7 @@ func (o *opening) openVotes() (err error) {
 	return err
 }
 
-// raiseFloor notes that all that was found is stored.
+// raiseFloor records that everything that was found is stored.
 func (o *opening) raiseFloor() error {
 	if o.existing {
 		return nil
@@ -157,10 +156,10 @@ func (o *opening) raiseFloor() error {
 	return nil
 }
 
-// keepMarks records that Raft's files have been made, that the vote file and the floor
-// count, and from where every entry carries a seal: this release stores no other. The
-// first release drops the last three marks when it raises the boot number at its
-// start, so after a way back to it the directory is taken leniently once more.
+// keepMarks records that Raft's files exist, that the vote file and the floor count, and from
+// which index on every entry carries a seal: this release stores no other. The first release drops
+// the last three marks when it raises the boot number at its start. So after a downgrade to it,
+// the directory is accepted leniently once more.
 func (o *opening) keepMarks() error {
 	if o.existing || o.record.Stores && o.record.VoteFile && o.record.Floor && o.record.SealedFrom > 0 {
 		return nil
@@ -181,7 +180,7 @@ func (o *opening) keepMarks() error {
 	return o.save(next)
 }
 
-// openWAL opens the log in the directory wal, and makes it if the directory is new.
+// openWAL opens the log in the directory wal, and creates it if the directory is new.
 func (d *Dir) openWAL(known uint64) (entries, error) {
 	path := d.file(walDirectory)
 	if err := makeDirectory(path); err != nil {
@@ -217,8 +216,8 @@ func (d *Dir) checkReach(logs raft.LogStore, known uint64) error {
 	return nil
 }
 
-// openFloor opens what says how far the log was stored. A binary that knows nothing
-// of it, and has used the directory since, has dropped the mark that it counts.
+// openFloor opens the file that says how far the log was stored. If a binary that does not know
+// the file has used the directory since, it has dropped the mark that makes the file count.
 func (o *opening) openFloor() (err error) {
 	var dir directory.Directory = directory.Disk(o.path)
 	switch {
@@ -227,7 +226,7 @@ func (o *opening) openFloor() (err error) {
 			o.log.Warn("the file that says how far the log was stored is gone and is begun anew", "file", floor.FileName)
 		}
 	case o.existing:
-		dir = directory.NewMemory(nil) // and none is left behind
+		dir = directory.NewMemory(nil) // so that no file is left behind
 	default:
 		if err := os.Remove(o.file(floor.FileName)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return step("remove the old "+o.file(floor.FileName), err)
@@ -240,8 +239,8 @@ func (o *opening) openFloor() (err error) {
 	return nil
 }
 
-// checkRaftFiles finds what has vanished before opening could make it anew, and
-// removes what a crash left of a first opening: nothing was ever stored in it.
+// checkRaftFiles finds files that have vanished, before opening could create them anew. It removes
+// what a crash left of a first opening, in which nothing was ever stored.
 func (d *Dir) checkRaftFiles() error {
 	if !d.record.Stores && d.existing {
 		return fmt.Errorf("data directory %s holds no entry and no snapshot: its server has never come as far as that", d.path)
@@ -265,7 +264,7 @@ func (d *Dir) checkRaftFiles() error {
 	return nil
 }
 
-// label writes the server's name into a new file, and checks it in an old one.
+// label writes the server's name into a new file, and checks the name in an old one.
 func (d *Dir) label(file raft.StableStore, path string) error {
 	owner, err := file.Get(keyOwner)
 	if err != nil && !errors.Is(err, errBoltNotFound) {
@@ -285,6 +284,7 @@ func (d *Dir) label(file raft.StableStore, path string) error {
 	return nil
 }
 
+// hasFlag reports whether a key is set.
 func hasFlag(stable raft.StableStore, key []byte) (bool, error) {
 	value, err := stable.Get(key)
 	if err != nil && !errors.Is(err, errBoltNotFound) {

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncContent syncs a file whose size has not changed, without its times.
+// syncContent syncs the content of a file whose size has not changed, without its timestamps.
 func syncContent(f *os.File) error {
 	for {
 		err := unix.Fdatasync(int(f.Fd()))
@@ -20,8 +20,8 @@ func syncContent(f *os.File) error {
 	}
 }
 
-// writeBack has a file's pages written. It commits nothing in the file system's journal,
-// for which the log's syncs would wait.
+// writeBack starts writing a file's dirty pages. It commits nothing in the file system's journal;
+// the log's syncs would have to wait for such a commit.
 func writeBack(f *os.File) error {
 	if err := unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE); err != nil && err != unix.ENOSYS && err != unix.EINTR {
 		return &os.PathError{Op: "sync_file_range", Path: f.Name(), Err: err}

@@ -7,22 +7,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// volume is what snapshots are written to; tests have it fail.
+// volume is the file system that snapshots are written to. Tests make it fail.
 type volume interface {
 	MakeDir(path string) error
 	Create(path string) (volumeFile, error)
 	Rename(from, to string) error
 	SyncDir(path string) error
-	Free(path string) (uint64, error) // bytes, for a process without privileges
+	Free(path string) (uint64, error) // bytes available to an unprivileged process
 }
 
 type volumeFile interface {
 	io.WriteCloser
-	WriteBack() error // has what was written go to the disk, and waits for no more than room in its queue
+	WriteBack() error // starts writing dirty pages to the disk; waits at most for room in its queue
 	Sync() error
 }
 
-// osVolume is the operating system's.
+// osVolume is the operating system's volume.
 type osVolume struct{}
 
 func (osVolume) MakeDir(path string) error { return os.Mkdir(path, 0o700) }
@@ -37,7 +37,7 @@ func (osVolume) Create(path string) (volumeFile, error) {
 func (osVolume) Rename(from, to string) error { return os.Rename(from, to) }
 func (osVolume) SyncDir(path string) error    { return syncDirectory(path) }
 
-// osVolumeFile is a file of it.
+// osVolumeFile is a file on an osVolume.
 type osVolumeFile struct{ *os.File }
 
 func (f osVolumeFile) WriteBack() error { return writeBack(f.File) }

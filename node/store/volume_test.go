@@ -14,8 +14,7 @@ import (
 	"github.com/kvorum/kvorum/node/store"
 )
 
-// brittle is a volume of which one step fails, or before each step of which
-// something is done.
+// brittle is a volume in which one step fails, or before each step of which something is done.
 type brittle struct {
 	store.OSVolume
 	step   int
@@ -128,8 +127,8 @@ func (f *brittleFile) Sync() error {
 	return f.VolumeFile.Sync()
 }
 
-// image copies a directory as it is at this moment: after a kill, or after a
-// loss of power that has forgotten all that was not synced.
+// image copies a directory as it is at this moment: after a kill, or after a power loss that has
+// forgotten everything that was not synced.
 func (b *brittle) image(t *testing.T, path string, forgetful bool) string {
 	t.Helper()
 	copied := filepath.Join(t.TempDir(), "image")
@@ -156,8 +155,7 @@ func (b *brittle) image(t *testing.T, path string, forgetful bool) string {
 	return copied
 }
 
-// wantSnapshots opens a directory, which must be in order, and compares the
-// indexes of its snapshots.
+// wantSnapshots opens a directory, which must be valid, and compares the indexes of its snapshots.
 func wantSnapshots(t *testing.T, what, path string, want ...string) {
 	t.Helper()
 	o := options(path, "n1", "")
@@ -185,8 +183,8 @@ func wantSnapshots(t *testing.T, what, path string, want ...string) {
 	}
 }
 
-// A disk that is full at any step of a snapshot: nothing of it is left, what
-// was there stays, and the next one succeeds.
+// If the disk is full at any step of a snapshot, nothing of the snapshot is left, what was there
+// stays, and the next one succeeds.
 func TestASnapshotThatFailsAtAnyStepLeavesNothing(t *testing.T) {
 	o := options(t.TempDir(), "n1", store.WAL)
 	dir, err := store.Open(o)
@@ -238,9 +236,8 @@ func openBrittle(t *testing.T) (store.Options, *brittle, node.Stores) {
 	return o, volume, stores
 }
 
-// A kill, or a loss of power, before any step of a snapshot: the directory opens
-// with the old snapshot or the new one; after the last step, when the log may be
-// cut, with the new one.
+// A kill or a power loss comes before any step of a snapshot. The directory opens with the old
+// snapshot or the new one; after the last step, when the log may be truncated, with the new one.
 func TestACrashAtAnyStepOfASnapshotLosesNone(t *testing.T) {
 	o, volume, stores := openBrittle(t)
 	appendEntries(t, stores.Logs, 1, 20)
@@ -258,8 +255,8 @@ func TestACrashAtAnyStepOfASnapshotLosesNone(t *testing.T) {
 	crash("at the end", "20")
 }
 
-// A snapshot that there is no room for is not begun, and one that turns out to
-// be larger than the room leaves what the log needs.
+// A snapshot for which there is no room is not begun, and one that turns out to be larger than the
+// room leaves what the log needs.
 func TestASnapshotIsNotWrittenIntoTheLogsRoom(t *testing.T) {
 	o, volume, stores := openBrittle(t)
 	wantNothing := func(step int) {

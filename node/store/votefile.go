@@ -10,7 +10,7 @@ import (
 	"os"
 )
 
-// voteFile keeps Raft's term and last vote, beside raft.db.
+// voteFile is the name of the file with Raft's term and last vote, beside raft.db.
 const voteFile = "votes"
 
 // ballot is what a server must never forget: its term and its last vote.
@@ -20,8 +20,8 @@ type ballot struct {
 	candidate string
 }
 
-// The record that the vote file holds: a mark, whose it is, term, term of the
-// vote, length of the candidate, candidate, zeros, checksum.
+// The layout of the record in the vote file: a mark, the owner, the term, the term of the vote,
+// the length of the candidate, the candidate, zeros, a checksum.
 const (
 	voteMark        = "KVVOTE01"
 	voteOwnerOffset = 8
@@ -36,7 +36,7 @@ var (
 	errVoteOwner  = errors.New("it is another server's")
 )
 
-// sumOf is the checksum of this package's own files.
+// sumOf returns the checksum that this package's own files use.
 func sumOf(content []byte) uint32 {
 	return crc32.Checksum(content, crc32.MakeTable(crc32.Castagnoli))
 }
@@ -47,6 +47,7 @@ func ownerMark(server string) uint64 {
 	return h.Sum64()
 }
 
+// encode returns the record of a server's ballot.
 func (b ballot) encode(server string) ([]byte, error) {
 	if len(b.candidate) > voteSumOffset-voteNameOffset {
 		return nil, fmt.Errorf("a candidate's name of %d bytes", len(b.candidate))
@@ -63,7 +64,7 @@ func (b ballot) encode(server string) ([]byte, error) {
 	return out, nil
 }
 
-// decodeBallot returns errVoteRecord for a record that was torn or damaged.
+// decodeBallot parses a record. It returns errVoteRecord for a torn or damaged one.
 func decodeBallot(record []byte, server string) (ballot, error) {
 	order := binary.LittleEndian
 	if len(record) != voteRecordBytes || string(record[:len(voteMark)]) != voteMark || order.Uint32(record[voteSumOffset:]) != sumOf(record[:voteSumOffset]) {
@@ -83,20 +84,20 @@ func decodeBallot(record []byte, server string) (ballot, error) {
 	}, nil
 }
 
-// recordFile is the file that a record is written to in place.
+// recordFile is a file in which a record is overwritten in place.
 type recordFile interface {
 	io.ReaderAt
 	io.WriterAt
-	Sync() error // what was written is on the disk
+	Sync() error // makes what was written durable
 	Close() error
 }
 
-// inPlace is a file whose size does not change: its content alone is synced.
+// inPlace is a file whose size does not change, so that syncing its content suffices.
 type inPlace struct{ *os.File }
 
 func (f inPlace) Sync() error { return syncContent(f.File) }
 
-// openInPlace opens a file of size bytes, and says whether it had to be made.
+// openInPlace opens a file of the given size, and reports whether it had to be created.
 func openInPlace(path string, size int64) (f inPlace, made bool, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

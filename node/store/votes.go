@@ -17,17 +17,16 @@ var (
 	keyVoteCandidate = []byte("LastVoteCand")
 )
 
-// votes is the stable store as Raft sees it. The term and the last vote are kept
-// twice: in a record of ours with a checksum, and under Raft's keys in raft.db, where
-// bbolt would take a damaged byte or its last commit but one for the truth. Raft is
-// told that something is stored once both have it. While the server runs, neither is
-// read: what Raft reads is what was written.
+// votes is the stable store as Raft sees it. The term and the last vote are kept twice: in a
+// record of ours with a checksum, and under Raft's keys in raft.db, where bbolt would believe a
+// damaged byte or its last commit but one. Raft is told that something is stored only once both
+// have it. While the server runs, neither is read: Raft reads back what was written.
 //
-// Raft stores a vote as its term and then its candidate, each by itself, and
-// takes a second request of the candidate in that term for one that it has
-// granted, without a look at the candidate's log. So a vote's term is held back
-// until its candidate comes; in the record both are written at once, and in raft.db
-// the candidate first, since with the term of an older vote it means nothing.
+// Raft stores a vote as its term and then its candidate, in separate calls. If the candidate asks
+// again in that term, Raft takes the request for one that it has granted, and does not look at the
+// candidate's log. So the term of a vote is held back until its candidate arrives. In the record
+// both are written at once. In raft.db the candidate is written first, because with the term of an
+// older vote it means nothing.
 type votes struct {
 	raft.StableStore // raft.db
 	file             recordFile
@@ -36,8 +35,8 @@ type votes struct {
 
 	mu     sync.Mutex
 	stored ballot
-	coming uint64 // the term of the vote whose candidate comes next
-	broken error  // the first write that failed: what is stored is not known any more
+	coming uint64 // the term of the vote whose candidate is written next
+	broken error  // the first failed write; what is stored is then unknown
 }
 
 // GetUint64 implements raft.StableStore.
@@ -72,7 +71,7 @@ func (v *votes) Get(key []byte) ([]byte, error) {
 	return []byte(v.stored.candidate), nil
 }
 
-// SetUint64 stores a term, and holds the term of a vote back.
+// SetUint64 stores a term, and holds back the term of a vote.
 func (v *votes) SetUint64(key []byte, value uint64) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -88,7 +87,7 @@ func (v *votes) SetUint64(key []byte, value uint64) error {
 	return v.StableStore.SetUint64(key, value)
 }
 
-// Set stores a vote whole when its candidate comes.
+// Set stores a whole vote when its candidate arrives.
 func (v *votes) Set(key, value []byte) error {
 	if string(key) != string(keyVoteCandidate) {
 		return v.StableStore.Set(key, value)
@@ -100,10 +99,9 @@ func (v *votes) Set(key, value []byte) error {
 	return v.store(next)
 }
 
-// store writes what has changed to both places at the same time: an election waits
-// for raft.db as before, and no longer. After a failure nothing is written any
-// more: each place holds one of two ballots, of which Raft knows the older, and
-// either may be taken at the next start.
+// store writes the changes to both places concurrently, so an election waits no longer than for
+// raft.db alone. After a failure it writes nothing any more. Each place then holds one of two
+// ballots. Raft knows the older one, and either may be used at the next start.
 func (v *votes) store(next ballot) error {
 	if v.broken != nil || next == v.stored {
 		return v.broken
@@ -120,6 +118,7 @@ func (v *votes) store(next ballot) error {
 	return nil
 }
 
+// writeBallot writes and syncs the record.
 func writeBallot(file recordFile, b ballot, server string) error {
 	record, err := b.encode(server)
 	if err != nil {
@@ -131,7 +130,7 @@ func writeBallot(file recordFile, b ballot, server string) error {
 	return file.Sync()
 }
 
-// writeKeys stores what has changed under Raft's keys.
+// writeKeys stores the changes under Raft's keys.
 func writeKeys(db raft.StableStore, from, to ballot) error {
 	if from.term != to.term {
 		if err := db.SetUint64(keyTerm, to.term); err != nil {
@@ -149,7 +148,7 @@ func writeKeys(db raft.StableStore, from, to ballot) error {
 	return nil
 }
 
-// readKeys reads what stands under Raft's keys.
+// readKeys reads the ballot that is stored under Raft's keys.
 func readKeys(db raft.StableStore) (b ballot, err error) {
 	for _, one := range []struct {
 		key []byte
@@ -176,18 +175,18 @@ func readKeys(db raft.StableStore) (b ballot, err error) {
 
 // found is what the two places hold when a directory is opened.
 type found struct {
-	known   bool   // the directory's last user was one that keeps the file
+	known   bool   // the directory was last used by a release that keeps the file
 	inFile  ballot // what the file holds
-	fileErr error  // it holds no valid record
+	fileErr error  // why the file holds no valid record
 	inDB    ballot
 }
 
-// newest decides what Raft is told at the next start: at least what it had been told
-// was stored, which both places had. Of two that differ the newer counts: a crash fell
-// between them, raft.db was last used by the first release, which does not know the
-// file, or one of them is an older copy or damaged. A term that is too high costs
-// nothing, and one that is too low a second vote in a term. If the file holds no valid
-// record, raft.db has what was told, since one thing fails at a time.
+// newest returns the ballot for Raft at the next start: at least what Raft had been told was
+// stored, which both places had. If they differ, the newer one counts. Then a crash fell between
+// the two writes, or raft.db was last used by the first release, which does not know the file, or
+// one of them is an older copy or damaged. A term that is too high costs nothing; one that is too
+// low allows a second vote in a term. If the file holds no valid record, raft.db has what Raft was
+// told, because one thing fails at a time.
 func (f found) newest() ballot {
 	if f.fileErr != nil {
 		return f.inDB
@@ -203,8 +202,8 @@ func (f found) newest() ballot {
 	return newest
 }
 
-// absurd reports whether raft.db is so far ahead of the file that it is damaged: terms
-// would soon end.
+// absurd reports whether raft.db is so far ahead of the file that it must be damaged. Terms would
+// soon run out.
 func (f found) absurd() bool {
 	newest := max(f.inDB.term, f.inDB.voteTerm)
 	return f.fileErr == nil && newest > termsAheadMax && newest-termsAheadMax > f.inFile.term
@@ -253,7 +252,7 @@ func openVotes(d *Dir, db raft.StableStore) (*votes, error) {
 	return v, nil
 }
 
-// tellVotes logs that the two places differed where they should not.
+// tellVotes logs an unexpected difference between the two places.
 func (d *Dir) tellVotes(f found, taken ballot) {
 	switch {
 	case !f.known:

@@ -8,7 +8,7 @@ import (
 	"github.com/kvorum/kvorum/node/store"
 )
 
-// BenchmarkElection is what an election stores: a term, then a vote in it.
+// BenchmarkElection stores what an election does: a term, then a vote in it.
 func BenchmarkElection(b *testing.B) {
 	dir, err := store.Open(store.Options{Path: b.TempDir(), ID: "n1", Verify: verifyTest, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {

@@ -83,7 +83,7 @@ func vote(s raft.StableStore, term uint64, candidate string) error {
 	return errors.Join(s.SetUint64(keyVoteTerm, term), s.Set(keyVoteCandidate, []byte(candidate)))
 }
 
-// reopened is what the next start takes for true.
+// reopened returns what the next start takes for true.
 func reopened(t *testing.T, db weakDB, file *weakFile) ballot {
 	t.Helper()
 	f := found{known: true}
@@ -95,8 +95,8 @@ func reopened(t *testing.T, db weakDB, file *weakFile) ballot {
 	return f.newest()
 }
 
-// A crash at any write of an election leaves what was stored before or what was
-// being stored, and of a vote never the candidate of one with the term of another.
+// A crash at any write of an election leaves what was stored before or what was being stored. It
+// never leaves the candidate of one vote with the term of another.
 func TestACrashWhileAVoteIsStoredLeavesTheOneBeforeOrTheNewOne(t *testing.T) {
 	for round := range 200 { // the two places are written beside each other
 		tears := round%2 == 0
@@ -134,7 +134,7 @@ func TestACrashWhileAVoteIsStoredLeavesTheOneBeforeOrTheNewOne(t *testing.T) {
 	}
 }
 
-// notFound makes the memory's error for a missing key that of bbolt's.
+// notFound turns the memory's error for a missing key into bbolt's.
 type notFound struct{ raft.StableStore }
 
 func (n notFound) Get(key []byte) ([]byte, error) {
@@ -145,8 +145,8 @@ func (n notFound) Get(key []byte) ([]byte, error) {
 	return value, nil
 }
 
-// After a write that failed nobody knows what the disk holds: nothing else is
-// stored, and what Raft may read is what was stored before.
+// After a failed write nobody knows what the disk holds. Nothing else is stored, and what Raft may
+// read is what was stored before.
 func TestAVoteThatCannotBeStoredIsTheLast(t *testing.T) {
 	for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
 		for fails := range 5 {
@@ -173,8 +173,8 @@ func TestAVoteThatCannotBeStoredIsTheLast(t *testing.T) {
 	}
 }
 
-// What the first release stored while it used the directory is newer than the
-// file; what the file alone holds was stored before that, or is newer too.
+// What the first release stored while it used the directory is newer than the file. What only the
+// file holds was stored before that, or is newer, too.
 func TestTheNewerBallotCountsWhereTheFirstReleaseWasInBetween(t *testing.T) {
 	for _, c := range []struct {
 		what                     string
