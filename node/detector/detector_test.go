@@ -62,7 +62,7 @@ func (v *voter) want(what string, got, want bool) {
 	}
 }
 
-// yes is a voter that agrees and is placed worse than b.
+// yes returns a voter that agrees and is placed worse than b.
 func yes(server string) Answer { return Answer{Server: server, Agrees: true, Log: Position{10, 7}} }
 
 func TestSilenceIsFiveBeatsThatWereMissed(t *testing.T) {
@@ -77,7 +77,7 @@ func TestSilenceIsFiveBeatsThatWereMissed(t *testing.T) {
 	v.look(None)
 }
 
-// A leader that sends no beats is of an earlier release: its heartbeats are slower.
+// A leader that sends no beats is of an earlier release; its heartbeats are slower.
 func TestALeaderWithoutBeatsIsLeftToRaft(t *testing.T) {
 	v := newVoter(t)
 	v.view.Beats = false
@@ -86,8 +86,8 @@ func TestALeaderWithoutBeatsIsLeftToRaft(t *testing.T) {
 	}
 }
 
-// A leader that is heard and answers nothing is replaced after a while, which begins anew
-// with each leader: what another one owed is not held against it.
+// A leader that is heard and answers nothing is replaced after a while. The while begins anew with
+// each leader: what another one left unanswered is not held against it.
 func TestALeaderThatIsHeardAndAnswersNothing(t *testing.T) {
 	v := newVoter(t)
 	hear := func(d time.Duration) (why Reason) {
@@ -118,8 +118,8 @@ func TestALeaderThatIsHeardAndAnswersNothing(t *testing.T) {
 	v.look(None)
 }
 
-// A leader that is heard beats on while the others ask about it: the looks that its beats
-// are do not void what is known of it before the next round is due.
+// A leader that is heard continues to send beats while the others ask about it. Each beat is a
+// look, and these looks do not void what is known about the leader before the next round is due.
 func TestABeatBetweenRoundsVoidsNothing(t *testing.T) {
 	v := newVoter(t)
 	v.view.Unanswered = v.now
@@ -160,8 +160,8 @@ func TestWhoStoodStillBeginsAnew(t *testing.T) {
 	}
 }
 
-// A refused port is evidence without any silence; a round in which this process stood
-// still counts for nothing all the same.
+// A refused port is evidence without any silence. A round in which this process stood still counts
+// for nothing all the same.
 func TestARoundThatWasLateDoesNotCount(t *testing.T) {
 	v := newVoter(t)
 	v.view.Refused = true
@@ -198,7 +198,8 @@ func TestALogThatIsOlderDoesNotStand(t *testing.T) {
 	}
 }
 
-// Entries that were under way may make another's log the longer one: both are waited for.
+// Entries that were in flight may make another's log the longer one. Both voters wait until the
+// logs are settled.
 func TestLogsThatStillGrowAreWaitedForAWhile(t *testing.T) {
 	v := newVoter(t)
 	v.pass(unheardMax)
@@ -211,7 +212,7 @@ func TestLogsThatStillGrowAreWaitedForAWhile(t *testing.T) {
 	v.want("they do not", v.round(other), true)
 }
 
-// The one that is placed best stands, and the next only after it has had its time.
+// The best-placed voter stands, and the next only after that one has had its time.
 func TestOneStandsAtATimeByRank(t *testing.T) {
 	v := newVoter(t)
 	v.pass(unheardMax)
@@ -240,7 +241,7 @@ func TestOneStandsAtATimeByRank(t *testing.T) {
 	}
 }
 
-// Who has told one that is placed better that it may stand does not stand beside it.
+// A voter that has told a better-placed one that it may stand does not stand at the same time.
 func TestWhoHasAgreedHoldsBack(t *testing.T) {
 	v := newVoter(t)
 	v.pass(unheardMax)
@@ -262,7 +263,7 @@ func TestADiskThatOwesAnAnswerDoesNotStand(t *testing.T) {
 	v.want("it answers", v.round(yes("c")), true)
 }
 
-// A leader's disk stalls if two beats have said so.
+// A leader's disk counts as stalled if two beats have said so.
 func TestALeaderWhoseDiskStalls(t *testing.T) {
 	v := newVoter(t)
 	says := func(owed time.Duration) {
@@ -282,7 +283,7 @@ func TestALeaderWhoseDiskStalls(t *testing.T) {
 	v.look(Disk)
 }
 
-// Where no port refuses any more, an election may be under way: it has its time.
+// If no port refuses any more, an election may be in progress. It gets its time.
 func TestAfterAnElectionThatNobodyHasWon(t *testing.T) {
 	v := newVoter(t)
 	v.view.Refused = true
@@ -307,7 +308,7 @@ func TestAfterAnElectionThatNobodyHasWon(t *testing.T) {
 	}
 }
 
-// A leader that has stopped leading says so, and the others need not miss it.
+// A leader that has stepped down says so, and the others need not miss it first.
 func TestALeaderThatHasStoppedLeading(t *testing.T) {
 	v := newVoter(t)
 	v.view.Own, v.view.Follows, v.view.Led = true, false, v.view.Term
@@ -322,8 +323,8 @@ func TestALeaderThatHasStoppedLeading(t *testing.T) {
 	}
 }
 
-// A beat that comes while the voters are asked, as from a leader whose disk stalls, does
-// not make the look behind the round a late one.
+// A beat during a round, as from a leader whose disk stalls, does not make the look after the
+// round a late one.
 func TestABeatDuringARoundVoidsNothing(t *testing.T) {
 	v := newVoter(t)
 	v.view.Refused = true
@@ -341,7 +342,7 @@ func TestABeatDuringARoundVoidsNothing(t *testing.T) {
 	}
 }
 
-// Evidence that is wrong again and again costs an election now and then.
+// Evidence that is repeatedly wrong costs only an occasional election.
 func TestWhoHasStoodDoesNotStandAgainAtOnce(t *testing.T) {
 	v := newVoter(t)
 	v.d.Stood(v.now)
@@ -353,7 +354,7 @@ func TestWhoHasStoodDoesNotStandAgainAtOnce(t *testing.T) {
 	}
 }
 
-// Others ask a voter, which agrees only on what its own last look has seen on time.
+// A voter that others ask agrees only to what its own last look has seen on time.
 func TestAVoterAgreesWithWhatItHasSeen(t *testing.T) {
 	v := newVoter(t)
 	agrees := func(want Reason) {
@@ -374,7 +375,7 @@ func TestAVoterAgreesWithWhatItHasSeen(t *testing.T) {
 	agrees(None) // it stood still
 }
 
-// A disk's silence is not the disk's where the process stood still.
+// While the process stood still, the silence of a disk is not the disk's fault.
 func TestTimeInWhichTheProcessStoodStillIsNotSeen(t *testing.T) {
 	v := newVoter(t)
 	v.pass(time.Second)
@@ -386,7 +387,7 @@ func TestTimeInWhichTheProcessStoodStillIsNotSeen(t *testing.T) {
 	}
 }
 
-// Entries that are under way need some time: two rounds at the same moment are one.
+// Entries in flight need some time, so two rounds at the same moment count as one.
 func TestRoundsKeepADistance(t *testing.T) {
 	v := newVoter(t)
 	v.view.Refused = true
@@ -404,7 +405,7 @@ func TestRoundsKeepADistance(t *testing.T) {
 	}
 }
 
-// Who is cut off asks less often.
+// A voter that is cut off asks less often.
 func TestRoundsInVainArePutOffLongerAndLonger(t *testing.T) {
 	v := newVoter(t)
 	v.pass(unheardMax)
