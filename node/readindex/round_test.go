@@ -125,7 +125,7 @@ func leader(t *testing.T, line string) *Round {
 	return New(termOf(t, words[1]), strings.Fields(others), words[2] == "votes")
 }
 
-// play does one step and says what is true then.
+// play does one step and returns what is true then.
 func play(t *testing.T, r *Round, step []string) string {
 	t.Helper()
 	switch {
@@ -154,8 +154,8 @@ func termOf(t *testing.T, word string) uint64 {
 	return n
 }
 
-// Whatever the order of answers, a round is confirmed exactly if a majority of all voters,
-// the leader among them if it votes, has no later term; and never both ways.
+// Whatever the order of answers, a round is confirmed if and only if a majority of all voters, the
+// leader included if it votes, has no later term; and it never has both outcomes.
 func TestARoundIsConfirmedByAMajorityOnly(t *testing.T) {
 	const answers = 3 // confirms, fails, is of a later term
 	for others := range 6 {
