@@ -16,7 +16,7 @@ func sealed() *raft.Log {
 	return l
 }
 
-// An entry that is as it was sealed passes, under its own index only.
+// An unchanged entry passes, under its own index only.
 func TestASealFitsItsEntryAndNoOtherIndex(t *testing.T) {
 	if err := seal.Check(sealed(), 7); err != nil {
 		t.Error(err)
@@ -32,8 +32,8 @@ func TestASealFitsItsEntryAndNoOtherIndex(t *testing.T) {
 	}
 }
 
-// Any one bit of an entry or of its seal, flipped, is noticed; so is a seal that is
-// longer or shorter, and data that has been cut or has grown.
+// Any flipped bit of an entry or of its seal is noticed. So is a seal that is longer or shorter,
+// and data that was truncated or extended.
 func TestEveryFlippedBitIsNoticed(t *testing.T) {
 	var damages []func(l *raft.Log)
 	for bit := range 64 {
