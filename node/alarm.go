@@ -127,7 +127,7 @@ func (n *Node) Diverge(reason string) {
 	n.lead.abstention.bar()
 	n.log.Error("this node has diverged: it hands leadership over, never leads again and serves no clients. "+
 		"Stop it and start it with an empty directory: it then joins the cluster as a new server", slog.String("found", reason))
-	// What its clients wait for would be answered by a machine that is wrong.
+	// The machine is wrong and must not answer the calls that clients still wait for.
 	n.session.mu.Lock()
 	n.session.end(ErrDiverged)
 	n.session.mu.Unlock()

@@ -26,9 +26,8 @@ func (l *lab) capturesAt(index uint64) map[string]Capture {
 	return found
 }
 
-// The entry of a write carries the question, at most once a second: a digest
-// costs no entry while anything is written, one after the last write, and none
-// on an idle cluster.
+// The question travels in the entry of a write, at most once a second. A digest costs no entry
+// while anything is written, one after the last write, and none on an idle cluster.
 func TestADigestCostsNoEntryWhileThereAreWrites(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -67,8 +66,8 @@ func TestADigestCostsNoEntryWhileThereAreWrites(t *testing.T) {
 	})
 }
 
-// All nodes take the same capture at the same index, whoever led, also after a
-// restart, whose log asks again.
+// All nodes take the same capture at the same index, whoever leads. A restart replays the log and
+// takes it again.
 func TestAllNodesTakeTheSameCaptures(t *testing.T) {
 	inBubble(t, 3, func(c *Config) { c.Digests.WholeEvery = 10 * time.Second }, func(t *testing.T, l *lab) {
 		compared, whole := 0, 0
@@ -102,8 +101,8 @@ func TestAllNodesTakeTheSameCaptures(t *testing.T) {
 	})
 }
 
-// Whoever asks gets the index at which every node has captured its machine; a
-// byte that has changed in one node's memory shows there.
+// Whoever asks gets the index at which every node has captured its machine. A byte that has
+// changed in one node's memory shows there.
 func TestAskedForAWholeDigestEveryNodeHasIt(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -134,8 +133,7 @@ func TestAskedForAWholeDigestEveryNodeHasIt(t *testing.T) {
 	})
 }
 
-// A snapshot brings another machine: what was captured of the one before says
-// nothing of it.
+// A snapshot replaces the machine, so captures of the previous one are dropped.
 func TestARestoreDropsTheCaptures(t *testing.T) {
 	tweak := func(c *Config) { c.Policy = SnapshotPolicy{Entries: 50, LogBytes: 1 << 30, Trailing: 5} }
 	inBubble(t, 3, tweak, func(t *testing.T, l *lab) {
@@ -167,8 +165,8 @@ func TestARestoreDropsTheCaptures(t *testing.T) {
 	})
 }
 
-// A leader that has diverged hands over at once, and clients of the others
-// only wait; it never leads again, even where nobody else could.
+// A leader that has diverged hands over at once, and clients of the others only wait. It never
+// leads again, even if nobody else can.
 func TestALeaderThatHasDivergedHandsOverAndNeverLeadsAgain(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -193,15 +191,14 @@ func TestALeaderThatHasDivergedHandsOverAndNeverLeadsAgain(t *testing.T) {
 		if s := leader.Status().Alarm; !s.Diverged || s.Split || s.Reason == "" {
 			t.Errorf("status: %+v", s)
 		}
-		// It goes on storing the log and voting: with one of the others gone, the
-		// last one leads.
+		// It goes on storing the log and voting: with one of the others gone, the last one leads.
 		for _, f := range l.all() {
 			if f != leader && f != other {
 				l.crash(f.cfg.Session.Server)
 			}
 		}
 		l.eventually("the last sound one serves", func() bool { return write(other, "set", "k", "v").Kind == reply.Simple })
-		// And with nobody else, nobody leads.
+		// With no other node left, nobody leads.
 		l.crash(other.cfg.Session.Server)
 		term := leader.CurrentTerm()
 		time.Sleep(time.Minute)
@@ -211,8 +208,8 @@ func TestALeaderThatHasDivergedHandsOverAndNeverLeadsAgain(t *testing.T) {
 	})
 }
 
-// Where nobody knows which data is right, nothing is read or written, through
-// whichever node, until a majority agrees again.
+// If nobody knows which data is right, nothing is read or written through any node until a
+// majority agrees again.
 func TestASplitStopsReadsAndWritesUntilAMajorityAgrees(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -242,8 +239,7 @@ func TestASplitStopsReadsAndWritesUntilAMajorityAgrees(t *testing.T) {
 	})
 }
 
-// What clients wait for when their node turns out to be wrong is not answered
-// by its machine.
+// When a node turns out to be wrong, its machine does not answer the calls that still wait.
 func TestWhatWaitsAtANodeThatDivergesIsUncertain(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()

@@ -139,7 +139,7 @@ func (f *failover) hear(b heardBeat) {
 	f.mu.Lock()
 	why, _ := f.detector.Look(time.Now(), v)
 	f.mu.Unlock()
-	if why != detector.None { // its disk: the next look is due sooner than was planned
+	if why != detector.None { // its disk: the next look is due sooner than planned
 		f.kick()
 	}
 }

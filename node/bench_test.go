@@ -18,7 +18,7 @@ type tcpStreams struct {
 	id  string
 }
 
-// Accept cannot tell who calls: no benchmark needs it.
+// Accept does not say who calls, because no benchmark needs it.
 func (s *tcpStreams) Accept() (conn net.Conn, from string, err error) {
 	conn, err = s.Listener.Accept()
 	return conn, "", err
@@ -34,9 +34,9 @@ func (s *tcpStreams) Dial(server, _ string, timeout time.Duration) (net.Conn, er
 	return net.DialTimeout("tcp", to.Addr().String(), timeout)
 }
 
-// BenchmarkGroupCommit has 50 clients write through the leader or a follower
-// of three nodes, in one process and on disks in memory: what it costs is
-// processor time. groups/op is how many entries one write takes.
+// BenchmarkGroupCommit has 50 clients write through the leader or a follower of three nodes, in
+// one process and on in-memory disks. So it measures processor time. groups/op is the number of
+// entries per write.
 func BenchmarkGroupCommit(b *testing.B) {
 	for _, where := range []string{"leader", "follower"} {
 		for _, pipeline := range []int{1, 16, 64} {

@@ -7,9 +7,9 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// A data directory that was put back from an earlier day raises its boot number
-// to one that another process has used. Replies that are stored of that one's
-// batches must never be taken for answers to this one's.
+// A data directory that was restored from an older copy raises its boot number to one that another
+// process has used. The stored replies to that process's batches must never be taken for replies
+// to this one's.
 func TestABootNumberIsNeverUsedByTwoProcesses(t *testing.T) {
 	for _, before := range []struct {
 		name string

@@ -12,7 +12,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// slowDisks has every write to a log take so long.
+// slowDisks makes every write to a log take the given time.
 func (l *lab) slowDisks(takes time.Duration) {
 	for _, d := range l.disks {
 		d.slow.mu.Lock()
@@ -21,8 +21,8 @@ func (l *lab) slowDisks(takes time.Duration) {
 	}
 }
 
-// What waits takes many times as long as a write may: since the line moves,
-// nobody is refused, and nobody waits for much longer than another.
+// The waiting calls take many times the write time-out in total. Because the line keeps moving,
+// nobody is refused, and nobody waits much longer than another.
 func TestABusyLineRefusesNobody(t *testing.T) {
 	for _, c := range []struct{ clients, bytes int }{{300, 64 << 10}, {40, 600 << 10}} {
 		for _, where := range []string{"leader", "follower"} {
@@ -66,8 +66,8 @@ func TestABusyLineRefusesNobody(t *testing.T) {
 	}
 }
 
-// A line that has stopped answers everybody a write's time after its last
-// progress, or after they came: what was sent may be applied, the rest is not.
+// A line that has stopped answers everybody one write time-out after its last progress, or after
+// the call arrived. What was sent may be applied, the rest is not.
 func TestAStuckLineAnswersAfterTheWriteTimeout(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -101,8 +101,8 @@ func TestAStuckLineAnswersAfterTheWriteTimeout(t *testing.T) {
 	})
 }
 
-// A leader's queue that is full for a while costs time; if it stays full, that is
-// what the client is told.
+// A leader's queue that is full for a while only costs time. If it stays full, the client is told
+// so.
 func TestAFullLeaderIsWaitedFor(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader, f := l.leader(), l.followers()[0]
@@ -135,8 +135,8 @@ func TestAFullLeaderIsWaitedFor(t *testing.T) {
 	})
 }
 
-// A leader whose own clients have a long line takes another node's batches all
-// the same, each in one of the next entries.
+// A leader whose own clients form a long line still takes another node's batches, each in one of
+// the next entries.
 func TestALeadersOwnLineLeavesOthersTheirShare(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader, f := l.leader(), l.followers()[0]
@@ -164,8 +164,8 @@ func TestALeadersOwnLineLeavesOthersTheirShare(t *testing.T) {
 	})
 }
 
-// A machine that takes its time with one entry does not make its node's writes
-// uncertain: their outcome is about to be told.
+// A machine that takes long for one entry does not make its node's writes uncertain, because their
+// outcome is about to be known.
 func TestALongEntryIsWaitedFor(t *testing.T) {
 	s := lone(func([]byte, func(error)) {})
 	c := s.wait(t, s.node.cfg.WriteTimeout, "v")

@@ -161,7 +161,7 @@ func (n *Node) Captures() (newest, whole Capture, changed <-chan struct{}) {
 
 // CaptureAt returns this node's capture of an index.
 func (n *Node) CaptureAt(index uint64) (Capture, Standing) {
-	applied := n.AppliedIndex() // looked at first: what comes meanwhile is found below
+	applied := n.AppliedIndex() // read first: a capture that arrives meanwhile is found below
 	c := n.captures
 	c.mu.Lock()
 	defer c.mu.Unlock()

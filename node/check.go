@@ -48,12 +48,12 @@ func (c *committer) checkWith(checker *fsm.Checker, from string, data []byte) (*
 	if !fsm.EndsParts(b, version) {
 		return b, nil
 	}
-	// Version 1 only. Joining and decoding up to 512 MB takes some tenths of a second, here on
-	// the goroutine that reads the sender's forwarded batches. That holds up nothing else: Raft
-	// and the questions of reads have connections of their own, what stands behind this part is
-	// of the same session and has to follow it, and a connection counts as broken only after
-	// some seconds without a word. The join is made in pieces, so the collector, and with it
-	// the heartbeats, need not wait for it.
+	// Version 1 only. Joining and decoding up to 512 MB takes some tenths of a second, here on the
+	// goroutine that reads the sender's forwarded batches. That delays nothing else. Raft and the
+	// questions of reads have connections of their own. What is queued behind this part belongs to
+	// the same session and has to follow it. A connection counts as broken only after some seconds
+	// of silence. The join is made in pieces, so the collector, and with it the heartbeats, need
+	// not wait for it.
 	var before []byte
 	var run bool
 	c.node.worker.view(func(m *fsm.Machine) { before, run, err = m.PartsBefore(b) })

@@ -36,8 +36,8 @@ func encodedBatch(t testing.TB, b entry.Batch) []byte {
 	return data
 }
 
-// malformed are encoded batches of a session, under a number, with fitting
-// checksums, which no machine can apply.
+// malformed returns encoded batches of a session, under a number, with valid checksums, that no
+// machine can apply.
 func malformed(t testing.TB, s entry.Session, number uint64) map[string][]byte {
 	t.Helper()
 	of := func(commands []entry.Command) []byte {
@@ -61,7 +61,7 @@ func malformed(t testing.TB, s entry.Session, number uint64) map[string][]byte {
 	}
 }
 
-// offer hands a batch to a leader as another server's, and returns its answer.
+// offer hands a batch to a leader as if from another server, and returns its answer.
 func (l *lab) offer(leader *Node, from string, data []byte) error {
 	l.t.Helper()
 	answers := make(chan error, 1)
@@ -75,8 +75,8 @@ func (l *lab) offer(leader *Node, from string, data []byte) error {
 	}
 }
 
-// A batch with a right checksum and a wrong content stops nobody: its sender is
-// told why it is refused, and the cluster goes on.
+// A batch with a valid checksum and invalid content stops nobody. Its sender is told why it is
+// refused, and the cluster goes on.
 func TestWhatNoMachineCanApplyIsNotProposed(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -101,8 +101,8 @@ func TestWhatNoMachineCanApplyIsNotProposed(t *testing.T) {
 	})
 }
 
-// A server sends batches of its own session only. One that is applied under
-// another's name would end that one: its next number is used up.
+// A server sends batches of its own session only. A batch applied under another server's name
+// would end that server's session, because it uses up its next number.
 func TestNobodySendsBatchesOfAnotherServer(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -125,8 +125,8 @@ func TestNobodySendsBatchesOfAnotherServer(t *testing.T) {
 	})
 }
 
-// The last part of a command is checked with those before it, and so is refused
-// as too early while these are under way; a sound command is applied all the same.
+// The last part of a command is checked together with the earlier ones. So it is refused as too
+// early while these are in flight. A valid command is applied all the same.
 func TestACommandInPartsPassesTheCheck(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		follower := l.followers()[0]
@@ -158,8 +158,8 @@ func TestACallThatTheLogCannotCarryIsAnsweredAlone(t *testing.T) {
 	})
 }
 
-// A batch that the leader will never take is replaced by an empty one at once,
-// and those behind it go on.
+// A batch that the leader will never take is replaced by an empty one at once, and those behind it
+// go on.
 func TestARefusedBatchIsBlankedAndItsClientsAreToldWhy(t *testing.T) {
 	answer := error(&Refused{Reason: "it is\r\nmalformed"})
 	var sent []entry.Batch
@@ -194,7 +194,7 @@ func TestARefusedBatchIsBlankedAndItsClientsAreToldWhy(t *testing.T) {
 	}
 }
 
-// An earlier leader may have taken the batch: then nobody knows.
+// If an earlier leader may have taken the batch, the outcome is uncertain.
 func TestARefusalIsNotCertainAfterAnEarlierSend(t *testing.T) {
 	answer := errors.New("the connection broke")
 	s := lone(func(_ []byte, done func(error)) { done(answer) })
@@ -210,7 +210,7 @@ func TestARefusalIsNotCertainAfterAnEarlierSend(t *testing.T) {
 	}
 }
 
-// A command in parts of which one is refused is given up as a whole.
+// If one part of a command is refused, the whole command is given up.
 func TestARefusedPartEndsItsCommand(t *testing.T) {
 	var sent []entry.Batch
 	s := lone(func(batch []byte, done func(error)) {

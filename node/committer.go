@@ -160,7 +160,7 @@ func (c *committer) leadership(gained bool) {
 	if gained && !leads {
 		return // lost again: that news is under way
 	}
-	c.node.lead.failover.kick() // to say so, or to look for who leads now
+	c.node.lead.failover.kick() // to send a beat, or to look for the new leader
 	c.term, c.opened = 0, false
 	var refused []forward
 	var wanted []digestCall
@@ -234,7 +234,7 @@ func (c *committer) rest(held time.Duration) {
 func (c *committer) commit(data []byte) (index uint64, err error) {
 	c.futures.Add(1)
 	defer c.futures.Add(-1)
-	if c.settling.Load() { // asked after it was counted: settle sees one or the other
+	if c.settling.Load() { // read after the increment, so that settle sees one or the other
 		return 0, raft.ErrNotLeader
 	}
 	if faultAckBeforeCommit {
@@ -354,7 +354,7 @@ func (c *committer) more() bool {
 func (c *committer) tickDue() bool {
 	p := &c.node.worker.progress
 	for {
-		c.armed.Store(noDeadline) // before looking: whoever moves on after the look wakes us
+		c.armed.Store(noDeadline) // before looking: progress after the look then wakes us
 		if p.index.Load() < c.proposed {
 			return false
 		}

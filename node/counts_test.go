@@ -8,8 +8,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// A look-up counts once, at the node whose client has asked for it: not at the
-// others that apply the same write, nor when the log is replayed.
+// A lookup counts once, at the node whose client asked for it. It does not count at the other
+// nodes that apply the same write, nor when the log is replayed.
 func TestLookupsCountAtTheNodeWhoseClientsAsk(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader, f := l.leader(), l.followers()
@@ -47,7 +47,7 @@ func TestLookupsCountAtTheNodeWhoseClientsAsk(t *testing.T) {
 	})
 }
 
-// A read that meets a key that falls due runs again, and counts once, as a miss.
+// A read that meets an expiring key runs again, and counts once, as a miss.
 func TestWhatExpiresIsCountedByEachMachine(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -64,8 +64,8 @@ func TestWhatExpiresIsCountedByEachMachine(t *testing.T) {
 	})
 }
 
-// What expires counts on across a snapshot that replaces the machine, and the
-// leader counts the snapshot.
+// The count of expired keys continues across a snapshot that replaces the machine, and the leader
+// counts the snapshot.
 func TestSnapshotsThatFollowersTakeAreCounted(t *testing.T) {
 	inBubble(t, 3, smallSnapshots, func(t *testing.T, l *lab) {
 		leader := l.leader()

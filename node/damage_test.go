@@ -17,13 +17,13 @@ import (
 	"github.com/kvorum/kvorum/node/seal"
 )
 
-// flawedLogs is a log store that damages or fails what a test wants it to.
+// flawedLogs is a log store that damages or fails what a test asks for.
 type flawedLogs struct {
 	*slowLogs
 	flaws *flaws
 }
 
-// flaws are those of one server's disk; they outlive its process.
+// flaws are the faults of one server's disk. They outlive its process.
 type flaws struct {
 	mu     sync.Mutex
 	read   func(l *raft.Log) error // after an entry was read
@@ -95,7 +95,7 @@ func (f *flawedStable) SetUint64(key []byte, value uint64) error {
 	return f.StableStore.SetUint64(key, value)
 }
 
-// flawedLab makes a lab's disks flawed; the flaws are found by server.
+// flawedLab gives a lab flawed disks and returns the flaws by server.
 func flawedLab(t *testing.T, size int, run func(t *testing.T, l *lab, flaw map[string]*flaws)) {
 	t.Helper()
 	flaw := map[string]*flaws{}
@@ -109,7 +109,7 @@ func flawedLab(t *testing.T, size int, run func(t *testing.T, l *lab, flaw map[s
 	}, func(t *testing.T, l *lab) { run(t, l, flaw) })
 }
 
-// damages are the ways in which one stored entry may come back.
+// damages are the ways in which one stored entry may be damaged.
 var damages = []struct {
 	name string
 	read func(l *raft.Log) error
@@ -126,7 +126,7 @@ var damages = []struct {
 	{"panic", func(*raft.Log) error { panic("slice bounds out of range") }, "slice bounds out of range"},
 }
 
-// only damages one entry, which must be of a client's.
+// only damages one entry, which must be a client's.
 func only(index uint64, damage func(l *raft.Log) error) func(l *raft.Log) error {
 	return func(l *raft.Log) error {
 		if l.Index != index {
@@ -136,8 +136,8 @@ func only(index uint64, damage func(l *raft.Log) error) func(l *raft.Log) error 
 	}
 }
 
-// fill writes more than the log's cache holds, and returns an entry of it that
-// only the disk has.
+// fill writes more than the log's cache holds, and returns the index of an entry that is only on
+// the disk.
 func (l *lab) fill(n *Node, from int) (index uint64) {
 	l.t.Helper()
 	for i := range 3 * logCacheEntries {
@@ -149,8 +149,8 @@ func (l *lab) fill(n *Node, from int) (index uint64) {
 	return index
 }
 
-// failedWith waits until a node has failed, and wants its error to say what is
-// wrong, with which entry, and what to do.
+// failedWith waits until a node has failed. Its error must say what is wrong, with which entry,
+// and what to do.
 func (l *lab) failedWith(n *Node, words ...string) {
 	l.t.Helper()
 	l.eventually("the node has failed", func() bool { return n.Err() != nil })
@@ -164,7 +164,7 @@ func (l *lab) failedWith(n *Node, words ...string) {
 	}
 }
 
-// intact wants a server's stored entries to be those of another, as far as both have them.
+// intact checks that a server's stored entries equal another's, as far as both have them.
 func (l *lab) intact(a, b string) {
 	l.t.Helper()
 	last, _ := l.disks[a].logs.LastIndex()
@@ -179,8 +179,8 @@ func (l *lab) intact(a, b string) {
 	}
 }
 
-// A leader that reads damage for a follower that lags hands over, ends and says
-// what is wrong. The follower stores nothing of it, and nothing is lost.
+// A leader that reads a damaged entry for a lagging follower hands over, ends and says what is
+// wrong. The follower stores none of it, and nothing is lost.
 func TestWhatALeaderReadsDamagedIsNotSent(t *testing.T) {
 	for _, damage := range damages {
 		t.Run(damage.name, func(t *testing.T) {
@@ -208,7 +208,7 @@ func TestWhatALeaderReadsDamagedIsNotSent(t *testing.T) {
 	}
 }
 
-// A follower that reads damage when it applies ends; nothing of it is applied.
+// A follower that reads a damaged entry in order to apply it ends, and applies none of it.
 func TestWhatAFollowerReadsDamagedIsNotApplied(t *testing.T) {
 	for _, damage := range damages {
 		t.Run(damage.name, func(t *testing.T) {
@@ -262,8 +262,9 @@ func TestADamagedLogIsRefusedAtTheStart(t *testing.T) {
 	}
 }
 
-// load has clients on all nodes increment a counter until the returned function is
-// called, which returns how many were acknowledged, and the longest wait of a client of each node.
+// load makes clients on all nodes increment a counter until the returned function is called. That
+// function returns how many increments were acknowledged, and the longest wait of a client of each
+// node.
 func (l *lab) load() (finish func() (acked, unknown int, waits map[string]time.Duration)) {
 	var clients sync.WaitGroup
 	var mu sync.Mutex
@@ -299,7 +300,7 @@ func (l *lab) load() (finish func() (acked, unknown int, waits map[string]time.D
 	}
 }
 
-// once is a fault that strikes one time.
+// once is a fault that occurs one time.
 func once(err error) func() error {
 	var mu sync.Mutex
 	return func() error {
@@ -311,9 +312,9 @@ func once(err error) func() error {
 	}
 }
 
-// A leader whose log cannot be written leaves Raft first: the clients of the others
-// wait for no time-out, nothing is lost, and it is not elected again although its
-// disk is well by then. The same for a leader that cannot store a term or a vote.
+// A leader whose log cannot be written leaves Raft first. The clients of the others wait for no
+// time-out, nothing is lost, and the leader is not elected again even if its disk has recovered by
+// then. The same holds for a leader that cannot store a term or a vote.
 func TestALeaderThatCannotWriteIsReplacedAtOnce(t *testing.T) {
 	for cause, sizes := range map[error][]int{syscall.EIO: {3, 5}, syscall.ENOSPC: {3}} {
 		for _, size := range sizes {
@@ -379,8 +380,8 @@ func TestAFollowerThatCannotWriteTakesNoPart(t *testing.T) {
 	})
 }
 
-// A node that cannot store its term or its vote ends instead of panicking, and
-// nobody leads by that vote.
+// A node that cannot store its term or its vote ends instead of panicking, and nobody becomes
+// leader by that vote.
 func TestATermOrVoteThatCannotBeStoredEndsTheNode(t *testing.T) {
 	for _, key := range []string{"CurrentTerm", "LastVoteTerm", "LastVoteCand"} {
 		for _, size := range []int{1, 3} {
@@ -424,7 +425,7 @@ func TestATermOrVoteThatCannotBeStoredEndsTheNode(t *testing.T) {
 	}
 }
 
-// Damage that is found while Raft starts is an error of Open's, and no panic.
+// Damage that is found while Raft starts is an error of Open, not a panic.
 func TestALogThatFailsWhileRaftStartsIsAnError(t *testing.T) {
 	flawedLab(t, 3, func(t *testing.T, l *lab, flaw map[string]*flaws) {
 		index := l.fill(l.leader(), 0)
@@ -440,8 +441,8 @@ func TestALogThatFailsWhileRaftStartsIsAnError(t *testing.T) {
 	})
 }
 
-// Entries that arrive damaged are refused by the follower before Raft makes room for
-// them, with the name of who has sent them. The follower goes on.
+// A follower refuses entries that arrive damaged, before Raft makes room for them, and names the
+// sender. The follower goes on.
 func TestWhatArrivesDamagedIsTheSendersFault(t *testing.T) {
 	flawedLab(t, 3, func(t *testing.T, l *lab, flaw map[string]*flaws) {
 		leader, n := l.leader(), l.followers()[0]
@@ -472,7 +473,7 @@ func TestWhatArrivesDamagedIsTheSendersFault(t *testing.T) {
 	})
 }
 
-// A leader whose memory has damaged an entry, which followers refuse, leaves too.
+// A leader whose memory has damaged an entry, so that followers refuse it, also leaves.
 func TestAnEntryThatIsDamagedInMemoryIsNotSentForEver(t *testing.T) {
 	flawedLab(t, 3, func(t *testing.T, l *lab, _ map[string]*flaws) {
 		leader, lagging := l.leader(), l.followers()[0].cfg.Session.Server
@@ -491,14 +492,14 @@ func TestAnEntryThatIsDamagedInMemoryIsNotSentForEver(t *testing.T) {
 	})
 }
 
-// unsealing is a log store as the first release has it: it keeps no seals, and what a
-// leader sends again has none.
+// unsealing is a log store like the first release's: it keeps no seals, and what a leader sends
+// again has none.
 type unsealing struct {
 	*slowLogs
 	early atomic.Pointer[earlySends] // of its node
 }
 
-// idle waits until nothing is under way early: what is sent then is not changed.
+// idle waits until no early message is in flight, so that a change does not affect what is sent.
 func (u *unsealing) idle() bool {
 	early := u.early.Load()
 	if early == nil {
@@ -533,8 +534,8 @@ func (u *unsealing) StoreLogs(logs []*raft.Log) error {
 	return u.slowLogs.StoreLogs(bare)
 }
 
-// What the first release has stored is read, sent and applied as it is, and servers
-// of it lead and follow beside ours; ours store what they are sent with seals.
+// Entries stored by the first release are read, sent and applied as they are. Its servers lead and
+// follow beside ours; ours seal what they receive before they store it.
 func TestEntriesOfTheFirstReleaseAreTaken(t *testing.T) {
 	var old unsealing
 	inBubble(t, 3, func(c *Config) {
@@ -572,7 +573,7 @@ func TestEntriesOfTheFirstReleaseAreTaken(t *testing.T) {
 	})
 }
 
-// A log that loses its head while an entry of it is read is not damaged.
+// A log that loses its head while one of the removed entries is read is not damaged.
 func TestAHeadThatIsRemovedMeanwhileIsNoDamage(t *testing.T) {
 	logs := raft.NewInmemStore()
 	for i := uint64(1); i <= 100; i++ {
@@ -596,7 +597,7 @@ func TestAHeadThatIsRemovedMeanwhileIsNoDamage(t *testing.T) {
 	}
 }
 
-// closingLogs loses the file of the segment that is read, once.
+// closingLogs loses the file of the segment that is being read, once.
 type closingLogs struct {
 	raft.LogStore
 	closed int
@@ -609,7 +610,7 @@ func (c *closingLogs) GetLog(index uint64, l *raft.Log) error {
 	return c.LogStore.GetLog(index, l)
 }
 
-// raft-wal closes a segment whose entries go while one of them is read.
+// raft-wal closes a segment whose entries are removed while one of them is read.
 func TestASegmentThatIsClosedMeanwhileIsNoDamage(t *testing.T) {
 	logs := raft.NewInmemStore()
 	e := &raft.Log{Index: 7}

@@ -42,8 +42,8 @@ func (n *Node) kept() map[string]int {
 	return kept
 }
 
-// Servers come and go, those that run and those that never do: nothing stays of them,
-// no goroutine, no connection, no entry of a map.
+// Servers come and go, running ones and ones that never run. Nothing is left of them: no
+// goroutine, no connection, no map entry.
 func TestNothingStaysOfServersThatHaveLeft(t *testing.T) {
 	const living, absent = 25, 75
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
@@ -90,8 +90,8 @@ func TestNothingStaysOfServersThatHaveLeft(t *testing.T) {
 	})
 }
 
-// What Raft's transport keeps of connections to a server that has left is let go of,
-// without a call that could reach anybody; those of others go on.
+// Connections that Raft's transport keeps to a server that has left are dropped, without a call
+// that could reach anybody. Connections to others stay.
 func TestConnectionsToServersThatHaveLeftEnd(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()

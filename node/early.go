@@ -106,8 +106,8 @@ func (e *earlySends) send(logs []*raft.Log) {
 			RPCHeader: r.header, Term: term, PrevLogEntry: slot.ends.Index, PrevLogTerm: slot.ends.Term,
 			Entries: logs, LeaderCommitIndex: min(committed, slot.ends.Index),
 		}}
-		// At once, and not when it goes: a leader that cannot store the entries looks
-		// for an heir that has them.
+		// Recorded now, and not when the message is sent: a leader that cannot store the entries
+		// looks for an heir that has them.
 		e.sending(&m.req)
 		slot.message, slot.sending = m, true
 		slot.outbox <- m

@@ -34,8 +34,8 @@ func TestAWriteWaitsForTheLeadersAndAFollowersDisksAtTheSameTime(t *testing.T) {
 	})
 }
 
-// earlyLab runs a test on three nodes whose followers have confirmed all that there is,
-// with what is wrong with their disks.
+// earlyLab runs a test on three nodes whose followers have confirmed everything, and passes it the
+// faults of their disks.
 func earlyLab(t *testing.T, run func(t *testing.T, l *lab, flaw map[string]*flaws)) {
 	flawedLab(t, 3, func(t *testing.T, l *lab, flaw map[string]*flaws) {
 		l.want(write(l.leader(), "set", "k", "v"), reply.OK)
@@ -45,7 +45,7 @@ func earlyLab(t *testing.T, run func(t *testing.T, l *lab, flaw map[string]*flaw
 	})
 }
 
-// ends is the last entry on a server's disk.
+// ends returns the index of the last entry on a server's disk.
 func (l *lab) ends(id string) uint64 {
 	last, err := l.disks[id].logs.LastIndex()
 	if err != nil {
@@ -54,7 +54,7 @@ func (l *lab) ends(id string) uint64 {
 	return last
 }
 
-// Entries travel as often as before: Raft takes the answers that are there.
+// Entries travel no more often than before: Raft takes the answers that have already arrived.
 func TestEarlyMessagesAreNotSentAgain(t *testing.T) {
 	earlyLab(t, func(t *testing.T, l *lab, _ map[string]*flaws) {
 		leader := l.leader()
@@ -67,7 +67,7 @@ func TestEarlyMessagesAreNotSentAgain(t *testing.T) {
 		for range 500 {
 			l.want(write(leader, "incr", "n"), reply.Int(int64(leader.LastIndex()-index)))
 		}
-		// Raft tells an idle follower of commits now and then; that is a call, too.
+		// Raft tells an idle follower of commits from time to time; that is a call, too.
 		idle := uint64(time.Since(begun)/leader.cfg.Timing.Commit) + 1
 		if calls := leader.transport.deliveries(follower).calls - before; calls > 500+idle {
 			t.Fatalf("%d calls for 500 entries", calls)
@@ -75,8 +75,8 @@ func TestEarlyMessagesAreNotSentAgain(t *testing.T) {
 	})
 }
 
-// A leader's entry reaches the followers while its own disk stands still, and is
-// neither acknowledged nor applied before that has stored it.
+// A leader's entry reaches the followers while its own disk is blocked. It is neither acknowledged
+// nor applied before that disk has stored it.
 func TestAnEntryThatOnlyFollowersHaveIsNotCommitted(t *testing.T) {
 	earlyLab(t, func(t *testing.T, l *lab, _ map[string]*flaws) {
 		leader, followers := l.leader(), l.followers()
@@ -103,8 +103,8 @@ func TestAnEntryThatOnlyFollowersHaveIsNotCommitted(t *testing.T) {
 	})
 }
 
-// A leader that cannot store an entry that its followers have leaves. One of them leads
-// at once and commits it, and the old leader comes back as a follower.
+// A leader that cannot store an entry that its followers have leaves. One of them leads at once
+// and commits it, and the old leader comes back as a follower.
 func TestAnEntryThatTheLeaderCannotStoreIsCommittedOnce(t *testing.T) {
 	earlyLab(t, func(t *testing.T, l *lab, flaw map[string]*flaws) {
 		leader, other := l.leader(), l.followers()[0]
@@ -125,7 +125,7 @@ func TestAnEntryThatTheLeaderCannotStoreIsCommittedOnce(t *testing.T) {
 	})
 }
 
-// The heir is the one that has what was sent early, whoever answers first else.
+// The heir is the follower that has what was sent early, even if another answered more recently.
 func TestTheHeirHasWhatWasSentEarly(t *testing.T) {
 	for behind := range 2 {
 		earlyLab(t, func(t *testing.T, l *lab, flaw map[string]*flaws) {
@@ -158,8 +158,8 @@ func TestTheHeirHasWhatWasSentEarly(t *testing.T) {
 	}
 }
 
-// A crash of the leader between sending and storing loses and doubles nothing: it comes
-// back as a follower, and the entry that it has not is the next leader's.
+// If the leader crashes between sending and storing, nothing is lost or doubled. It comes back as
+// a follower, and the next leader decides about the entry that it lacks.
 func TestALeaderThatCrashesBeforeItStoresWhatItHasSentComesBackAsAFollower(t *testing.T) {
 	earlyLab(t, func(t *testing.T, l *lab, _ map[string]*flaws) {
 		leader, other := l.leader(), l.followers()[0]
@@ -191,8 +191,8 @@ func TestALeaderThatCrashesBeforeItStoresWhatItHasSentComesBackAsAFollower(t *te
 	})
 }
 
-// A leader that is deposed while it stores takes no answer of its old term's for a later
-// one, and what only it has is replaced.
+// A leader that is deposed while it stores does not use an answer of its old term in a later one,
+// and entries that only it has are replaced.
 func TestALeaderDeposedWhileItStoresAgreesAgain(t *testing.T) {
 	earlyLab(t, func(t *testing.T, l *lab, _ map[string]*flaws) {
 		leader, followers := l.leader(), l.followers()
@@ -223,7 +223,7 @@ func TestALeaderDeposedWhileItStoresAgreesAgain(t *testing.T) {
 	})
 }
 
-// What a follower refuses, and what cannot be delivered, Raft sends itself.
+// Raft itself sends what a follower has refused and what could not be delivered.
 func TestAFollowerThatMissesAnEarlyMessageIsSentItByRaft(t *testing.T) {
 	earlyLab(t, func(t *testing.T, l *lab, _ map[string]*flaws) {
 		leader, followers := l.leader(), l.followers()
@@ -267,8 +267,7 @@ func entriesOf(term uint64, indexes ...uint64) (logs []*raft.Log) {
 	return logs
 }
 
-// An early message goes only to a follower that is surely ready, and says what Raft
-// would say.
+// An early message goes only to a follower that is certainly ready, and says what Raft would say.
 func TestAnEarlyMessageGoesToAFollowerThatIsSurelyReady(t *testing.T) {
 	ok := &raft.AppendEntriesResponse{Term: 3, Success: true}
 	for name, c := range map[string]struct {
@@ -390,8 +389,8 @@ func TestAnEarlyAnswerIsTakenOnlyByTheSameCallOnceAndWhileItIsFresh(t *testing.T
 	}
 }
 
-// A message that is never answered holds Raft's call for no longer than a call may take,
-// or than the transport lives.
+// A message that is never answered blocks Raft's call no longer than a call may take, and no
+// longer than the transport lives.
 func TestAnEarlyMessageThatIsNotAnsweredIsNotWaitedForForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, slot := earlyOne(t, func(*earlyMessage) error { <-never(t); return nil })

@@ -6,16 +6,16 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// GuardLogs is a log store as Raft's cache gets it.
+// GuardLogs returns a log store as Raft's cache gets it.
 func GuardLogs(logs raft.LogStore) raft.LogStore {
 	return &guardedLogs{LogStore: logs, stores: Stores{Logs: logs, SealedFrom: 1}, departure: &departure{}, leave: func(error) {}}
 }
 
-// DeleteEntries is the size of a piece.
+// DeleteEntries is how many entries are deleted at a time.
 const DeleteEntries = deleteEntries
 
-// RaftLogs is a log store as Raft gets it, with the entry at which Raft's newest
-// snapshot ends.
+// RaftLogs returns a log store as Raft gets it, given the entry at which Raft's newest snapshot
+// ends.
 func RaftLogs(logs raft.LogStore, index, term *uint64, broken func(error)) *raftLogs {
 	cache, err := raft.NewLogCache(16, GuardLogs(logs))
 	if err != nil {

@@ -83,8 +83,8 @@ func (f *failover) look() (next time.Duration) {
 // view returns what this node, which does not lead, sees now.
 func (f *failover) view() detector.View {
 	r := f.node.raft
-	// Raft stops leading before it stores the vote that it gives another, and raises its
-	// term in memory after that.
+	// Raft steps down before it stores its vote for another server, and only then raises its term
+	// in memory.
 	stands := r.State() == raft.Candidate || f.node.stable.stalled() > 0
 	v := detector.View{Term: r.CurrentTerm(), Stands: stands, Heard: r.LastContact()}
 	_, id := r.LeaderWithID()

@@ -13,8 +13,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// Clients of surviving nodes see a pause when the leader dies: every INCR is
-// answered, and counted once.
+// When the leader dies, clients of the surviving nodes only see a pause. Every INCR is answered
+// and counted once.
 func TestIncrementsSurviveTheLeadersCrash(t *testing.T) {
 	for _, size := range []int{3, 5} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -75,8 +75,8 @@ func (l *lab) agree() {
 	})
 }
 
-// A leader that is cut off takes writes it cannot commit; whoever waits there
-// is told what is true, and what was told CLUSTERDOWN is never applied.
+// A leader that is cut off accepts writes that it cannot commit. Clients waiting there are told
+// the truth, and what was answered CLUSTERDOWN is never applied.
 func TestACutOffLeaderTellsTheTruth(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -108,7 +108,7 @@ func TestACutOffLeaderTellsTheTruth(t *testing.T) {
 	})
 }
 
-// Reads never go back, whoever leads and wherever they are asked.
+// Reads never go back in time, whoever leads and wherever they are asked.
 func TestReadsNeverGoBack(t *testing.T) {
 	inBubble(t, 5, nil, func(t *testing.T, l *lab) {
 		l.delay = 200 * time.Microsecond
@@ -167,7 +167,7 @@ func TestReadsNeverGoBack(t *testing.T) {
 	})
 }
 
-// Whoever closes first hands leadership over: nobody waits for an election.
+// A leader that closes hands leadership over first, so nobody waits for an election.
 func TestCloseHandsLeadershipOver(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -209,7 +209,7 @@ func TestCloseHandsLeadershipOver(t *testing.T) {
 	})
 }
 
-// A value of 5 MB travels in parts, from a follower, and is one command.
+// A value of 5 MB from a follower travels in parts, and is one command.
 func TestALargeValueTravelsInParts(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		big := strings.Repeat("0123456789abcdef", 5<<20/16)
@@ -225,8 +225,8 @@ func TestALargeValueTravelsInParts(t *testing.T) {
 	})
 }
 
-// The parts of a command that was given up between two of them are freed, though
-// this process sends nothing more.
+// If a command is given up between two of its parts, the parts are freed even if this process
+// sends nothing more.
 func TestPartsThatNobodyFollowsAreFreed(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -281,7 +281,7 @@ func TestALongPipelineKeepsItsOrder(t *testing.T) {
 	})
 }
 
-// Every node may die at once: what was acknowledged is back.
+// All nodes may die at once: everything acknowledged is there afterwards.
 func TestAllNodesCrashAtOnce(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		for round := range 3 {
@@ -321,8 +321,8 @@ func TestNoTransferToADeadFollower(t *testing.T) {
 	})
 }
 
-// After a group of calls that is larger than any that is waited for, the next call
-// is held for its company no longer than others are.
+// After a group of calls larger than any that is waited for, the next call is not held for longer
+// than others.
 func TestACallAfterALargeGroupIsNotHeldForLong(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()

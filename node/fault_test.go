@@ -10,8 +10,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// Answers of the leader may be lost, and everything is sent again and again:
-// the machine applies each batch once.
+// The leader's answers are lost, and everything is sent again and again. The machine applies each
+// batch once.
 func TestLostAnswersDoubleNothing(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		l.leader()
@@ -65,7 +65,7 @@ func TestAGapIsFilledInOrder(t *testing.T) {
 	})
 }
 
-// encodeEmptyForTest makes a batch without commands.
+// encodeEmptyForTest returns an encoded batch without commands.
 func (s *session) encodeEmptyForTest(number uint64) *batch {
 	b := &batch{number: number}
 	s.unresolved = append(s.unresolved, b)
@@ -74,8 +74,8 @@ func (s *session) encodeEmptyForTest(number uint64) *batch {
 	return b
 }
 
-// With no quorum, what was sent is UNCERTAIN and what was not is CLUSTERDOWN;
-// neither is applied later, and the session goes on without a gap.
+// Without a quorum, what was sent is UNCERTAIN and what was not is CLUSTERDOWN. Neither is applied
+// later, and the session goes on without a gap.
 func TestTimeOutsAreToldApartAndNothingIsAppliedLater(t *testing.T) {
 	inBubble(t, 3, func(c *Config) { c.WriteTimeout = 3 * time.Second }, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -123,8 +123,8 @@ func TestTimeOutsAreToldApartAndNothingIsAppliedLater(t *testing.T) {
 	})
 }
 
-// After UNCERTAIN by time-out the number is used up by an empty batch: the
-// write is not applied when the cluster comes back.
+// After an UNCERTAIN due to a time-out, an empty batch uses up the number. So the write is not
+// applied when the cluster comes back.
 func TestWhatTimedOutIsNotAppliedAnHourLater(t *testing.T) {
 	inBubble(t, 3, func(c *Config) { c.WriteTimeout = 2 * time.Second }, func(t *testing.T, l *lab) {
 		l.leader()

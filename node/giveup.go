@@ -12,7 +12,7 @@ import (
 // to come, and so are those of the entries behind it.
 func (s *session) expire(now time.Time) {
 	applying := s.node.worker.applying.Load()
-	if applying > 0 && applying == s.applying { // for as long as between two looks
+	if applying > 0 && applying == s.applying { // it has taken at least the time between two looks
 		s.progressAt = now
 	}
 	s.applying = applying
@@ -61,7 +61,7 @@ func (s *session) giveUp(gone func(*ticket) bool) {
 	for _, t := range tickets {
 		t.answer(t.packed, len(t.calls), refusal)
 	}
-	for _, p := range begun { // its last part was never sent: it cannot be applied
+	for _, p := range begun { // the last part was never sent, so the command cannot be applied
 		p.ticket.answer(p.call, len(p.ticket.calls), refusal)
 	}
 	s.drop(gone)

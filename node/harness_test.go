@@ -213,7 +213,7 @@ func (l *lab) leader() *Node {
 	return l.leaderOf(func(n *Node) bool { return n.Ready() == nil })
 }
 
-// hears reports whether a follower has answered a leader, or cannot.
+// hears reports whether a follower has answered a leader, or is unable to.
 func (l *lab) hears(leader, follower *Node) bool {
 	from, to := leader.cfg.Session.Server, follower.cfg.Session.Server
 	l.mu.Lock()
@@ -221,8 +221,8 @@ func (l *lab) hears(leader, follower *Node) bool {
 	return from == to || l.noStreams[[2]string{from, to}] || !leader.transport.deliveries(raft.ServerID(to)).last.IsZero()
 }
 
-// leaderOf waits until all running nodes agree on a leader, and are as is wanted, and it
-// has heard from each: it can hand over to any of them.
+// leaderOf waits until all running nodes agree on a leader that fulfils the condition and has
+// heard from each of them, so that it can hand over to any.
 func (l *lab) leaderOf(wanted func(n *Node) bool) *Node {
 	l.t.Helper()
 	var leader *Node
@@ -406,7 +406,7 @@ func (p *directPeers) call(to string, f func(n *Node, err error)) {
 	})
 }
 
-// back carries an answer home: it is lost if the link is cut.
+// back returns an answer. The answer is lost if the link is cut.
 func (p *directPeers) back(to string, f func(error)) {
 	l := p.lab
 	if l.delay == 0 {
@@ -545,7 +545,7 @@ type slowLogs struct {
 	lose  bool // nothing reaches the disk any more, as after a kill
 }
 
-// IsMonotonic is as of the real stores: the log goes when a snapshot is installed.
+// IsMonotonic is the same as for the real stores: the log is removed when a snapshot is installed.
 func (s *slowLogs) IsMonotonic() bool { return true }
 
 func (s *slowLogs) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l}) }
@@ -564,7 +564,7 @@ func (s *slowLogs) StoreLogs(logs []*raft.Log) error {
 	return s.InmemStore.StoreLogs(logs)
 }
 
-// hold holds writes up until release, which may be called again.
+// hold blocks writes until release is called, which may happen more than once.
 func (s *slowLogs) hold() (release func()) {
 	gate := make(chan struct{})
 	s.mu.Lock()
@@ -612,14 +612,14 @@ func (l *lab) want(got reply.Value, want reply.Value) {
 	}
 }
 
-// refuse has the ports for which wrong is true seem to refuse, nil for none.
+// refuse makes the ports for which wrong is true seem to refuse; nil means none.
 func (l *lab) refuse(wrong func(from, to string) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.refusing = wrong
 }
 
-// Gone is true of a server that does not run and could be reached.
+// Gone returns true for a server that does not run and could be reached.
 func (p *directPeers) Gone(_ context.Context, server string) bool {
 	p.lab.mu.Lock()
 	wrong := p.lab.refusing
@@ -630,14 +630,14 @@ func (p *directPeers) Gone(_ context.Context, server string) bool {
 	return p.lab.node(server) == nil && p.lab.linked(p.from, server)
 }
 
-// deafen has nothing come through to a server, whose own words still arrive.
+// deafen stops everything sent to a server. What it sends itself still arrives.
 func (l *lab) deafen(id string, deaf bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.deaf = map[string]bool{id: deaf}
 }
 
-// comesThrough reports whether a question comes through to a server, and notes it.
+// comesThrough reports whether a question reaches a server, and records it.
 func (p *directPeers) comesThrough(server string) bool {
 	p.lab.mu.Lock()
 	deaf := p.lab.deaf[server]

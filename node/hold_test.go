@@ -14,8 +14,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// A line is held until most of those who were answered have called again, and
-// never for longer than a moment after the last answer.
+// A line is held until most of the answered clients have called again, and never longer than a
+// moment after the last answer.
 func TestALineIsHeldForThoseWhoWereAnswered(t *testing.T) {
 	now := time.Unix(1000, 0)
 	var h hold
@@ -46,9 +46,9 @@ func TestALineIsHeldForThoseWhoWereAnswered(t *testing.T) {
 	}
 }
 
-// A machine applies an entry late: its leader has looked at the empty line by then
-// and has no timer left. The first call that is held wakes it, and the others
-// leave it alone until they are enough.
+// A machine applies an entry late. Its leader has already looked at the empty line and has no
+// timer left. The first held call wakes it, and the others leave it alone until there are enough
+// of them.
 func TestTheFirstHeldCallWakesTheSender(t *testing.T) {
 	s := lone(nil)
 	s.node.committer = newCommitter(s.node)
@@ -80,9 +80,9 @@ func TestTheFirstHeldCallWakesTheSender(t *testing.T) {
 	}
 }
 
-// Clients call at random moments, in groups of all sizes, and the answers come
-// at random moments: nobody waits for longer than the line may be held, since
-// the sender is woken or has set a timer whenever somebody waits.
+// Clients call at random moments, in groups of all sizes, and the answers come at random moments.
+// Nobody waits longer than the line may be held, because the sender has been woken or has a timer
+// whenever somebody waits.
 func TestNobodyIsForgottenInAHeldLine(t *testing.T) {
 	const way = 500 * time.Microsecond // to the leader and through the machine, at most
 	synctest.Test(t, func(t *testing.T) {

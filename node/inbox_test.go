@@ -12,8 +12,7 @@ func from(server string, number, bytes int) forward {
 	return forward{server: server, data: data}
 }
 
-// Servers take turns, whatever one of them has sent, and one server's batches
-// stay in order.
+// Servers take turns, whatever one of them has sent, and the batches of one server stay in order.
 func TestForwardedBatchesTakeTurns(t *testing.T) {
 	var b inbox
 	for i := range 4 {
@@ -39,8 +38,8 @@ func TestForwardedBatchesTakeTurns(t *testing.T) {
 	}
 }
 
-// One server's bound is not another's: nobody is refused for what others have
-// sent, and a server with nothing here is never refused.
+// Each server has its own bound. Nobody is refused because of what others have sent, and a server
+// with nothing in the inbox is never refused.
 func TestAFullInboxRefusesNobodyElse(t *testing.T) {
 	var b inbox
 	full := func(server string, bytes int) (took int) {

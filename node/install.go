@@ -139,7 +139,7 @@ func (l *raftLogs) DeleteRange(from, to uint64) error {
 	if err != nil {
 		return fmt.Errorf("read the log's last index: %w", err)
 	}
-	if last == 0 { // Raft compacts what an install has emptied, from index 0 on
+	if last == 0 { // after an install has emptied the log, Raft compacts it from index 0 on
 		return nil
 	}
 	if committed := figure(l.told()["commit_index"]); from <= committed && to > l.base().Index {
@@ -148,7 +148,7 @@ func (l *raftLogs) DeleteRange(from, to uint64) error {
 		return err
 	}
 	err = l.LogStore.DeleteRange(from, to)
-	if to < last { // a head: nothing that Raft believes in
+	if to < last { // a head: Raft does not rely on it
 		return err
 	}
 	if err != nil {

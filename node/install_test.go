@@ -14,9 +14,9 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// tail is what a leader that was cut off has in its log and nobody else has: where
-// it ends, as seen from the entry at which the others' snapshot ends, and in which
-// term it was written.
+// tail describes the entries that a leader which was cut off has in its log and nobody else has:
+// where they end, relative to the entry at which the others' snapshot ends, and the term in which
+// they were written.
 type tail struct {
 	name string
 	ends uint64 // entries behind the snapshot's last
@@ -31,7 +31,7 @@ var tails = []tail{
 	{"ends far behind the snapshot, of a later term", 300, +1},
 }
 
-// forge replaces what a disk holds from an index on by entries that nobody else has.
+// forge replaces the entries on a disk from an index on by entries that nobody else has.
 func (d *disk) forge(t *testing.T, from, to, term uint64) {
 	t.Helper()
 	if last, _ := d.logs.LastIndex(); last >= from {
@@ -51,7 +51,7 @@ func (d *disk) forge(t *testing.T, from, to, term uint64) {
 	}
 }
 
-// newest is the newest snapshot on a disk.
+// newest returns the newest snapshot on a disk.
 func (d *disk) newest(t *testing.T) *raft.SnapshotMeta {
 	t.Helper()
 	listed, err := d.snapshots.List()
@@ -61,9 +61,8 @@ func (d *disk) newest(t *testing.T) *raft.SnapshotMeta {
 	return listed[0]
 }
 
-// A server whose log conflicts with the snapshot that it is sent (it led, was cut
-// off, and nobody has what it wrote then) is caught up by that one snapshot, and
-// by the log from then on.
+// A server whose log conflicts with the snapshot that it is sent (it led, was cut off, and nobody
+// has what it wrote then) is caught up by that one snapshot, and by the log from then on.
 func TestAServerWithAConflictingTailIsCaughtUpByOneSnapshot(t *testing.T) {
 	for _, c := range tails {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,7 +111,7 @@ func (c tail) catchUp(t *testing.T, l *lab) {
 	l.agree()
 }
 
-// skipTerms restarts all servers that run in a term in which none of them has led.
+// skipTerms restarts all running servers in a term in which none of them has led.
 func (l *lab) skipTerms(t *testing.T, terms uint64) {
 	t.Helper()
 	now := l.leader().CurrentTerm()
@@ -129,7 +128,7 @@ func (l *lab) skipTerms(t *testing.T, terms uint64) {
 	l.leader()
 }
 
-// puppet speaks Raft in the place of a server that does not run. It grants no vote.
+// puppet speaks Raft in place of a server that does not run. It grants no vote.
 type puppet struct {
 	*raft.NetworkTransport
 	t      *testing.T
@@ -140,7 +139,7 @@ type puppet struct {
 	claims chan position // the last entry of whoever asks it for a vote
 }
 
-// puppet takes a server's place, to speak to another.
+// puppet takes a server's place in order to talk to another server.
 func (l *lab) puppet(t *testing.T, id, to string) (p *puppet, end func()) {
 	s := &streams{lab: l, id: id, addr: l.addrOf(id), in: make(chan acceptance), done: make(chan struct{})}
 	l.mu.Lock()
@@ -201,7 +200,7 @@ func (p *puppet) wantClaim(what string, want position) {
 	}
 }
 
-// install sends a snapshot, or less of it.
+// install sends a snapshot, or only the beginning of one.
 func (p *puppet) install(meta *raft.SnapshotMeta, content []byte) error {
 	p.t.Helper()
 	var response raft.InstallSnapshotResponse
@@ -237,9 +236,9 @@ func (p *puppet) votes(last position) bool {
 	return response.Granted
 }
 
-// What Raft believes to be its last entry is the truth, whatever becomes of a
-// snapshot that conflicts with the log: it is what a server claims when it asks for
-// votes, what it judges candidates by, and what it compares the next entries with.
+// Whatever happens to a snapshot that conflicts with the log, Raft knows its true last entry. A
+// server claims that entry when it asks for votes, compares candidates with it, and checks the
+// next entries against it.
 func TestRaftBelievesInNoEntryThatASnapshotHasReplaced(t *testing.T) {
 	for _, c := range tails {
 		t.Run(c.name, func(t *testing.T) {
@@ -313,7 +312,7 @@ func (c tail) believe(t *testing.T, l *lab) {
 	}
 }
 
-// continues sends what follows the snapshot, with much that does not.
+// continues sends the entries that follow the snapshot, among many that do not.
 func (c tail) continues(p *puppet, ends position) {
 	p.t.Helper()
 	entry := func(index uint64) *raft.Log { return &raft.Log{Index: index, Term: p.term, Type: raft.LogNoop} }
@@ -330,7 +329,7 @@ func (c tail) continues(p *puppet, ends position) {
 	}
 }
 
-// offers sends snapshots that are not installed: the log knows better.
+// offers sends snapshots that must not be installed, because the log already covers them.
 func (c tail) offers(p *puppet, meta *raft.SnapshotMeta, content []byte) {
 	p.t.Helper()
 	offer := func(index, term uint64) error {
@@ -369,8 +368,8 @@ func (f *failingLogs) DeleteRange(from, to uint64) error {
 	return f.InmemStore.DeleteRange(from, to)
 }
 
-// Raft goes on with the entries that it has cleared from the log's end if it cannot
-// store others in their place: the node must end then, and for no other failure.
+// If Raft has cleared entries from the end of the log and cannot store others in their place, it
+// still goes on with the cleared ones. The node must end then, and for no other failure.
 func TestALogThatLostItsEndForNothingEndsTheNode(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -421,9 +420,9 @@ func TestALogThatLostItsEndForNothingEndsTheNode(t *testing.T) {
 	}
 }
 
-// A leader that sends another entry in the place of a committed one has lost it, and so
-// have those who voted for it: the node ends and keeps what it has. Its machine has
-// applied it, and if it led again Raft would wait for ever with what it writes there.
+// A leader that sends a different entry in place of a committed one has lost that one, and so have
+// those who voted for the leader. The node ends and keeps what it has. Its machine has applied the
+// entry; if the node led again, Raft would wait for ever with what it writes there.
 func TestACommittedEntryIsNeverRemovedFromTheLogsEnd(t *testing.T) {
 	inBubble(t, 3, smallSnapshots, func(t *testing.T, l *lab) {
 		lead := l.leader().cfg.Session.Server

@@ -15,15 +15,15 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// unfinished reports whether a machine keeps parts of a command that is not whole:
-// at version 2 they have a deadline, and no key here has one.
+// unfinished reports whether a machine keeps parts of an incomplete command. At version 2 these
+// have a deadline, and no key here has one.
 func (n *Node) unfinished() (some bool) {
 	n.View(func(m *fsm.Machine) { _, some = m.NextDeadlineMS() })
 	return some
 }
 
-// Small writes go on beside a command that takes many entries: at version 2 they
-// take turns with its parts, at version 1 they wait for it. Nobody is refused.
+// Small writes go on during a command that takes many entries. At version 2 they alternate with
+// its parts; at version 1 they wait for it. Nobody is refused.
 func TestSmallWritesGoOnBesideALargeCommand(t *testing.T) {
 	const entryTakes = 10 * time.Millisecond
 	for _, version := range []int{1, 2} {
@@ -69,8 +69,8 @@ func TestSmallWritesGoOnBesideALargeCommand(t *testing.T) {
 	}
 }
 
-// The calls of one connection stay in order, whatever their sizes, and a large
-// command that was begun before the raise is applied once.
+// The calls of one connection stay in order, whatever their sizes. A large command that was begun
+// before the raise is applied once.
 func TestLargeCommandsKeepTheirOrderAcrossTheRaise(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		l.slowDisks(time.Millisecond)
@@ -97,8 +97,8 @@ func TestLargeCommandsKeepTheirOrderAcrossTheRaise(t *testing.T) {
 	})
 }
 
-// The leader changes again and again while large commands are under way at
-// version 2: each is applied once.
+// The leader changes again and again while large commands are in flight at version 2. Each is
+// applied once.
 func TestLargeCommandsAreAppliedOnceAcrossElections(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		l.raise(2)
@@ -128,8 +128,8 @@ func TestLargeCommandsAreAppliedOnceAcrossElections(t *testing.T) {
 	})
 }
 
-// A client leaves while its command is under way at version 2: the machines let go
-// of the parts, which are named by the first, and the others go on.
+// A client leaves while its command is in flight at version 2. The machines free the parts, which
+// are identified by the first one, and the others go on.
 func TestALargeCommandThatIsGivenUpIsAbandonedByName(t *testing.T) {
 	for _, where := range []string{"leader", "follower"} {
 		t.Run(where, func(t *testing.T) {
@@ -169,8 +169,8 @@ func TestALargeCommandThatIsGivenUpIsAbandonedByName(t *testing.T) {
 	}
 }
 
-// What is sent in the place of a command that is given up: blanks for the parts
-// that may be under way, and a batch that names its first part.
+// A command that is given up is replaced by blanks for the parts that may be in flight, and by a
+// batch that names its first part.
 func TestAnAbandonedCommandIsNamedByItsFirstPart(t *testing.T) {
 	var sent []entry.Batch
 	s := lone(func(data []byte, _ func(error)) {

@@ -13,8 +13,7 @@ import (
 	"github.com/kvorum/kvorum/node/detector"
 )
 
-// leaderAmong waits until one of some nodes leads, and returns it and how long
-// that took.
+// leaderAmong waits until one of the given nodes leads, and returns it and how long that took.
 func (l *lab) leaderAmong(nodes []*Node) (leader *Node, took time.Duration) {
 	l.t.Helper()
 	begun := time.Now()
@@ -57,7 +56,7 @@ func TestAGoneLeaderIsReplacedAtOnce(t *testing.T) {
 	}
 }
 
-// The first in line may be behind: the next one stands after it.
+// The first in rank may be behind; the next one stands after it.
 func TestTheNextInLineStandsWhenTheFirstIsBehind(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		l.leader()
@@ -85,8 +84,8 @@ func TestTheNextInLineStandsWhenTheFirstIsBehind(t *testing.T) {
 	})
 }
 
-// A leader whose connections break while its port still accepts is not replaced, nor is
-// one that is cut off for less than the others wait.
+// A leader whose connections break while its port still accepts is not replaced, nor is one that
+// is cut off for less time than the others wait.
 func TestNoElectionForALeaderThatLives(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -115,8 +114,8 @@ func TestNoElectionForALeaderThatLives(t *testing.T) {
 	})
 }
 
-// A hint that is wrong, again and again, costs nothing: the leader beats, and answers over
-// the connections that there are.
+// A hint that is repeatedly wrong costs nothing: the leader sends beats, and answers over the
+// existing connections.
 func TestAWrongHintIsHarmless(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		l.leader()
@@ -140,8 +139,8 @@ func TestAWrongHintIsHarmless(t *testing.T) {
 	})
 }
 
-// Connections of a server that does not lead say nothing of the leader, even
-// where the port of a leader that lives seems to refuse.
+// Connections of a server that does not lead say nothing about the leader, even if the port of a
+// live leader seems to refuse.
 func TestNoElectionWhenAFollowerEnds(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader().cfg.Session.Server
@@ -168,7 +167,7 @@ func TestNoElectionWhenAFollowerEnds(t *testing.T) {
 	})
 }
 
-// A server that is about to stand looks once more whether another leads by now.
+// A server that is about to stand checks once more whether another leads by now.
 func TestNoElectionAgainstANewLeader(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		old := l.leader()
@@ -241,7 +240,7 @@ func TestAServerThatNeverLeads(t *testing.T) {
 	})
 }
 
-// Where nobody may lead, everybody says so; one that may again ends it.
+// If nobody may lead, every node says so. One that may lead again ends the state.
 func TestAClusterInWhichNobodyMayLeadSaysSo(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -294,8 +293,8 @@ func TestAServerThatNeverLeadsStandsIn(t *testing.T) {
 	})
 }
 
-// Connections that were opened to servers before they restarted are dead: a
-// candidate asks over fresh ones, and does not wait for an election time-out.
+// Connections that were opened to servers before they restarted are dead. A candidate asks over
+// fresh ones and does not wait for an election time-out.
 func TestAHandOverAfterRestartsIsQuick(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		l.delay = 300 * time.Microsecond
@@ -331,9 +330,8 @@ func TestAHandOverAfterRestartsIsQuick(t *testing.T) {
 	})
 }
 
-// A leader whose disk stores nothing has another elected, past its own main
-// loop, long before it gives its process up; what it was told not to be able to
-// do is not done.
+// A leader whose disk stores nothing gets another server elected, bypassing its own main loop,
+// long before it gives its process up. What clients were told could not be done is not done.
 func TestALeaderWithAStalledDiskHandsOver(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -367,8 +365,8 @@ func TestALeaderWithAStalledDiskHandsOver(t *testing.T) {
 	})
 }
 
-// A process that was paused finds an entry that has waited for long, before it
-// hears that another leads: one look is not enough to have anybody elected.
+// A process that was paused finds an entry that has waited for long before it hears that another
+// server leads. One look is not enough to get anybody elected.
 func TestOneLookDeposesNobody(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -390,9 +388,9 @@ func TestOneLookDeposesNobody(t *testing.T) {
 	})
 }
 
-// A follower that stalls keeps what it is sent in its sockets, and Raft does not
-// look at the term of the message that has it stand for election: however often
-// the watchdog looks, it sends such a follower one in a term, and goes on to the next.
+// A stalled follower collects what it is sent in its sockets, and Raft ignores the term of the
+// message that makes it stand for election. However often the watchdog looks, it sends such a
+// follower one message per term, and goes on to the next.
 func TestAStalledFollowerIsToldToStandOnce(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -427,8 +425,8 @@ func TestAStalledFollowerIsToldToStandOnce(t *testing.T) {
 	})
 }
 
-// Where one follower alone can win, it must not lose its time: the other refuses it as
-// long as it still believes in the leader that is gone.
+// If only one follower can win, it must lose no time. The other one refuses it for as long as it
+// still believes in the leader that is gone.
 func TestTheFollowerWithTheLongestLogIsElectedOnceTheOtherMissesTheLeader(t *testing.T) {
 	for range 30 {
 		inBubble(t, 3, nil, func(t *testing.T, l *lab) {
@@ -450,8 +448,8 @@ func TestTheFollowerWithTheLongestLogIsElectedOnceTheOtherMissesTheLeader(t *tes
 	}
 }
 
-// A leader that stood still for longer than its lease, and that nobody has replaced,
-// leads again at once: the others, who have heard it again, would wait for a time-out.
+// A leader that stood still for longer than its lease, and that nobody has replaced, leads again
+// at once. The others have heard it again and would wait for a time-out.
 func TestALeaderThatNobodyHasReplacedLeadsAgain(t *testing.T) {
 	for range 20 {
 		inBubble(t, 3, nil, func(t *testing.T, l *lab) {

@@ -40,7 +40,7 @@ func (n *Node) Leave(err error) {
 	stopping := n.logs.unplugged.Load()
 	led := uint64(0)
 	if n.departure.opened.Load() {
-		// Now: once nothing is stored, Raft's main loop may stop leading by itself.
+		// Read now: once nothing is stored any more, Raft's main loop may step down by itself.
 		if term, leads := n.leads(); leads {
 			led = term
 		}
@@ -171,7 +171,7 @@ func (g *guardedStable) SetUint64(key []byte, value uint64) error {
 // write stores a value, and makes the node leave if that fails.
 func (g *guardedStable) write(key []byte, store func() error) error {
 	if g.departure.begun.Load() {
-		g.leave(errLeft) // returns when it is gone
+		g.leave(errLeft) // returns when the node has left
 		return errLeft
 	}
 	defer g.begin()()

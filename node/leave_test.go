@@ -8,8 +8,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// Two followers have confirmed the same, and one of them stores what is still under
-// way. Only that one gets the other's vote.
+// Two followers have confirmed the same entries, and one of them stores what is still in flight.
+// Only that one gets the other's vote.
 func TestLeadershipIsLeftToTheVoterThatStoresWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, 3, nil)
@@ -47,7 +47,7 @@ func TestLeadershipIsLeftToTheVoterThatStoresWhatIsUnderWay(t *testing.T) {
 	})
 }
 
-// Nobody answers any more: a leader that leaves waits no longer than it may.
+// If nobody answers any more, a leader that leaves waits no longer than allowed.
 func TestALeaderThatLeavesWaitsForNobodyForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, 3, nil)
@@ -64,7 +64,7 @@ func TestALeaderThatLeavesWaitsForNobodyForLong(t *testing.T) {
 	})
 }
 
-// The best heirs have just gone without a word: the next one is told all the same.
+// The best heirs have just disappeared; the next one is told all the same.
 func TestALeaderThatLeavesPassesOverHeirsThatAreSilent(t *testing.T) {
 	inBubble(t, 5, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()

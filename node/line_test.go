@@ -10,10 +10,10 @@ import (
 	"github.com/kvorum/kvorum/fsm/entry"
 )
 
-// largeValue makes the smallest value that travels in that many parts.
+// largeValue returns the smallest value that travels in the given number of parts.
 func largeValue(parts int) []byte { return make([]byte, (parts-1)*entry.PartBytesMax+1) }
 
-// waiter makes a ticket of appends to a key.
+// waiter returns a ticket of appends to a key.
 func waiter(key string, values ...[]byte) *ticket {
 	t := &ticket{done: make(chan struct{}, 1)}
 	row, _ := command.Lookup([][]byte{[]byte("append"), []byte("k"), []byte("v")})
@@ -24,8 +24,8 @@ func waiter(key string, values ...[]byte) *ticket {
 	return t
 }
 
-// pull makes the next batch of the line as a session does: the keys of the
-// commands in it, or the key and the index of a part.
+// pull makes the next batch of the line as a session does. It returns the keys of the commands in
+// the batch, or the key and the index of a part.
 func (l *waitingLine) pull(number *uint64, alternate bool) []string {
 	if p := l.next(alternate); p != nil {
 		part := p.part(*number, partsBuffer)
@@ -79,7 +79,7 @@ func TestALineIsFirstInFirstOut(t *testing.T) {
 	}
 }
 
-// From version 2 on, small calls pass large commands, and these each other; the
+// From version 2 on, small calls pass large commands, and large commands pass each other. The
 // calls of one connection do not.
 func TestSmallCallsPassALargeCommand(t *testing.T) {
 	var l waitingLine
@@ -106,8 +106,8 @@ func TestACommandBegunBeforeTheRaiseIsNotInterrupted(t *testing.T) {
 	wantBatches(t, batches, "[a/0]", "[a/1]", "[a/2]", "[b]", "[c/0]", "[c/1]")
 }
 
-// Parts whose last is not resolved are bounded in bytes; a command that does not
-// fit waits, with those behind it, and others have the line.
+// Commands whose last part is not resolved are bounded in bytes. A command that does not fit
+// waits, with the calls behind it, and others use the line.
 func TestLargeCommandsWaitForRoom(t *testing.T) {
 	var l waitingLine
 	huge := make([]byte, partBytesMax/2+1)
@@ -141,7 +141,7 @@ func TestLargeCommandsWaitForRoom(t *testing.T) {
 	}
 }
 
-// Who is gone leaves the line, wherever it stands; the others keep their places.
+// A ticket whose client is gone leaves the line, wherever it stands. The others keep their places.
 func TestWhoIsGoneLeavesTheLine(t *testing.T) {
 	var l waitingLine
 	var all []*ticket
@@ -163,8 +163,8 @@ func TestWhoIsGoneLeavesTheLine(t *testing.T) {
 	wantBatches(t, l.pullAll(true), "[small0 small2]", "[large1/0]", "[large2/0]", "[large3/0]", "[large5/0]", "[large1/1]", "[large2/1]", "[large3/1]", "[large5/1]")
 }
 
-// Whatever comes, goes and is raised meanwhile: each call is packed once, the
-// calls of a connection stay in order, and the invariants of the line hold.
+// Whatever arrives, leaves or is raised meanwhile, each call is packed once, the calls of a
+// connection stay in order, and the invariants of the line hold.
 func TestALineLosesNothing(t *testing.T) {
 	sizes := [][]byte{small, small, make([]byte, 100<<10), largeValue(2), largeValue(3)}
 	for seed := range uint64(100) {
@@ -220,7 +220,7 @@ func TestALineLosesNothing(t *testing.T) {
 	}
 }
 
-// step packs one batch and notes how far its tickets have come.
+// step packs one batch and records the progress of its tickets.
 func (l *waitingLine) step(t *testing.T, number *uint64, alternate bool, waiting map[*ticket]int, closing *[]*split) {
 	t.Helper()
 	done := func(w *ticket, from, to int) {
@@ -247,7 +247,7 @@ func (l *waitingLine) step(t *testing.T, number *uint64, alternate bool, waiting
 	}
 }
 
-// check looks at the invariants.
+// check checks the invariants.
 func (l *waitingLine) check(t *testing.T) {
 	t.Helper()
 	calls, bytes := 0, 0

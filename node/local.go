@@ -22,7 +22,7 @@ type freshness struct {
 func (f *freshness) confirmed(begun time.Time) {
 	ns := max(int64(begun.Sub(f.since)), 1)
 	if old := f.asOfNS.Load(); ns-old >= int64(freshStep) || old == 0 {
-		f.asOfNS.CompareAndSwap(old, ns) // whoever was quicker is as new
+		f.asOfNS.CompareAndSwap(old, ns) // a concurrent update is just as new
 	}
 }
 
@@ -56,7 +56,7 @@ func (n *Node) ReadLocal(ctx context.Context, calls []*command.Call) {
 	if n.Err() != nil {
 		err = ErrReadClosing // its machine stands still for ever
 	}
-	if refusal := n.alarm.refusal(); refusal == ErrDiverged { // without a majority, this node's data may be right
+	if refusal := n.alarm.refusal(); refusal == ErrDiverged { // in a split, this node's data may be right
 		err = refusal
 	}
 	if err != nil {

@@ -16,8 +16,8 @@ func readLocal(n *Node, words ...string) reply.Value {
 	return c.Reply
 }
 
-// A follower that is cut off goes on answering local reads from what it has,
-// and refuses others, as long as no bound says how old they may be.
+// A follower that is cut off continues to answer local reads from what it has, and refuses other
+// reads, as long as no age limit is set.
 func TestACutOffFollowerAnswersLocalReadsOnly(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader, f := l.leader(), l.followers()[0]
@@ -39,8 +39,8 @@ func TestACutOffFollowerAnswersLocalReadsOnly(t *testing.T) {
 	})
 }
 
-// With a bound, local reads are confirmed again when the last confirmation is
-// as old as that, and refused when nobody confirms.
+// With a bound, local reads are confirmed again when the last confirmation is that old, and
+// refused if nobody confirms.
 func TestLocalReadsAreNeverOlderThanTheBound(t *testing.T) {
 	const bound = 300 * time.Millisecond
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
@@ -65,8 +65,8 @@ func TestLocalReadsAreNeverOlderThanTheBound(t *testing.T) {
 	})
 }
 
-// A deposed leader that does not know it yet answers no local read that is
-// older than its bound: it has to be confirmed as any other node.
+// A deposed leader that does not know it yet answers no local read older than its bound. It needs
+// confirmation like any other node.
 func TestALeaderThatIsCutOffIsBoundToo(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -79,8 +79,8 @@ func TestALeaderThatIsCutOffIsBoundToo(t *testing.T) {
 	})
 }
 
-// A restarted node has only its snapshot and its log until a leader says what
-// is committed: no local read before that.
+// A restarted node has only its snapshot and its log until a leader says what is committed. It
+// answers no local read before that.
 func TestARestartedNodeReadsNothingLocallyBeforeItHasCaughtUp(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		f := l.followers()[0]
@@ -109,8 +109,8 @@ func TestALocalReadSeesTheConnectionsOwnWrites(t *testing.T) {
 	})
 }
 
-// A key's time goes on on a node that is cut off, and ends with the machine's
-// clock: it is there until then, with a millisecond left.
+// A key's TTL keeps running on a node that is cut off, but the key expires only by the machine's
+// clock. Until then it exists, with a millisecond left.
 func TestTimeToLiveOfALocalReadGoesOn(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		l.leader()

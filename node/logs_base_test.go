@@ -7,8 +7,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// The log answers for the entry that the newest snapshot ends with, if it is empty
-// or begins right behind it, and for no other that it does not have.
+// The log answers for the entry at which the newest snapshot ends, if the log is empty or begins
+// right behind it. It answers for no other missing entry.
 func TestTheLogKnowsTheTermThatTheNewestSnapshotEndsWith(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -40,7 +40,7 @@ func TestTheLogKnowsTheTermThatTheNewestSnapshotEndsWith(t *testing.T) {
 	}
 }
 
-// While nothing follows an installed snapshot, the last entry is that one's.
+// While nothing follows an installed snapshot, the last entry is the snapshot's.
 func TestTheLastTermIsTheSnapshotsWhileNothingFollows(t *testing.T) {
 	told := map[string]string{"last_log_index": "40", "last_log_term": "2", "last_snapshot_index": "100", "last_snapshot_term": "5"}
 	if got := lastTerm(told); got != 5 {

@@ -13,14 +13,14 @@ import (
 	"github.com/kvorum/kvorum/node/store"
 )
 
-// theStore is a directory's log store with everything that it says of itself.
+// theStore is a directory's log store with all the optional interfaces that it implements.
 type theStore interface {
 	raft.LogStore
 	raft.MonotonicLogStore
 	DeletesWhole() bool
 }
 
-// deletions notes what is deleted at once, and acts after each time.
+// deletions records what is deleted at a time, and acts after each deletion.
 type deletions struct {
 	theStore
 	seen  [][2]uint64
@@ -88,8 +88,8 @@ func TestALogsHeadIsDeletedInPiecesBetweenWhichEntriesAreStoredUnlessTheStoreDro
 	}
 }
 
-// A part of a log that was to go altogether may begin behind the snapshot that
-// was installed in its place: a kill must leave all of it or nothing.
+// If a log is to be removed as a whole, what is left of it could begin behind the snapshot that
+// was installed in its place. So a kill must leave all of it or nothing.
 func TestAWholeLogIsDeletedAtOnce(t *testing.T) {
 	for _, kind := range []store.LogStore{store.Bolt, store.WAL} {
 		watched, guarded := openLog(t, kind, 2*node.DeleteEntries)
@@ -102,9 +102,9 @@ func TestAWholeLogIsDeletedAtOnce(t *testing.T) {
 	}
 }
 
-// Raft compacts the log after each snapshot of its own, also one that directly follows
-// an install: there is no entry then, and Raft deletes from index 0 on. A store may take
-// that for the last index before 0.
+// Raft compacts the log after each of its own snapshots, even one right after an install. There is
+// no entry then, and Raft deletes from index 0 on. A store may take that for the last index before
+// 0.
 func TestNothingIsDeletedFromAnEmptyLog(t *testing.T) {
 	memory := &deletions{theStore: memoryLog{raft.NewInmemStore()}, after: func() {}}
 	for kind, watched := range map[string]*deletions{"memory": memory, "bolt": emptyLog(t, store.Bolt), "wal": emptyLog(t, store.WAL)} {
@@ -138,9 +138,9 @@ func emptyLog(t *testing.T, kind store.LogStore) *deletions {
 	return watched
 }
 
-// Both log stores, below Raft's cache, do what an install over a conflicting tail
-// asks of them: a suffix goes, a mark is not stored and tells where the log ends, the
-// rest goes, and the log goes on behind the snapshot.
+// Both log stores, below Raft's cache, support an install over a conflicting tail: a suffix is
+// deleted, a mark is not stored and reports where the log ends, the rest is deleted, and the log
+// continues behind the snapshot.
 func TestBothLogStoresEndWhereAMarkSays(t *testing.T) {
 	for _, kind := range []store.LogStore{store.Bolt, store.WAL} {
 		for _, place := range []uint64{1, 6, 10, 11, 15} { // the first entry, others, and behind the last

@@ -12,9 +12,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// A follower that comes back at another address is sent entries there as soon
-// as the configuration says so, although the leader is waiting for it at the
-// old one.
+// A follower that comes back at another address gets entries there as soon as the configuration
+// says so, although the leader is waiting for it at the old one.
 func TestAFollowerThatMovesIsFollowedThere(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -66,8 +65,9 @@ func TestADemotedVoterVotesNoMore(t *testing.T) {
 	})
 }
 
-// A change that was decided from a configuration is tied to it also on a leader
-// that has it from a snapshot, as all do that have run for long.
+// A change that was decided on the basis of a configuration is tied to that configuration. This
+// also holds on a leader that has the configuration from a snapshot, as every long-running leader
+// does.
 func TestTheConfigurationOfASnapshotHasItsIndex(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		_, before, err := l.leader().Committed(t.Context())
@@ -167,8 +167,8 @@ func TestTheStoresTellTheNewestConfiguration(t *testing.T) {
 	})
 }
 
-// A server that lags does not know whom the others have made a voter since. Its
-// vote is what the one that holds the latest log needs.
+// A lagging server does not know whom the others have since made a voter. The holder of the newest
+// log needs its vote.
 func TestALaggardVotesForAVoterThatItDoesNotKnow(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()

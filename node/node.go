@@ -222,7 +222,7 @@ func (n *Node) Write(ctx context.Context, calls []*command.Call) {
 func (n *Node) Read(ctx context.Context, calls []*command.Call) {
 	if !n.alarm.refuses(calls) {
 		n.reads.read(ctx, calls)
-		n.alarm.refuses(calls) // what was read may have been wrong
+		n.alarm.refuses(calls) // the data that was read may have been wrong
 	}
 }
 

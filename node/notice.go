@@ -127,7 +127,7 @@ func (n *notices) open(s raft.Server) {
 // send sends one follower's notices until it leaves the configuration or the node stops.
 func (n *notices) send(to raft.ServerID, box *noticeBox) {
 	var told uint64
-	pause := time.Duration(0) // before the same notice is sent again; 0: it need not be
+	pause := time.Duration(0) // before the same notice is sent again; 0: not again
 	for {
 		var again <-chan time.Time
 		if pause > 0 {

@@ -42,8 +42,8 @@ func faultyRead() *command.Call {
 	return c
 }
 
-// A panic of a command is in the log with its stack, and is counted by the
-// process, also once another machine has been restored from a snapshot.
+// A panic of a command is logged with its stack and counted by the process, even after a snapshot
+// has replaced the machine.
 func TestAPanicIsReportedAndCounted(t *testing.T) {
 	var heard transcript
 	inBubble(t, 1, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&heard, nil)) }, func(t *testing.T, l *lab) {

@@ -33,7 +33,7 @@ func (t *transport) holdPreVote(call raft.RPC, req *raft.RequestPreVoteRequest, 
 			case <-ctx.Done():
 			}
 		}()
-		_ = t.watch.await(ctx, func(now string) bool { return now != leader }) // if it is believed in still, Raft refuses
+		_ = t.watch.await(ctx, func(now string) bool { return now != leader }) // if the leader is still believed in, Raft refuses
 		t.hand(call)
 	}()
 	return true

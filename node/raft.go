@@ -37,8 +37,8 @@ func (n *Node) openRaft() error {
 	}
 	logs.stats.Store(n.raft.Stats)
 	n.departure.opened.Store(true)
-	if n.departure.begun.Load() { // over what NewRaft has read or stored
-		n.Leave(nil) // it is done when this returns
+	if n.departure.begun.Load() { // because of what NewRaft has read or stored
+		n.Leave(nil) // Leave is complete when this returns
 		_ = n.raft.Shutdown().Error()
 		return fmt.Errorf("start raft: %w", n.Err())
 	}
@@ -90,7 +90,7 @@ func (n *Node) bootstrap(conf *raft.Config, logs raft.LogStore) error {
 		return nil
 	}
 	term, _ := stores.Stable.GetUint64([]byte("CurrentTerm"))
-	voted, _ := stores.Stable.GetUint64([]byte("LastVoteTerm")) // an error says that there is none
+	voted, _ := stores.Stable.GetUint64([]byte("LastVoteTerm")) // an error means that there is none
 	if term != 1 || voted != 0 {
 		return fmt.Errorf("the log is empty, but the server has been in term %d and voted in term %d: its log has vanished", term, voted)
 	}
@@ -117,8 +117,8 @@ func (n *Node) raftConfig() *raft.Config {
 	// The snapshotter decides; Raft's own trigger counts entries only.
 	conf.SnapshotThreshold = math.MaxUint64
 	conf.SnapshotInterval = 24 * time.Hour
-	// A removed server keeps running, as a follower that nobody asks: what it
-	// tells its clients is the node's business.
+	// A removed server keeps running, as a follower that nobody asks. The node decides what its
+	// clients are told.
 	conf.ShutdownOnRemove = false
 	return conf
 }

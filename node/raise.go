@@ -116,7 +116,7 @@ func (c *committer) raise() bool {
 		call.answer(0, fmt.Errorf("make the entry that raises the version: %w", err))
 		return true
 	}
-	c.node.session.newEntry() // what the entry before took is no part of this one
+	c.node.session.newEntry() // what the previous entry carried does not belong to this one
 	c.load.reset()
 	clear(c.taken)
 	c.taken, c.asking.digest = c.taken[:0], entry.NoDigest

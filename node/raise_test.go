@@ -14,7 +14,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// raise has the leader raise the machine's version.
+// raise makes the leader raise the machine's version.
 func (l *lab) raise(version uint8) {
 	l.t.Helper()
 	leader := l.leader()
@@ -67,8 +67,8 @@ func TestALeaderThatCannotCommitARaiseDoesNotSayThatItHas(t *testing.T) {
 	})
 }
 
-// A program that knows no version above the first ends when the log raises it, and
-// says what to do.
+// A program that knows only the first version ends when the log raises the version, and says what
+// to do.
 func TestAnEarlierReleaseEndsAtTheRaise(t *testing.T) {
 	first := ""
 	synctest.Test(t, func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestAnEarlierReleaseEndsAtTheRaise(t *testing.T) {
 	})
 }
 
-// laterCall is one of a command that version 2 of the machine begins with.
+// laterCall returns a call of a command that was added in version 2 of the machine.
 func laterCall(words ...string) *command.Call {
 	c := call(words...)
 	later := *c.Command
@@ -138,8 +138,8 @@ func TestANewCommandIsRefusedUntilTheRaiseAndThenByNobody(t *testing.T) {
 	})
 }
 
-// A raise that Raft refuses says nothing of the entry before it, which is committed:
-// its batches have been sent.
+// A raise that Raft refuses says nothing about the entry before it, which is committed: its
+// batches have been sent.
 func TestARaiseThatIsRefusedLeavesTheBatchesOfTheEntryBefore(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		n := l.leader()

@@ -143,7 +143,7 @@ func (r *reads) awaitClock(ctx context.Context, ms int64, term uint64, deadline 
 		r.mu.Lock()
 		kicked := r.kicked
 		r.mu.Unlock()
-		if r.node.raft.CurrentTerm() != term { // asked after kicked was taken: a later change closes it
+		if r.node.raft.CurrentTerm() != term { // read after kicked: a later change closes that channel
 			return nil
 		}
 		select {
@@ -184,7 +184,7 @@ func (r *reads) confirm(ctx context.Context, deadline time.Time) (ReadAnswer, *E
 func (r *reads) enlist(deadline time.Time) *readTicket {
 	now := time.Now()
 	t := r.tickets.Get().(*readTicket)
-	r.mu.Lock() // whoever answered its last reader may still be looking at it
+	r.mu.Lock() // whoever answered the ticket's last reader may still be using it
 	t.answer, t.err, t.deadline, t.over = ReadAnswer{}, nil, deadline, false
 	if r.closed {
 		r.mu.Unlock()

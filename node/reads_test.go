@@ -10,8 +10,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// A leader asks as many voters as it needs; one that is dead delays one round,
-// and is asked last from then on.
+// A leader asks as many voters as it needs. A dead one delays one round and is asked last from
+// then on.
 func TestADeadVoterDelaysOneRead(t *testing.T) {
 	inBubble(t, 5, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -35,8 +35,8 @@ func TestADeadVoterDelaysOneRead(t *testing.T) {
 	})
 }
 
-// What was asked before a read arrived must not confirm it: a follower's
-// question confirms that follower's reads, not the leader's.
+// A question asked before a read arrived must not confirm that read: a follower's question
+// confirms the follower's reads, not the leader's.
 func TestAFollowersQuestionDoesNotConfirmTheLeadersReads(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -81,7 +81,7 @@ func TestAQuestionOfALaterTermIsRefused(t *testing.T) {
 	})
 }
 
-// A server without a vote confirms nothing by asking; it is answered by a round.
+// A server without a vote confirms nothing by asking. It is answered by a round.
 func TestAStrangersQuestionNeedsARound(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -94,8 +94,8 @@ func TestAStrangersQuestionNeedsARound(t *testing.T) {
 	})
 }
 
-// A write that waits for the machine gets in between the reads of a pipeline:
-// after each that is not fast, and after some that are. The order stays.
+// A write that waits for the machine gets in between the reads of a pipeline: after each read that
+// is not fast, and after some that are. The order stays.
 func TestALongPipelineOfReadsLetsWritesIn(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()

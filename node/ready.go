@@ -59,7 +59,7 @@ func (r *readiness) judge(now time.Time, behind uint64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	still := r.stood
-	if pause := now.Sub(r.looked); pause > readyLook+lookLateMax { // keepReady has yet to notice
+	if pause := now.Sub(r.looked); pause > readyLook+lookLateMax { // keepReady has not noticed yet
 		still = pause
 	} else if !r.begun.Before(r.awake) {
 		still = 0

@@ -9,7 +9,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// wantUnready waits until a node says that it is not ready, and why.
+// wantUnready waits until a node says that it is not ready, for the given reason.
 func (l *lab) wantUnready(n *Node, within time.Duration, why string) {
 	l.t.Helper()
 	begun := time.Now()
@@ -22,8 +22,8 @@ func (l *lab) wantUnready(n *Node, within time.Duration, why string) {
 	}
 }
 
-// A follower whose disk is slow lags behind its leader for as long as that lasts. It is
-// not ready, and it tells its clients that it lags, and not that nobody leads.
+// A follower whose disk is slow lags behind its leader for as long as that lasts. It is not ready,
+// and it tells its clients that it lags, not that nobody leads.
 func TestAFollowerThatLagsIsNotReady(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader, f := l.leader(), l.followers()[0]
@@ -49,8 +49,8 @@ func TestAFollowerThatLagsIsNotReady(t *testing.T) {
 	})
 }
 
-// A node whose reads nobody confirms is not ready, be it that it believes in a leader,
-// or leads itself.
+// A node whose reads nobody confirms is not ready, whether it believes in a leader or leads
+// itself.
 func TestANodeWithoutAConfirmedReadIsNotReady(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader, f := l.leader(), l.followers()[0]
@@ -73,7 +73,7 @@ func TestANodeWithoutAConfirmedReadIsNotReady(t *testing.T) {
 	})
 }
 
-// An idle cluster stays ready, with few questions; a busy one asks none of its own.
+// An idle cluster stays ready with few questions. A busy one asks none of its own.
 func TestAnIdleClusterStaysReady(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		l.leader()
@@ -106,8 +106,8 @@ func TestAnIdleClusterStaysReady(t *testing.T) {
 	})
 }
 
-// A process that stood still is not ready on waking, however little it has missed,
-// until a read has been confirmed that it asked for since.
+// A process that stood still is not ready on waking, however little it has missed, until a read is
+// confirmed that it asked for afterwards.
 func TestANodeThatStoodStillIsNotReadyBeforeAFreshConfirmation(t *testing.T) {
 	start := time.Now()
 	at := func(d time.Duration) time.Time { return start.Add(d) }

@@ -16,7 +16,7 @@ func (s *session) resolve(out *fsm.Outcome) {
 	s.mu.Unlock()
 	if err != nil {
 		s.node.Leave(err)
-		s.shut(err) // what the machine tells from now on may not be of these batches
+		s.shut(err) // later outcomes from the machine may not belong to these batches
 	}
 	if b == nil {
 		return

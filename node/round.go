@@ -239,11 +239,11 @@ func (c *round) takeConfirmed() []question {
 func (r *reads) succeed(c *round, a ReadAnswer) aftermath {
 	r.current = nil
 	then := aftermath{questions: c.questions, answer: a}
-	if len(c.tickets) > 0 { // decided now: once mu is released forget may take tickets out
+	if len(c.tickets) > 0 { // decided now: once mu is released, forget may remove tickets
 		then.done = &confirmation{begun: c.begun, answer: a, tickets: c.tickets}
 		r.confirmed = append(r.confirmed, then.done)
 	}
-	if c.alone() { // the next round would be over on this stack, and so on
+	if c.alone() { // the next round would end on this stack, and so would the one after it
 		then.again = len(r.waiting)+len(r.questions) > 0
 	} else {
 		then.next = r.begin(time.Now())

@@ -13,8 +13,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// stackClock is a clock that a leader looks at in each round of a confirmation, with the
-// readers' lock held.
+// stackClock is a clock that a leader reads in each round of a confirmation while it holds the
+// readers' lock.
 type stackClock struct {
 	inRound atomic.Pointer[func(depth int)]
 }
@@ -28,7 +28,7 @@ func (c *stackClock) Now() time.Time {
 	return time.Now()
 }
 
-// roundDepth is how many frames are on the stack, and whether a round is among them.
+// roundDepth returns how many frames are on the stack, and whether a round is among them.
 func roundDepth() (depth int, inRound bool) {
 	callers := make([]uintptr, 128)
 	depth = runtime.Callers(0, callers)
@@ -44,9 +44,9 @@ func roundDepth() (depth int, inRound bool) {
 	}
 }
 
-// On an only voter a round is over as soon as it has begun. Where another reader waits
-// at the end of each, the stack does not grow with the rounds, and whoever began the
-// first one is answered.
+// If there is only one voter, a round is over as soon as it has begun. If another reader waits at
+// the end of each round, the stack does not grow with the rounds, and whoever began the first one
+// is answered.
 func TestAnOnlyVotersRoundsNeedNoStack(t *testing.T) {
 	const rounds = 100_000
 	clock := &stackClock{}
@@ -79,7 +79,7 @@ func TestAnOnlyVotersRoundsNeedNoStack(t *testing.T) {
 	})
 }
 
-// Readers who come at once are all answered, by however many rounds.
+// Readers who arrive at the same time are all answered, by however many rounds.
 func TestReadersOfAnOnlyVoterWhoComeAtOnceAreAnswered(t *testing.T) {
 	l := newLab(t, 1, nil)
 	defer l.close()

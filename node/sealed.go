@@ -18,7 +18,7 @@ import (
 func (s Stores) ReadLog(index uint64, l *raft.Log) error {
 	err := s.decode(index, l)
 	for range boundsLooks {
-		// raft-wal may close a segment whose entries go while one of them is read.
+		// raft-wal may close a segment whose entries are deleted while one of them is read.
 		if !errors.Is(err, raft.ErrLogNotFound) && !errors.Is(err, fs.ErrClosed) {
 			break
 		}
@@ -30,7 +30,7 @@ func (s Stores) ReadLog(index uint64, l *raft.Log) error {
 		if index < first || index > last || first == 0 {
 			return raft.ErrLogNotFound
 		}
-		err = s.decode(index, l) // the log may have grown, or lost its head, between the two looks
+		err = s.decode(index, l) // the log may have grown, or lost its head, between the two reads
 	}
 	switch {
 	case errors.Is(err, raft.ErrLogNotFound):

@@ -88,7 +88,7 @@ func (s *session) run() {
 	for {
 		select {
 		case <-s.wake:
-			runtime.Gosched() // those who are about to write join the batch
+			runtime.Gosched() // writers that are about to write join the batch
 		case <-timer.C:
 		case <-s.node.stop:
 			return
@@ -105,7 +105,7 @@ func (s *session) pump() time.Duration {
 	now := time.Now()
 	var letters []letter
 	s.mu.Lock()
-	if now.Sub(s.expiredAt) >= expiryTick/2 { // it looks at everybody who waits
+	if now.Sub(s.expiredAt) >= expiryTick/2 { // expire looks at everybody who waits
 		s.expiredAt = now
 		s.expire(now)
 	}

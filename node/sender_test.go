@@ -12,7 +12,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// post is Peers that hands what is forwarded to a test.
+// post is a Peers that hands what is forwarded to a test.
 type post struct {
 	Peers
 	forward func(batch []byte, done func(error))
@@ -20,8 +20,8 @@ type post struct {
 
 func (p post) Forward(_ string, batch []byte, done func(error)) { p.forward(batch, done) }
 
-// lone makes a session that has registered and knows a leader, without a node:
-// the test is what calls its sender.
+// lone makes a session that has registered and knows a leader, without a node. The test itself
+// calls its sender.
 func lone(forward func(batch []byte, done func(error))) *session {
 	cfg := Config{Session: entry.Session{Server: "n1@0", Boot: 1}, Peers: post{forward: forward}}.withDefaults()
 	s := newSession(&Node{cfg: cfg, log: cfg.Logger})
@@ -46,8 +46,8 @@ func (s *session) wait(t *testing.T, patience time.Duration, values ...string) *
 	return c
 }
 
-// A client leaves between the moment when its batch is counted as sent and the
-// one when it is sent: what is sent is what was counted, whole.
+// A client leaves between the moment when its batch is counted as sent and the moment when it is
+// sent. What is sent is the whole batch, as it was counted.
 func TestABatchIsSentAsItWasCounted(t *testing.T) {
 	value := string(bytes.Repeat([]byte("v"), entry.BodyBytesMax/2+1)) // so that each call takes a batch of its own
 	gone := make(chan struct{})
@@ -78,8 +78,8 @@ func TestABatchIsSentAsItWasCounted(t *testing.T) {
 	}
 }
 
-// Clients share a batch that is refused; one of them is told in time that its
-// write was not applied. The batch goes on for the others, without that write.
+// Clients share a batch that is refused. One of them is told in time that its write was not
+// applied. The batch goes on for the others, without that write.
 func TestWhatWasNotAppliedLeavesTheBatchThatItShares(t *testing.T) {
 	refuse := true
 	var sent []byte
@@ -121,9 +121,8 @@ func TestWhatWasNotAppliedLeavesTheBatchThatItShares(t *testing.T) {
 	}
 }
 
-// A command in parts is given up while one of them is under way. Whether that
-// part wins or the empty batch in its place: one more batch, which is not a part,
-// has the machines let go of what they keep.
+// A command in parts is given up while one part is in flight. Whether that part or the empty batch
+// in its place wins, one more batch, which is not a part, makes the machines free what they keep.
 func TestPartsThatArriveAfterTheyWereGivenUpAreFreed(t *testing.T) {
 	var last entry.Batch
 	s := lone(func(batch []byte, _ func(error)) {

@@ -67,11 +67,11 @@ func (f *failover) ask(why detector.Reason, v detector.View) detector.Round {
 			answers <- a.of(voter)
 		})
 	}
-	if why == detector.Refused || why == detector.Deaf { // an answer refutes it
+	if why == detector.Refused || why == detector.Deaf { // an answer refutes these reasons
 		n.cfg.Peers.Term(v.Leader, func(_ uint64, err error) { f.answers(v.Leader, err) })
 	}
 	if why == detector.Refused {
-		n.running.Go(func() { f.knock(v.Leader) }) // beside the round, which must be on time
+		n.running.Go(func() { f.knock(v.Leader) }) // concurrently, because the round must be on time
 	}
 	timer := time.NewTimer(detector.RoundMax)
 	defer timer.Stop()

@@ -15,8 +15,8 @@ import (
 	"github.com/kvorum/kvorum/node/detector"
 )
 
-// A leader that is cut off refuses nothing. It is replaced within half a second all the
-// same, in one election, and whoever waits at the others hears no error.
+// A leader that is cut off refuses nothing. It is still replaced within half a second, in one
+// election, and clients waiting at the others see no error.
 func TestASilentLeaderIsReplacedWithinHalfASecond(t *testing.T) {
 	for _, size := range []int{3, 5} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestASilentLeaderIsReplacedWithinHalfASecond(t *testing.T) {
 	}
 }
 
-// A beat of a term that never comes is no reason to miss those of the present.
+// A beat of a term that never comes is no reason to ignore those of the present one.
 func TestABeatOfAFarTermHidesNothing(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader, survivors := l.leader(), l.followers()
@@ -59,7 +59,7 @@ func TestABeatOfAFarTermHidesNothing(t *testing.T) {
 	})
 }
 
-// A host that goes refuses for a moment and then says nothing: what was known of it stays.
+// A host that goes down refuses for a moment and then says nothing. What was known of it stays.
 func TestAHostThatRefusesOnceAndThenIsGone(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader, survivors := l.leader(), l.followers()
@@ -83,7 +83,7 @@ func TestAHostThatRefusesOnceAndThenIsGone(t *testing.T) {
 	})
 }
 
-// mute cuts everything that a server says as leader, and nothing that it answers.
+// mute cuts everything that a server says as leader, but none of its answers.
 func (l *lab) mute(id string, cut bool) {
 	l.mu.Lock()
 	l.mutes[id] = cut
@@ -95,8 +95,8 @@ func (l *lab) mute(id string, cut bool) {
 	}
 }
 
-// What a leader answers is no sign that it leads: one that can say nothing of itself is
-// replaced, although it answers every question.
+// A leader's answers do not show that it leads. One that can send nothing on its own is replaced,
+// although it answers every question.
 func TestAnswersOfALeaderAreNoSignThatItLeads(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -163,7 +163,7 @@ func TestAVoterThatAloneMissesTheLeaderDeposesNobody(t *testing.T) {
 	})
 }
 
-// A voter of an earlier release does not know the question: that is no, and Raft's
+// A voter of an earlier release does not know the question. That counts as no, and Raft's
 // time-outs decide.
 func TestVotersOfAnEarlierReleaseLeaveItToRaft(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
@@ -183,8 +183,8 @@ func TestVotersOfAnEarlierReleaseLeaveItToRaft(t *testing.T) {
 	})
 }
 
-// The follower that has what the leader has committed stands, and not the one that comes
-// before it and has not.
+// The follower that has what the leader has committed stands, and not the one that precedes it in
+// rank but lacks it.
 func TestTheVoterWithTheLongestLogStandsAtOnce(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -227,8 +227,8 @@ func TestALeaderWhoseDiskStallsIsReplacedThoughItCannotHandOver(t *testing.T) {
 	})
 }
 
-// Nodes that share a disk which stalls keep their leader: no election makes it answer,
-// and nobody ends its process.
+// Nodes that share a stalled disk keep their leader: no election makes the disk respond, and no
+// process ends.
 func TestADiskThatAllNodesShareStalls(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -254,7 +254,7 @@ func TestADiskThatAllNodesShareStalls(t *testing.T) {
 	})
 }
 
-// A voter whose disk stalls is handed nothing.
+// Leadership is not handed to a voter whose disk stalls.
 func TestNoTransferToAStalledDisk(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -274,8 +274,8 @@ func TestNoTransferToAStalledDisk(t *testing.T) {
 	})
 }
 
-// A leader that is heard is not replaced because its port refuses newcomers: a rule of a
-// firewall, a name that has moved.
+// A leader that is heard is not replaced because its port refuses new connections (a firewall
+// rule, a moved name).
 func TestALeaderThatBeatsIsNotReplacedForARefusedPort(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -295,8 +295,8 @@ func TestALeaderThatBeatsIsNotReplacedForARefusedPort(t *testing.T) {
 	})
 }
 
-// A leader that is heard, and to which nothing of the others comes through, is of no use
-// to their clients: somebody takes over to whom everything does.
+// A leader that is heard, but to which nothing from the others comes through, is of no use to
+// their clients. A server that everything reaches takes over.
 func TestALeaderThatIsHeardAndAnswersNothingIsReplaced(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -305,7 +305,7 @@ func TestALeaderThatIsHeardAndAnswersNothingIsReplaced(t *testing.T) {
 		l.deafen(id, true)
 		other, start := l.followers()[0], time.Now()
 		l.want(write(other, "set", "k", "v"), reply.OK)
-		// Two seconds from when the second voter has asked, too, and some rounds.
+		// Two seconds from when the second voter has asked, too, plus some rounds.
 		if took := time.Since(start); took > 2*time.Second+probeEvery+readyLook+300*time.Millisecond {
 			t.Errorf("the others' clients waited for %v", took)
 		}
@@ -336,8 +336,8 @@ func (s slowStable) SetUint64(k []byte, v uint64) error {
 	return s.StableStore.SetUint64(k, v)
 }
 
-// Whoever takes over is not deposed by the leader before it, nor by a voter, while these
-// still store its term and their votes.
+// Whoever takes over is not deposed, neither by the previous leader nor by a voter, while these
+// are still storing its term and their votes.
 func TestNobodyIsDeposedWhileItsVotesAreStored(t *testing.T) {
 	for _, by := range []time.Duration{0, 10, 25, 30, 40, 60, 80, 120} {
 		t.Run(fmt.Sprint(int(by), " ms"), func(t *testing.T) {

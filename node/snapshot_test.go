@@ -21,8 +21,8 @@ func smallSnapshots(c *Config) {
 	c.Policy = SnapshotPolicy{Entries: 50, LogBytes: 1 << 20, Trailing: 10}
 }
 
-// A follower that was away longer than the log reaches installs a snapshot
-// while writes go on, and ends equal.
+// A follower that was away for longer than the log reaches back installs a snapshot while writes
+// go on, and ends up equal.
 func TestAFollowerComesBackBySnapshot(t *testing.T) {
 	inBubble(t, 3, smallSnapshots, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -56,9 +56,9 @@ func TestAFollowerComesBackBySnapshot(t *testing.T) {
 	})
 }
 
-// The first entries after an installed snapshot may arrive twice, since an answer
-// was lost, and so may the snapshot itself: both are answered as the first time,
-// and what has been acknowledged stays in the log.
+// The first entries after an installed snapshot may arrive twice because an answer was lost, and
+// so may the snapshot itself. Both are answered as the first time, and what has been acknowledged
+// stays in the log.
 func TestWhatFollowsAnInstalledSnapshotMayArriveTwice(t *testing.T) {
 	inBubble(t, 3, smallSnapshots, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -115,8 +115,8 @@ func TestWhatFollowsAnInstalledSnapshotMayArriveTwice(t *testing.T) {
 	})
 }
 
-// A leader that stands still in the midst of a snapshot holds the follower, whose
-// vote the others need, for a moment only.
+// A leader that freezes in the middle of a snapshot blocks the follower, whose vote the others
+// need, for a moment only.
 func TestASnapshotThatStandsStillHoldsNobodyForLong(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader, follower := l.leader(), l.followers()[0]
@@ -182,8 +182,8 @@ func TestASnapshotAnswersWaitingBatches(t *testing.T) {
 	})
 }
 
-// outrun waits until a leader's log no longer reaches back to what another server needs
-// next: that one can only be caught up by a snapshot.
+// outrun waits until a leader's log no longer reaches back to what another server needs next, so
+// that only a snapshot can catch that server up.
 func (l *lab) outrun(leader *Node, behind string) {
 	l.t.Helper()
 	l.eventually("the log is cut beyond "+behind, func() bool {
@@ -193,7 +193,7 @@ func (l *lab) outrun(leader *Node, behind string) {
 	})
 }
 
-// severStreams stops Raft's connections between two servers and leaves calls.
+// severStreams stops Raft's connections between two servers, but not the other calls.
 func (l *lab) severStreams(a, b string) { l.streamsCut(a, b, true) }
 func (l *lab) mendStreams(a, b string)  { l.streamsCut(a, b, false) }
 
@@ -220,7 +220,7 @@ func (s *fakeSink) Close() error  { return nil }
 func (s *fakeSink) ID() string    { return "fake" }
 func (s *fakeSink) Cancel() error { s.canceled = true; return nil }
 
-// aloneWorker is a worker with nothing behind it but a node that never runs.
+// aloneWorker returns a worker with nothing behind it except a node that never runs.
 func aloneAdapter(t *testing.T) *adapter {
 	n := &Node{cfg: Config{Clock: &handClock{now: time.UnixMilli(1)}}.withDefaults(), lifetime: lifetime{stop: make(chan struct{}), failure: failure{failed: make(chan struct{})}}}
 	n.log = n.cfg.Logger
@@ -240,8 +240,8 @@ func configurationEntry(index uint64) *raft.Log {
 		Servers: []raft.Server{{ID: "n1@1", Address: "host:1"}}})}
 }
 
-// A restore that comes while a snapshot is written makes that one fail, and
-// waits until Raft has given it up.
+// A restore during the writing of a snapshot makes that snapshot fail, and waits until Raft has
+// given it up.
 func TestARestoreOvertakesASnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		later := aloneAdapter(t)
@@ -292,7 +292,7 @@ func TestARestoreOvertakesASnapshot(t *testing.T) {
 	})
 }
 
-// A marker whose index is not the machine's own must not become a snapshot.
+// A marker whose index differs from the machine's must not become a snapshot.
 func TestAMarkerAtAnotherIndexFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := aloneAdapter(t)
@@ -308,7 +308,7 @@ func TestAMarkerAtAnotherIndexFails(t *testing.T) {
 	})
 }
 
-// A snapshot under way is given up when the node stops.
+// A snapshot in progress is given up when the node stops.
 func TestAStoppedQueueFailsItsMarkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := aloneAdapter(t)
@@ -321,7 +321,7 @@ func TestAStoppedQueueFailsItsMarkers(t *testing.T) {
 	})
 }
 
-// Snapshots and restores beside a slow disk and elections leave nothing unequal.
+// Snapshots and restores during slow disk writes and elections leave all machines equal.
 func TestSnapshotsBesideWrites(t *testing.T) {
 	inBubble(t, 3, smallSnapshots, func(t *testing.T, l *lab) {
 		l.leader()
@@ -354,7 +354,7 @@ func TestSnapshotsBesideWrites(t *testing.T) {
 	})
 }
 
-// A dead member is not called any more once it has been removed.
+// A dead member is no longer called once it has been removed.
 func TestARemovedServerIsForgotten(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()

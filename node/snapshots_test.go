@@ -11,7 +11,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// shared is a log that several goroutines write.
+// shared is a log buffer that several goroutines write.
 type shared struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -29,8 +29,8 @@ func (s *shared) count(word string) int {
 	return strings.Count(s.text.String(), word)
 }
 
-// withOneBehind runs do in a cluster of three of which one is away, and needs one of the
-// snapshots that the leader has taken since.
+// withOneBehind runs do in a cluster of three in which one is away and needs one of the snapshots
+// that the leader has taken since.
 func withOneBehind(t *testing.T, do func(t *testing.T, l *lab, said *shared, leader *Node, away string)) {
 	t.Helper()
 	var said shared
@@ -49,9 +49,8 @@ func withOneBehind(t *testing.T, do func(t *testing.T, l *lab, said *shared, lea
 	})
 }
 
-// A leader whose newest snapshot is damaged notices that once, says it once,
-// and takes another at once: the follower that needs it does not wait for the
-// next one that is due.
+// A leader whose newest snapshot is damaged notices that once, says it once, and takes another at
+// once. The follower that needs it does not wait until the next one is due.
 func TestADamagedSnapshotIsReplacedAtOnce(t *testing.T) {
 	withOneBehind(t, func(t *testing.T, l *lab, said *shared, leader *Node, away string) {
 		l.eventually("no snapshot is under way", func() bool { return !leader.snapshots.running.Load() })
@@ -84,9 +83,8 @@ func TestADamagedSnapshotIsReplacedAtOnce(t *testing.T) {
 	})
 }
 
-// A leader's snapshot that there is no room for is refused before any of it is
-// stored, with a reason that the leader hears and says too; once there is room,
-// the follower catches up.
+// A leader's snapshot for which there is no room is refused before any of it is stored. The leader
+// gets the reason and logs it, too. Once there is room, the follower catches up.
 func TestASnapshotThatDoesNotFitIsRefusedUntilThereIsRoom(t *testing.T) {
 	withOneBehind(t, func(t *testing.T, l *lab, said *shared, leader *Node, away string) {
 		snapshots := l.disks[away].snapshots

@@ -12,8 +12,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// memorySnapshots keeps snapshots in memory; Raft's own in-memory store keeps
-// one, and hands it out before it is whole.
+// memorySnapshots keeps snapshots in memory. Raft's own in-memory store keeps one, and hands it
+// out before it is complete.
 type memorySnapshots struct {
 	mu      sync.Mutex
 	count   int

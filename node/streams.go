@@ -153,6 +153,7 @@ func (l *streamLayer) cut() {
 	}
 }
 
+// trackedConn is an open connection that the layer knows of.
 type trackedConn struct {
 	net.Conn
 	layer *streamLayer

@@ -11,8 +11,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// Keys fall due on an idle cluster by the leader's ticks, a million at one
-// instant as well as one, and the log rests when nothing has a deadline.
+// Keys expire on an idle cluster by the leader's ticks, a million at one instant as well as one.
+// The log is idle when nothing has a deadline.
 func TestDeadlinesPassOnAnIdleCluster(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -43,7 +43,7 @@ func TestDeadlinesPassOnAnIdleCluster(t *testing.T) {
 	})
 }
 
-// The tick comes when the deadline does, not a poll later.
+// The tick comes at the deadline, not a poll later.
 func TestATickComesInTime(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -63,8 +63,8 @@ func TestATickComesInTime(t *testing.T) {
 	})
 }
 
-// A new leader whose clock is behind neither goes back nor stands still: what
-// was seen expired stays so, and what has a second to live lives about that.
+// A new leader whose clock is behind neither goes back nor stands still. What was seen expired
+// stays expired, and what has a second to live lives about a second.
 func TestASlowClockLeadsOn(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		old := l.leader()
@@ -94,8 +94,8 @@ func TestASlowClockLeadsOn(t *testing.T) {
 	})
 }
 
-// A reader who meets a key past its deadline by the leader's stamp waits for
-// the tick: two readers never see it go and come back.
+// A reader that meets a key past its deadline by the leader's stamp waits for the tick. Two
+// readers never see the key disappear and come back.
 func TestAReadWaitsForTheTick(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -118,8 +118,8 @@ func TestAReadWaitsForTheTick(t *testing.T) {
 	})
 }
 
-// A leader whose clock is far ahead may die before the tick that a reader waits
-// for has reached anybody: the next leader's clock decides, and the reader does not wait for it to
+// A leader whose clock is far ahead may die before the tick that a reader waits for has reached
+// anybody. Then the next leader's clock decides, and the reader does not wait until that clock has
 // come as far.
 func TestAReadThatWaitsForATickAsksTheNextLeader(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
@@ -209,8 +209,8 @@ type handClock struct{ now time.Time }
 
 func (c *handClock) Now() time.Time { return c.now }
 
-// A leader's clock may jump: a reader who meets a key that is due by now does
-// not wait for the moment that was the right one before.
+// A leader's clock may jump. A reader that meets a key which is now due does not wait for the
+// moment that would have been right before the jump.
 func TestAReadDoesNotWaitForATimerSetBeforeTheClockJumped(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		for round := range 2 {

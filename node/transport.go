@@ -36,7 +36,7 @@ type transport struct {
 	room   func(int64) error // says why a leader's snapshot of a size cannot be stored
 	paces  *paces            // told of every answered call with entries
 	calls  chan raft.RPC     // calls of other servers, for Raft
-	serves atomic.Value      // func(raft.ServerID, raft.ServerAddress, uint64) bool: this node leads in that term and that server follows at that address
+	serves atomic.Value      // Node.serves once Raft runs: a func(raft.ServerID, raft.ServerAddress, uint64) bool
 	lead   *leadership       // says who asks for no votes, and when heartbeats are sent
 	early  *earlySends
 	counts *counts
@@ -85,7 +85,7 @@ func (d delivery) stored(term uint64) uint64 {
 // after returns what is known once one more call has been answered.
 func (d delivery) after(req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) delivery {
 	d.calls, d.last = d.calls+1, time.Now()
-	if resp.Success && req.Term >= d.term { // a late answer of an earlier term says nothing of this one
+	if resp.Success && req.Term >= d.term { // a late answer of an earlier term says nothing about this one
 		if d.term != req.Term {
 			d.term, d.index = req.Term, 0
 		}

@@ -14,9 +14,9 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// A heartbeat of a later term must wait for Raft's main loop: on Raft's fast
-// path it raises the term beside a leader that is storing an entry, which then
-// goes on under a term that it never won.
+// A heartbeat of a later term must wait for Raft's main loop. On Raft's fast path it would raise
+// the term while a leader is storing an entry, and the leader would go on under a term that it
+// never won.
 func TestAHeartbeatWaitsForTheMainLoop(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -58,7 +58,7 @@ func TestAHeartbeatWaitsForTheMainLoop(t *testing.T) {
 	})
 }
 
-// The wrapper keeps what Raft asks the transport for by type.
+// The wrapper keeps the optional interfaces that Raft asks the transport for.
 func TestTheTransportKeepsPreVote(t *testing.T) {
 	var wrapped any = &transport{}
 	if _, ok := wrapped.(raft.WithPreVote); !ok {
@@ -80,7 +80,7 @@ func TestAVoteNamesTheServer(t *testing.T) {
 	})
 }
 
-// A bootstrap that a crash cut short between the term and the configuration is redone.
+// A bootstrap that a crash interrupted between the term and the configuration is redone.
 func TestABootstrapCutShortIsRedone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, 0, nil)
@@ -96,8 +96,8 @@ func TestABootstrapCutShortIsRedone(t *testing.T) {
 	})
 }
 
-// A leader whose disk stalls for good gives up its process: the others elect at
-// once, and its stop does not wait for the disk.
+// A leader whose disk stalls for good gives up its process. The others elect a leader at once, and
+// the stop does not wait for the disk.
 func TestALeaderWithAStalledDiskGivesUp(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -135,7 +135,7 @@ func TestALeaderWithAStalledDiskGivesUp(t *testing.T) {
 	})
 }
 
-// Leadership is lost and had again, and an answer of the earlier term comes late.
+// Leadership is lost and regained, and an answer of the earlier term comes late.
 func TestALateAnswerOfAnEarlierTermSaysNothingOfThisOne(t *testing.T) {
 	ok := &raft.AppendEntriesResponse{Success: true}
 	d := delivery{}.after(&raft.AppendEntriesRequest{Term: 5, PrevLogEntry: 20}, ok)

@@ -14,8 +14,8 @@ func membersNamed(ids ...string) (servers []member.Server) {
 	return servers
 }
 
-// Members that apply the same entries write their snapshots at other ones, a
-// part of an interval apart, for as long as the snapshots are equally large.
+// Members that apply the same entries write their snapshots at different ones, a fraction of an
+// interval apart, for as long as the snapshots have the same size.
 func TestMembersTakeTurns(t *testing.T) {
 	const whole, intervals = 100_000, 20
 	for _, ids := range [][]string{{"n1"}, {"n1", "n2", "n3"}, {"n3", "n5", "n1", "n2", "n4"}} {
@@ -44,8 +44,7 @@ func TestMembersTakeTurns(t *testing.T) {
 	}
 }
 
-// Who is sent a snapshot finds another place than the sender's, and than that of
-// the third.
+// A server that was sent a snapshot gets a different turn than the sender and the third server.
 func TestWhoIsSentASnapshotTakesItsTurnAgain(t *testing.T) {
 	servers := membersNamed("n1", "n2", "n3")
 	first := func(id string) uint64 { return turn(servers, id, "") % turnParts }
@@ -66,7 +65,7 @@ func TestWhoIsSentASnapshotTakesItsTurnAgain(t *testing.T) {
 	}
 }
 
-// What is put off grows with the snapshot, within bounds.
+// The log that is allowed between two snapshots grows with the snapshot, within bounds.
 func TestALargeSnapshotIsTakenLater(t *testing.T) {
 	n := &Node{cfg: Config{}.withDefaults()}
 	n.snapshots = newSnapshotter(n)

@@ -13,7 +13,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// looks has a watchdog look on time until it has an error; no time passes.
+// looks makes a watchdog look on time until it returns an error; no time passes.
 func looks(w *watchdog, from time.Time, within time.Duration) (after time.Duration, err error) {
 	for after = stallLook; after <= within; after += stallLook {
 		if err := w.tick(from.Add(after)); err != nil {
@@ -23,8 +23,8 @@ func looks(w *watchdog, from time.Time, within time.Duration) (after time.Durati
 	return within, nil
 }
 
-// A leader that was paused in the midst of a write finds, when it is awake again,
-// that the write has taken longer than any disk may: it was not the disk.
+// A leader that was paused in the middle of a write finds, when it is awake again, that the write
+// has taken longer than any disk may. It was not the disk.
 func TestAPausedLeaderDoesNotBlameItsDisk(t *testing.T) {
 	inBubble(t, 1, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -43,8 +43,8 @@ func TestAPausedLeaderDoesNotBlameItsDisk(t *testing.T) {
 	})
 }
 
-// A look that asks others who do not answer takes long, and is no pause: the disk
-// is noticed all the same. One that takes longer than any answer is a pause.
+// A look that asks others who do not answer takes long, but is no pause: the disk is noticed all
+// the same. A look that takes longer than any answer is a pause.
 func TestTimeInWhichTheWatchdogAsksOthersCounts(t *testing.T) {
 	inBubble(t, 1, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -72,7 +72,7 @@ func TestTimeInWhichTheWatchdogAsksOthersCounts(t *testing.T) {
 	})
 }
 
-// What waits after a pause has not waited while others were there to take it.
+// After a pause, what waits does not count as having waited while others could have taken it.
 func TestAPausedLeaderHandsOverOnlyAfterATimeThatItWasAwake(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -91,7 +91,7 @@ func TestAPausedLeaderHandsOverOnlyAfterATimeThatItWasAwake(t *testing.T) {
 	})
 }
 
-// slowDown makes each write to a server's disk take that long.
+// slowDown makes each write to a server's disk take the given time.
 func (l *lab) slowDown(id string, write time.Duration) {
 	slow := l.disks[id].slow
 	slow.mu.Lock()
@@ -99,7 +99,7 @@ func (l *lab) slowDown(id string, write time.Duration) {
 	slow.takes = write
 }
 
-// writers write through a node until the test's end, and count what is acknowledged.
+// writers writes through a node until the test ends, and counts what is acknowledged.
 func (l *lab) keepWriting(n *Node) (stop func()) {
 	done, over := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -116,8 +116,8 @@ func (l *lab) keepWriting(n *Node) (stop func()) {
 	return func() { close(done); <-over }
 }
 
-// A disk that stores everything, but takes two seconds each time, makes every
-// client wait: its server hands over, once, to one whose disk is well.
+// A disk that stores everything but takes two seconds each time makes every client wait. Its
+// server hands over, once, to one whose disk is well.
 func TestALeaderWithASlowDiskHandsOver(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
@@ -141,7 +141,7 @@ func TestALeaderWithASlowDiskHandsOver(t *testing.T) {
 	})
 }
 
-// Where no disk is better, handing over helps nobody.
+// If no disk is better, handing over helps nobody.
 func TestLeadersWithEquallySlowDisksKeepLeading(t *testing.T) {
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()

@@ -112,7 +112,7 @@ func (w *worker) apply(l *raft.Log) error {
 	w.appliedBytes.Add(uint64(len(l.Data)))
 	if w.progress.term.Load() != l.Term {
 		w.progress.term.Store(l.Term)
-		w.node.reads.kick() // a leader may confirm reads from its own term's first entry on
+		w.node.reads.kick() // a leader may confirm reads once it has applied an entry of its own term
 	}
 	w.progress.moved()
 	for i := range outcomes {
@@ -122,7 +122,7 @@ func (w *worker) apply(l *raft.Log) error {
 		}
 	}
 	drained := w.queue.done(l)
-	// A configuration is no entry of the committer's: it may be due for a digest.
+	// A configuration entry does not come from the committer. It may make a digest due.
 	w.node.committer.progressed(drained || l.Type == raft.LogConfiguration)
 	w.node.snapshots.progressed()
 	return nil
