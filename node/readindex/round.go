@@ -14,8 +14,9 @@ const (
 
 // Round counts the votes of one confirmation round.
 //
-// Invariants: 1. A voter counts once, as confirmed or as failed, and only if it was asked. 2. The
-// outcome never changes once it is Confirmed.
+// Invariants:
+//  1. A voter counts once, as confirmed or as failed, and only if it was asked.
+//  2. The outcome never changes once it is Confirmed.
 type Round struct {
 	term      uint64
 	voters    []string // all but the leader, in the order in which they are asked

@@ -15,26 +15,25 @@
 //
 // What must hold:
 //
-// 1. One process at a time uses a directory. 2. A directory belongs to one server for ever:
-// id@incarnation is minted with
-//
-//		it, and every one of Raft's files carries that name.
-//	 3. A write that returned is on the disk: temporary file, fsync, rename, fsync
-//	    of the directory. A crash at any step leaves the old content or the new.
-//	 4. Nothing that Raft was told to have stored may go missing unnoticed. The
-//	    directory is refused if there is a term without its log, a log without the
-//	    snapshot that it continues, a damaged snapshot beyond everything that is left, or
-//	    another log store than the recorded one: votes cast from such a state lose
-//	    committed writes.
-//	 5. Every entry that this release stores carries a seal (node/seal). identity.json
-//	    says from which index on (sealed_from). A DamageError names the file that holds
-//	    an entry whose seal does not match.
-//	 6. A snapshot is restored, sent or kept only if its content matches its checksum
-//	    and its name, term, index, configuration and size are those of its content.
-//	 7. A write that finds the disk full leaves nothing behind, and a start needs no
-//	    new space.
-//	 8. Damage is a DamageError, which names the file and the remedy, and never a panic.
-//	    A disk that fails to read or write is not damage: it may recover.
+//  1. One process at a time uses a directory.
+//  2. A directory belongs to one server for ever: id@incarnation is minted with
+//     it, and every one of Raft's files carries that name.
+//  3. A write that returned is on the disk: temporary file, fsync, rename, fsync
+//     of the directory. A crash at any step leaves the old content or the new.
+//  4. Nothing that Raft was told to have stored may go missing unnoticed. The
+//     directory is refused if there is a term without its log, a log without the
+//     snapshot that it continues, a damaged snapshot beyond everything that is left, or
+//     another log store than the recorded one: votes cast from such a state lose
+//     committed writes.
+//  5. Every entry that this release stores carries a seal (node/seal). identity.json
+//     says from which index on (sealed_from). A DamageError names the file that holds
+//     an entry whose seal does not match.
+//  6. A snapshot is restored, sent or kept only if its content matches its checksum
+//     and its name, term, index, configuration and size are those of its content.
+//  7. A write that finds the disk full leaves nothing behind, and a start needs no
+//     new space.
+//  8. Damage is a DamageError, which names the file and the remedy, and never a panic.
+//     A disk that fails to read or write is not damage: it may recover.
 //
 // The log that Raft is given (node.Stores.Logs) is a chain of stores, too:
 //

@@ -11,13 +11,11 @@
 //     So a batch with a wrong checksum was torn by a crash only if no whole batch
 //     stands behind it, and if the caller does not know of an entry in or behind it
 //     (its floor). Everything else is damage, and refused.
-//  2. What a crash has torn is zeroed before anything is appended, so that 1 holds again. 3. What
-//
-// is found at an open is synced before it is trusted. A process that was
-//
-//	killed between write and sync leaves it in the page cache, where a power loss
-//	would still destroy it. It is first written again, since a sync that failed
-//	leaves pages that the next sync takes for written.
+//  2. What a crash has torn is zeroed before anything is appended, so that 1 holds again.
+//  3. What is found at an open is synced before it is trusted. A process that was
+//     killed between write and sync leaves it in the page cache, where a power loss
+//     would still destroy it. It is first written again, since a sync that failed
+//     leaves pages that the next sync takes for written.
 //  4. No segment file is newer than wal-meta.db; its NextSegmentID tells. bbolt
 //     falls back to its older state if the newer one is damaged.
 //  5. After the first failed write nothing more is written.

@@ -130,7 +130,7 @@ func (v *verifier) load(info types.SegmentInfo) ([]byte, error) {
 	}
 	defer file.Close()
 	v.read.Reset()
-	v.read.Grow(min(int(info.SizeLimit), segmentBytesFirstRelease) + bytes.MinRead) // growing the buffer step by step would clear it again and again
+	v.read.Grow(min(int(info.SizeLimit), segmentBytesFirstRelease) + bytes.MinRead) // a buffer that grows in steps is cleared each time
 	if _, err := v.read.ReadFrom(&reader{file: file}); err != nil {
 		return nil, v.damaged(Damage{File: name, Offset: int64(v.read.Len()), What: "it cannot be read", Err: err})
 	}
