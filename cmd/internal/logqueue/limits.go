@@ -1,5 +1,5 @@
 package logqueue
 
-// bytesMax bounds the lines that wait for the stream, those that are being
-// written among them: minutes of an ordinary node's log.
+// bytesMax bounds the bytes of the lines that wait for the stream, including those
+// that are being written. It holds minutes of an ordinary node's log.
 const bytesMax = 1 << 20

@@ -1,8 +1,8 @@
-// Package logqueue stands between a process and a stream that may stall or
-// break, such as the pipe of a log collector. Whoever writes to a Queue never
-// waits: one goroutine writes to the stream, lines that find the queue full are
-// dropped and counted, and the stream is told how many as soon as it takes
-// lines again.
+// Package logqueue decouples a process from a stream that may stall or break,
+// such as the pipe of a log collector. Writing to a Queue never blocks: one
+// goroutine writes to the stream. Lines that find the queue full are dropped and
+// counted, and a notice of how many is written as soon as the stream accepts lines
+// again.
 package logqueue
 
 import (
@@ -16,20 +16,20 @@ import (
 type Queue struct {
 	to     io.Writer
 	notice func(dropped uint64) []byte
-	wake   chan struct{} // capacity 1: there is something to write, or the queue is closed
+	wake   chan struct{} // capacity 1; signals that there is something to write, or that the queue is closed
 
 	mu      sync.Mutex
 	waiting []byte          // whole lines
-	writing int             // bytes that the stream has not taken yet
-	untold  uint64          // lines dropped behind those that wait
+	writing int             // bytes handed to the stream and not yet written
+	untold  uint64          // dropped lines that no notice has reported yet
 	dropped uint64          // lines dropped since the start
 	failing bool            // the stream's last write failed
-	flushed []chan struct{} // closed when nothing waits
+	flushed []chan struct{} // closed once nothing is waiting
 	closed  bool
 }
 
-// New starts a queue in front of a stream. notice makes the line that says how many
-// lines were dropped.
+// New starts a queue in front of a stream. notice renders the line that reports how
+// many lines were dropped.
 func New(to io.Writer, notice func(dropped uint64) []byte) *Queue {
 	q := &Queue{to: to, notice: notice, wake: make(chan struct{}, 1)}
 	go q.run()
@@ -49,15 +49,15 @@ func (q *Queue) Write(lines []byte) (int, error) {
 	return len(lines), nil
 }
 
-// Dropped counts the lines that the stream has not got since the start.
+// Dropped returns how many lines have been lost since the start.
 func (q *Queue) Dropped() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.dropped
 }
 
-// Close waits until the stream has taken what was queued, for a bounded time, and
-// ends the queue. A stream that has stalled keeps its goroutine until it goes on.
+// Close ends the queue. It waits up to within for the stream to accept what is
+// queued. If the stream has stalled, the writing goroutine stays until it resumes.
 func (q *Queue) Close(within time.Duration) {
 	flushed := make(chan struct{})
 	q.mu.Lock()
@@ -73,7 +73,7 @@ func (q *Queue) Close(within time.Duration) {
 	}
 }
 
-// run is the one goroutine that waits for the stream.
+// run writes to the stream. It is the only goroutine that may block on it.
 func (q *Queue) run() {
 	for range q.wake {
 		for lines, dropped := q.take(); lines != nil; lines, dropped = q.take() {
@@ -86,9 +86,10 @@ func (q *Queue) run() {
 	}
 }
 
-// take returns what is to be written next, and how many dropped lines the last one of it tells of.
-// That one may stand alone: who falls quiet has the stream told all the same. A stream
-// that fails is tried again only with the next line.
+// take returns the lines to write next. If dropped is not 0, the last of them is the
+// notice that reports that many dropped lines. The notice may be the only line, so that
+// losses are reported even if the process logs nothing more. After a failed write, the
+// stream is tried again only with the next line.
 func (q *Queue) take() (lines []byte, dropped uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -103,7 +104,7 @@ func (q *Queue) take() (lines []byte, dropped uint64) {
 	return lines, dropped
 }
 
-// took notes what became of a write.
+// took records the outcome of a write; rest is what the stream did not accept.
 func (q *Queue) took(rest []byte, dropped uint64, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -112,14 +113,14 @@ func (q *Queue) took(rest []byte, dropped uint64, err error) {
 		return
 	}
 	lost := countLines(rest)
-	if dropped > 0 { // the last line is the notice, which is nobody's
+	if dropped > 0 { // the last line is the notice, which does not count as a lost line
 		q.untold += dropped
 		lost = max(lost, 1) - 1
 	}
 	q.drop(lost)
 }
 
-// over reports whether the queue has ended, and tells those who wait for that.
+// over reports whether the queue has ended. If so, it wakes every waiting Close.
 func (q *Queue) over() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -133,13 +134,13 @@ func (q *Queue) over() bool {
 	return true
 }
 
-// drop counts lines that are lost; the caller holds mu.
+// drop counts lost lines; the caller holds mu.
 func (q *Queue) drop(lines uint64) {
 	q.dropped += lines
 	q.untold += lines
 }
 
-// rouse has run look; the caller holds mu.
+// rouse wakes run; the caller holds mu.
 func (q *Queue) rouse() {
 	select {
 	case q.wake <- struct{}{}:

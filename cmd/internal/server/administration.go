@@ -20,13 +20,14 @@ import (
 	"github.com/kvorum/kvorum/transport/resp"
 )
 
-// administered is the node as its administration sees it: admin.Member and
+// administered adapts the node to its administration. It implements admin.Member and
 // admin.Settings.
 type administered struct {
 	*node.Node
 	server *Server
 }
 
+// Status implements admin.Member.
 func (a administered) Status() admin.Status {
 	s := a.Node.Status()
 	status := admin.Status{
@@ -80,9 +81,11 @@ func stateName(s raft.RaftState) string {
 	return "follower"
 }
 
+// Snapshot implements admin.Member.
 func (a administered) Snapshot(ctx context.Context) error { return within(ctx, a.Node.Snapshot) }
 
-// within waits for a change until ctx ends; the change itself ends with the node.
+// within runs change and waits for it until ctx ends. The change itself is not
+// cancelled; it ends with the node at the latest.
 func within(ctx context.Context, change func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- change() }()
@@ -94,8 +97,8 @@ func within(ctx context.Context, change func() error) error {
 	}
 }
 
-// Stall holds the machine's lock: nothing is applied meanwhile, and once an
-// entry waits for it, nothing is read.
+// Stall holds the machine's read lock for d. Nothing is applied meanwhile, and once
+// an entry waits for the lock, nothing is read either.
 func (a administered) Stall(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -107,6 +110,7 @@ func (a administered) Stall(ctx context.Context, d time.Duration) {
 	})
 }
 
+// Databases implements admin.Member. It leaves out empty databases.
 func (a administered) Databases() []admin.Database {
 	var counted []admin.Database
 	a.View(func(m *fsm.Machine) {
@@ -119,21 +123,24 @@ func (a administered) Databases() []admin.Database {
 	return counted
 }
 
+// Setting implements admin.Settings.
 func (a administered) Setting(name string) (value string, ok bool) {
 	a.View(func(m *fsm.Machine) { value, ok = m.Settings().Get(name) })
 	return value, ok
 }
 
-// roster is admin.Roster over the node's configuration and the service's health.
+// roster implements admin.Roster from the node's configuration and the service's
+// health checks.
 type roster struct {
 	node    *node.Node
 	service *cluster.Service
 }
 
+// Servers implements admin.Roster.
 func (r roster) Servers() []admin.Server {
 	var servers []admin.Server
 	for _, s := range r.node.Servers() {
-		// One that has not been asked yet is taken for reachable: asking tells.
+		// A server that has not been asked yet counts as reachable until a question fails.
 		known := admin.Server{Server: s, ClientAddr: r.node.ClientAddr(s.ID), Reachable: true}
 		if h, ok := r.service.Health(s.ID); ok {
 			known.Reachable, known.NeverLeads = h.Reachable, h.State.NeverLeads
@@ -159,15 +166,16 @@ func (r roster) Links() []admin.Link {
 	return links
 }
 
-// tuner applies this node's own settings.
+// tuner implements admin.Tuner: it applies the settings that this node keeps for itself.
 type tuner struct {
 	node    *node.Node
 	disk    Disk
 	clients *resp.Server
 	level   *slog.LevelVar
-	fitting int // clients, for whom there are descriptors; 0: any number
+	fitting int // how many clients there are descriptors for; 0: any number
 }
 
+// Tune implements admin.Tuner.
 func (t tuner) Tune(name, value string) error {
 	switch name {
 	case "requirepass":
@@ -196,7 +204,7 @@ func (t tuner) Tune(name, value string) error {
 	return nil
 }
 
-// span is n units of time, or the longest time that there is.
+// span returns n units of time, or the longest Duration if that overflows.
 func span(n int64, unit time.Duration) time.Duration {
 	if n > int64(math.MaxInt64/unit) {
 		return math.MaxInt64
@@ -204,6 +212,7 @@ func span(n int64, unit time.Duration) time.Duration {
 	return time.Duration(n) * unit
 }
 
+// tuneNumber applies a setting whose value is an integer.
 func (t tuner) tuneNumber(name, value string) error {
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
@@ -229,7 +238,7 @@ func (t tuner) tuneNumber(name, value string) error {
 	return nil
 }
 
-// slogLevel is Redis's log level in Go's terms.
+// slogLevel converts a Redis log level to slog's.
 func slogLevel(name string) slog.Level {
 	switch name {
 	case "debug", "verbose":
@@ -240,7 +249,7 @@ func slogLevel(name string) slog.Level {
 	return slog.LevelInfo
 }
 
-// redisLevel is the other direction.
+// redisLevel converts a slog level to Redis's name for it.
 func redisLevel(level slog.Level) string {
 	switch {
 	case level < slog.LevelInfo:
@@ -251,9 +260,10 @@ func redisLevel(level slog.Level) string {
 	return "notice"
 }
 
-// counted are the node's figures as INFO shows them.
+// counted shows the node's counters as fields of INFO. It implements admin.Statistics.
 type counted struct{ *node.Node }
 
+// InfoFields implements admin.Statistics.
 func (c counted) InfoFields(section string) [][2]string {
 	if section != "stats" {
 		return nil
@@ -269,7 +279,7 @@ func (c counted) InfoFields(section string) [][2]string {
 
 func (c counted) ResetStats() { c.ResetCounts() }
 
-// newAdmin makes the administration of a running member.
+// newAdmin builds the administration of a running member.
 func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
 	seen := administered{n, s}
 	cfg := admin.Config{
@@ -305,7 +315,7 @@ func (s *Server) newAdmin(n *node.Node, clusterID string) *admin.Admin {
 	return admin.New(cfg, own)
 }
 
-// process is admin.Process.
+// process implements admin.Process.
 type process struct{ server *Server }
 
 func (p process) Shutdown(now bool) { p.server.shutDown(now) }

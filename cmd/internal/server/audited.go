@@ -8,8 +8,8 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// audited is a node and its disk as those see them who compare its machine with
-// the others': cluster.Audited.
+// audited lets the cluster service compare this node's machine with the other
+// nodes'. It implements cluster.Audited over the node and its disk.
 type audited struct {
 	node *node.Node
 	disk Disk
@@ -18,7 +18,7 @@ type audited struct {
 
 var _ cluster.Audited = audited{}
 
-// The standings have the same numbers on both sides.
+// This fails to compile unless both packages number the standings alike.
 var _ = [1]struct{}{}[cluster.Kept-cluster.Standing(node.Kept)|cluster.Ahead-cluster.Standing(node.Ahead)]
 
 // Captures implements cluster.Audited.
@@ -39,8 +39,8 @@ func (a audited) AskDigest(ctx context.Context, whole bool) (uint64, error) {
 	return index, toCluster(err)
 }
 
-// Judged implements cluster.Audited. A node that has diverged stops serving
-// first and marks its disk then, which may take a while.
+// Judged implements cluster.Audited. A node that has diverged stops serving before it
+// marks its disk, because marking may take a while.
 func (a audited) Judged(index uint64, v cluster.Verdict, reason string) {
 	switch v {
 	case cluster.Agrees:

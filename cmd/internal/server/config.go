@@ -9,63 +9,64 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// FollowerMode says what a node that does not lead does with its clients' commands.
+// FollowerMode says how a follower handles its clients' commands.
 type FollowerMode string
 
 // The modes of a follower.
 const (
-	Forward  FollowerMode = "forward"  // it answers them itself, through the leader
-	Redirect FollowerMode = "redirect" // it answers MOVED with the leader's address
+	Forward  FollowerMode = "forward"  // it answers them itself, by way of the leader
+	Redirect FollowerMode = "redirect" // it replies MOVED with the leader's address
 )
 
-// Member is one server of the first start, as the operator lists it.
+// Member is one founder of the cluster, as the operator lists it.
 type Member struct {
 	ID       string // the operator's id, as in "n1"
 	PeerAddr string // host:port; the host is kept as a name
 }
 
-// Joining is how a node comes to a cluster that runs; zero: it does not.
+// Joining says how a node joins a running cluster; the zero value: it does not.
 type Joining struct {
 	At       []string // peer addresses of members
-	Await    bool     // be invited
-	Nonvoter bool     // to be a non-voter
+	Await    bool     // wait to be invited
+	Nonvoter bool     // join as a non-voter
 }
 
-// Guessed says which addresses are nobody's choice: a server that comes back
-// keeps the host that the cluster has for it.
+// Guessed says which addresses are defaults that no operator chose. For these, a
+// restarted server keeps the host under which the cluster knows it.
 type Guessed struct{ Client, Peer bool }
 
-// Config is what one node is told. It is complete: Open fills in nothing but
-// zero time-outs and policies, whose defaults are node's. Wide because it is
-// one node's whole choice of flags.
+// Config holds the settings of one node. It is complete: Open fills in only zero
+// time-outs and policies, with the defaults of package node. It has many fields
+// because it carries every flag of a node.
 type Config struct {
 	ID         string
-	ClientAddr string // what clients are told, host:port
-	PeerAddr   string // what other nodes are told, host:port
+	ClientAddr string // the address given to clients, host:port
+	PeerAddr   string // the address given to other nodes, host:port
 	Guessed    Guessed
 
 	Members       []Member // the founders of the cluster, this node among them; none if it joins
 	Joining       Joining
 	Follower      FollowerMode
 	RequirePass   string // "": clients need no password
-	DebugCommands bool   // DEBUG is answered
-	NeverLead     bool   // at start: it follows and votes, and never leads
+	DebugCommands bool   // whether DEBUG is allowed
+	NeverLead     bool   // at the start: whether it only follows and votes, and never leads
 	WriteTimeout  time.Duration
 	StaleReadMax  time.Duration // how old a READONLY connection's reads may be; 0: any age
 	Timing        node.Timing
 	Policy        node.SnapshotPolicy
 	Digests       node.DigestPolicy
-	Descriptors   uint64           // how many files this process may have open; 0: no limit is known
+	Descriptors   uint64           // how many files this process may open; 0: unknown
 	Version       string           // of the binary, for INFO and metrics
-	Machine       cluster.Versions // of the machine, that this program knows; default: all that it does
-	DataDir       string           // what CONFIG GET dir answers
-	LogStore      string           // what INFO says of it
+	Machine       cluster.Versions // machine versions to support; default: all that this program knows
+	DataDir       string           // the reply to CONFIG GET dir
+	LogStore      string           // the name of the log store, for INFO
 	Logger        *slog.Logger
 	LogLevel      *slog.LevelVar // changed by CONFIG SET loglevel; nil: it cannot be changed
 
-	LogLinesDropped func() uint64 // since the start; nil: none is ever
+	LogLinesDropped func() uint64 // lines dropped since the start; nil: none ever are
 }
 
+// withDefaults fills in what Open needs and the caller left out.
 func (cfg Config) withDefaults() Config {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

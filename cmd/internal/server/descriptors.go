@@ -8,8 +8,8 @@ import (
 	"github.com/kvorum/kvorum/transport/resp"
 )
 
-// clientsFitting is how many clients may be connected for the rest of the
-// process to find a descriptor whenever it needs one; 0: any number.
+// clientsFitting returns how many clients may connect without the rest of the process
+// running out of descriptors; 0: any number.
 func (cfg Config) clientsFitting() int {
 	if cfg.Descriptors == 0 {
 		return 0
@@ -18,24 +18,27 @@ func (cfg Config) clientsFitting() int {
 	return int(min(max(cfg.Descriptors, reserved)-reserved, 1<<31-1))
 }
 
-// reservedOf counts the open files that are kept from clients, of all that a process may
-// have.
+// reservedOf returns how many of a process's descriptors are reserved, so that clients
+// cannot use them.
 func reservedOf(descriptors uint64) uint64 {
 	return httpConnectionsMax + dialsReserved + filesReserved(descriptors) + peersReserved(descriptors)
 }
 
-// filesReserved is for the log's segments, of which a larger dataset has more, snapshots
-// that are written and sent, and what every process has open.
+// filesReserved returns how many descriptors are reserved for files: the log's segments
+// (more of them for a larger dataset), snapshots being written or sent, and what every
+// process has open.
 func filesReserved(descriptors uint64) uint64 {
 	return min(max(descriptors/descriptorsShare, filesReservedMin), filesReservedMax)
 }
 
-// peersReserved is for the connections that others open to the peer port.
+// peersReserved returns how many descriptors are reserved for incoming connections to
+// the peer port.
 func peersReserved(descriptors uint64) uint64 {
 	return min(max(descriptors/descriptorsShare, peersReservedMin), peersReservedMax)
 }
 
-// peerPlaces divides those: newcomers, who may be anybody, get less than half.
+// peerPlaces divides the reserve for the peer port. Newcomers, who may be anybody, get
+// less than half.
 func (cfg Config) peerPlaces() peer.Places {
 	if cfg.Descriptors == 0 {
 		return peer.Places{}
@@ -45,7 +48,8 @@ func (cfg Config) peerPlaces() peer.Places {
 	return peer.Places{Newcomers: newcomers, Servers: all - newcomers}
 }
 
-// maxClients is the setting maxclients at start: its default, or what fits.
+// maxClients returns the setting maxclients at the start: its default, or as many as
+// there are descriptors for.
 func (s *Server) maxClients() (int, error) {
 	fitting, reserved := s.cfg.clientsFitting(), reservedOf(s.cfg.Descriptors)
 	switch {
@@ -61,7 +65,7 @@ func (s *Server) maxClients() (int, error) {
 	return fitting, nil
 }
 
-// fits refuses, as Redis does, more clients than there may be files for.
+// fits refuses, as Redis does, a number of clients that exceeds the descriptors.
 func (t tuner) fits(clients int64) error {
 	if t.fitting > 0 && clients > int64(t.fitting) {
 		return fmt.Errorf("The operating system is not able to handle the specified number of clients, try with %d", t.fitting) //lint:ignore ST1005 Redis's text

@@ -1,6 +1,6 @@
-// Package server wires one node together: data directory, peer endpoint, first
-// start, member, clients, health. The binary runs it on real sockets and
-// disks; the simulation runs the same code on fakes of them.
+// Package server assembles one node: data directory, peer port, entry into the
+// cluster, member, client port, health port. The binary runs it on real sockets and
+// disks. The simulation runs the same code on fakes of them.
 package server
 
 import (
@@ -11,28 +11,28 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// Environment is everything that a server takes from outside.
+// Environment holds everything that a server uses from outside the process.
 type Environment struct {
 	ListenPeers   func() (net.Listener, error)
-	DialPeer      func(ctx context.Context, addr string) (net.Conn, error) // resolves the name at every call
+	DialPeer      func(ctx context.Context, addr string) (net.Conn, error) // resolves the name on every call
 	ListenClients func() (net.Listener, error)                             // nil: no client port (simulation)
 	ListenHTTP    func() (net.Listener, error)                             // nil: no HTTP port
 	Clock         node.Clock
 	Disk          Disk
 }
 
-// fallible is a Disk that can say that it stores nothing any more, for which
-// the server has to end.
+// fallible is a Disk that can report that it no longer stores anything. The server
+// has to stop then.
 type fallible interface {
 	Failed() <-chan struct{} // closed when it has failed
 	Err() error
 }
 
-// holding is a Disk that remembers whether this node's operator holds upgrades.
+// holding is a Disk that remembers whether this node's operator puts upgrades on hold.
 type holding interface {
 	cluster.UpgradeHold
-	// HoldUpgrade says whether the machine's version is not to be raised yet, until
-	// it says otherwise.
+	// HoldUpgrade stores whether the raise of the machine's version is on hold. The
+	// choice stays until the next call.
 	HoldUpgrade(hold bool) error
 }
 
@@ -41,10 +41,10 @@ type Disk interface {
 	cluster.Vault
 	// RaiseBoot raises the boot number, syncs it and returns it.
 	RaiseBoot() (uint64, error)
-	// Condemn records that what is stored here has diverged from the other
-	// servers': it must not be opened again.
+	// Condemn records that the data here has diverged from the other servers'.
+	// It must not be opened again.
 	Condemn(reason string) error
-	// Stores opens what Raft persists to.
+	// Stores opens the stores to which Raft persists.
 	Stores() (node.Stores, error)
 	Close() error
 }

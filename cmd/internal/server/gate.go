@@ -11,16 +11,15 @@ import (
 	"github.com/kvorum/kvorum/transport/resp"
 )
 
-// gate stands between clients and the member: until that is open, it answers
-// LOADING, so that clients who connect early learn that they are early. In the
-// first moments of a process it has them wait instead: most restarts are over
-// by then, and clients that reconnect while nodes are restarted one after the
-// other hear no error.
+// gate stands between the clients and the member. Until the member is open, the gate
+// replies LOADING, so that early clients learn why they are not served. In the first
+// seconds of a process it lets them wait instead. Most restarts finish within that
+// time, so clients that reconnect during a rolling restart see no error.
 type gate struct {
 	open     atomic.Pointer[opened]
-	early    resp.Admin    // answers SHUTDOWN before it is open
-	waiting  chan struct{} // closed when it is open
-	patience time.Time     // until when it has clients wait
+	early    resp.Admin    // answers SHUTDOWN before the gate is open
+	waiting  chan struct{} // closed once the gate is open
+	patience time.Time     // until when clients wait instead of getting LOADING
 }
 
 // let opens the gate, once.
@@ -29,7 +28,8 @@ func (g *gate) let(o *opened) {
 	close(g.waiting)
 }
 
-// await returns what is behind the gate, nil while there is nothing.
+// await returns what is behind the gate. It waits for it while patience lasts, and
+// returns nil if the gate is still closed then.
 func (g *gate) await(ctx context.Context) *opened {
 	if o := g.open.Load(); o != nil {
 		return o
@@ -48,7 +48,7 @@ func (g *gate) await(ctx context.Context) *opened {
 	return g.open.Load()
 }
 
-// patiently waits for d, and returns false once nobody is to wait any more.
+// patiently waits for d. It returns false once patience is over or ctx has ended.
 func (g *gate) patiently(ctx context.Context, d time.Duration) bool {
 	d = min(d, time.Until(g.patience))
 	if d <= 0 {
@@ -109,6 +109,7 @@ func (g *gate) Run(ctx context.Context, call *command.Call) bool {
 	return true
 }
 
+// loading replies LOADING to every call.
 func loading(calls ...*command.Call) {
 	for _, call := range calls {
 		call.Reply = reply.Err(node.ErrLoading.RESP)

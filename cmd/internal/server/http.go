@@ -15,7 +15,7 @@ import (
 	"github.com/kvorum/kvorum/internal/places"
 )
 
-// Status is what a server says of itself at /status, as JSON.
+// Status describes a server; /status returns it as JSON.
 type Status struct {
 	ID      string `json:"id"`
 	Server  string `json:"server"` // id@incarnation
@@ -28,17 +28,18 @@ type Status struct {
 	Members []Seat `json:"members,omitempty"`
 }
 
-// Seat is a member as this server's newest configuration has it.
+// Seat is one member of the newest configuration that this server knows.
 type Seat struct {
 	Server string `json:"server"` // id@incarnation
 	Voter  bool   `json:"voter"`
 }
 
-// httpServer answers health checks and metrics. It is opened before the first
-// start, so that whoever waits for this node learns why it is not ready. Who holds
-// a connection and asks nothing makes room for others.
+// httpServer serves health checks and metrics. It opens before the node enters its
+// cluster, so that whoever waits for the node learns why it is not ready. When the port
+// is full, the connections that ask nothing make room for new ones.
 type httpServer struct{ server http.Server }
 
+// openHTTP starts to serve the health port of a server.
 func openHTTP(listener net.Listener, of *Server, metrics *prometheus.Registry) *httpServer {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", of.answerHealth)
@@ -60,7 +61,7 @@ func openHTTP(listener net.Listener, of *Server, metrics *prometheus.Registry) *
 	return h
 }
 
-// httpListener gives each connection a place.
+// httpListener assigns each accepted connection a place.
 type httpListener struct {
 	net.Listener
 	room *places.Room
@@ -87,14 +88,14 @@ func (c *httpConn) Close() error {
 	return c.Conn.Close()
 }
 
-// noteHeard notes when a connection has begun to ask, and when it was answered.
+// noteHeard records when a connection begins a request, and when the request was answered.
 func noteHeard(conn net.Conn, state http.ConnState) {
 	if c, ok := conn.(*httpConn); ok && (state == http.StateActive || state == http.StateIdle) {
 		c.place.Heard()
 	}
 }
 
-// placeKey finds the place of its connection in a request's context.
+// placeKey is the context key for the place of a request's connection.
 type placeKey struct{}
 
 func withPlace(ctx context.Context, conn net.Conn) context.Context {
@@ -104,7 +105,7 @@ func withPlace(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
-// served has those whose question is being answered be the last to make room.
+// served marks a connection as busy while its request is answered, so that it makes room last.
 func served(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if place, ok := r.Context().Value(placeKey{}).(*places.Place); ok {
@@ -115,20 +116,20 @@ func served(next http.Handler) http.Handler {
 	})
 }
 
-// close ends the port; questions under way are answered for a moment.
+// close closes the port. Requests under way get up to httpCloseWithin to finish.
 func (h *httpServer) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, httpCloseWithin)
 	defer cancel()
 	if err := h.server.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {
-		return h.server.Close() // who asks nothing, or reads no answer, is no reason to wait
+		return h.server.Close() // an idle or unreading client is no reason to wait
 	} else if err != nil {
 		return errors.Join(err, h.server.Close())
 	}
 	return nil
 }
 
-// answerHealth says that the process lives; a server whose invariants are
-// broken is about to end.
+// answerHealth says that the process is alive. It checks nothing else: a server whose
+// invariants are broken stops by itself.
 func (s *Server) answerHealth(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "alive")
 }
@@ -144,5 +145,5 @@ func (s *Server) answerReady(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) answerStatus(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(s.Status()) // the asker has gone
+	_ = json.NewEncoder(w).Encode(s.Status()) // an error means that the client has gone
 }

@@ -4,57 +4,60 @@ import "time"
 
 const (
 	// httpHeaderWithin, httpRequestWithin, httpAnswerWithin and httpHeaderBytesMax
-	// keep a slow or hostile asker from holding the health port.
+	// keep a slow or hostile client from blocking the health port.
 	httpHeaderWithin   = 5 * time.Second
 	httpRequestWithin  = 10 * time.Second
 	httpAnswerWithin   = 30 * time.Second
 	httpHeaderBytesMax = 16 << 10
 
-	// httpIdleWithin ends a connection on which nothing more is asked.
+	// httpIdleWithin is how long a connection to the health port may stay idle.
 	httpIdleWithin = time.Minute
-	// httpConnectionsMax bounds the connections to the health port, for which
-	// descriptors are reserved.
+	// httpConnectionsMax bounds the connections to the health port. Descriptors are
+	// reserved for all of them.
 	httpConnectionsMax = 32
-	// httpCloseWithin bounds how long a stop waits for answers under way there.
+	// httpCloseWithin bounds how long a stop waits for requests under way on that port.
 	httpCloseWithin = 500 * time.Millisecond
 
-	// Clients leave descriptors to the rest: were there none left, the log could not go
-	// on, and the process would have to end. A descriptorsShare-th of them, within
-	// bounds, is for files, and as many for what others open to the peer port.
+	// Some descriptors are reserved, so that clients cannot use them all: without
+	// one, the log could not open its next segment and the process would have to stop.
+	// One descriptorsShare-th of all, within bounds, is for files, and as many again for
+	// incoming connections to the peer port.
 	descriptorsShare = 8
 	filesReservedMin = 48
 	filesReservedMax = 320 // the segments of the largest log between two snapshots
 	peersReservedMin = 48
 	peersReservedMax = 320
-	// dialsReserved is for what this server dials: up to eight others, several each.
+	// dialsReserved is how many descriptors are reserved for outgoing connections: several
+	// to each of up to eight other servers.
 	dialsReserved = 48
 
-	// handOverWithin bounds the search for a new leader at a stop: two elections.
+	// handOverWithin bounds the hand-over of leadership at a stop. It leaves time for
+	// two elections.
 	handOverWithin = 3 * time.Second
 
-	// stopGrace is how long an orderly stop may take after its time is over,
-	// longer than a node's own.
+	// stopGrace is how long an orderly stop may overrun its deadline. It exceeds the
+	// node's own grace.
 	stopGrace = 4 * time.Second
 
-	// leaderlessMax is how long a member may have had no leader, which is many
-	// elections, before it asks whether it has been removed; leaderlessEvery is
-	// how often that is looked at.
+	// leaderlessMax is how long a member goes without a leader before it asks whether
+	// it has been removed. It spans many elections. leaderlessEvery is the interval
+	// between checks.
 	leaderlessMax   = 10 * time.Second
 	leaderlessEvery = time.Second
 
-	// gatePatience is how long after its start a node has clients wait until it
-	// serves, before it answers LOADING: as long as they wait for any other answer.
+	// gatePatience is how long after its start a node lets clients wait before it
+	// replies LOADING. They wait as long for any other reply.
 	gatePatience = 5 * time.Second
-	// registrationLook is how often those who wait for their client id look
-	// whether this process is registered.
+	// registrationLook is how often a client that waits for its id checks whether this
+	// process is registered.
 	registrationLook = 10 * time.Millisecond
 
-	// stopWithin bounds an orderly stop that no caller bounds: SHUTDOWN's, or one
+	// stopWithin bounds an orderly stop whose caller sets no deadline: after SHUTDOWN, or
 	// after a failure.
 	stopWithin = 10 * time.Second
 
-	// collapseWithin and collapseGrace bound the stop of a server whose member or
-	// disk has failed, or that was removed: together they are less than a second.
+	// collapseWithin and collapseGrace bound the stop of a server that was removed, or
+	// whose member or disk has failed. Together they stay below one second.
 	collapseWithin = 500 * time.Millisecond
 	collapseGrace  = 250 * time.Millisecond
 )

@@ -10,7 +10,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// newRegistry collects this server's figures; no other registry is used.
+// newRegistry creates the registry of this server's metrics. The global registry is
+// not used.
 func (s *Server) newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -27,7 +28,7 @@ func (s *Server) newRegistry() *prometheus.Registry {
 	return registry
 }
 
-// collector reads the figures when they are asked for; nothing is counted twice.
+// collector reads the figures at each scrape, from where they are counted anyway.
 type collector struct{ server *Server }
 
 // figure is one metric without labels.
@@ -37,8 +38,8 @@ type figure struct {
 	value      float64
 }
 
-// Describe implements prometheus.Collector: which metrics there are depends on
-// what has been opened.
+// Describe implements prometheus.Collector. It describes nothing, because the set of
+// metrics depends on what has been opened.
 func (c *collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
@@ -65,6 +66,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.peers(out, m)
 }
 
+// emit sends one figure. labels alternates names and values.
 func emit(out chan<- prometheus.Metric, f figure, labels ...string) {
 	kind := prometheus.GaugeValue
 	if f.counter {
@@ -84,6 +86,7 @@ func truth(b bool) float64 {
 	return 0
 }
 
+// raftFigures returns what the node knows of Raft, its snapshots and its comparisons.
 func (m *seatedNode) raftFigures() []figure {
 	s, n := m.node.Status(), m.node.Counts()
 	taken := 0.0
@@ -123,6 +126,7 @@ func (m *seatedNode) raftFigures() []figure {
 	}
 }
 
+// machineFigures returns what the machine knows of its keys and of this server's session.
 func (m *seatedNode) machineFigures(server string) []figure {
 	var objects, deadlines int
 	var clock int64
@@ -147,7 +151,7 @@ func (m *seatedNode) machineFigures(server string) []figure {
 	}
 }
 
-// peers tells what was last learned of each other server.
+// peers emits what this server last learned about each of the others.
 func (c *collector) peers(out chan<- prometheus.Metric, m *seatedNode) {
 	for _, s := range m.node.Servers() {
 		h, ok := c.server.service.Health(s.ID)

@@ -15,10 +15,10 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// Neither node nor cluster knows the other. These two adapters join them: what
-// a node asks of others goes out through the cluster's service (peers), and
-// what the service is asked comes in to the node (seat). Errors keep their
-// meaning both ways: what was certainly not proposed stays certain.
+// Packages node and cluster do not know each other. Two adapters join them: peers
+// sends a node's questions to other servers through the cluster's service, and seat
+// passes on to the node what others ask the service. Errors keep their meaning both
+// ways: if a batch was certainly not proposed, the caller still learns that.
 
 var (
 	_ node.Peers         = peers{}
@@ -27,7 +27,7 @@ var (
 	_ cluster.Replicated = seat{}
 )
 
-// peers is a node's Peers, over the service.
+// peers implements node.Peers over the cluster's service.
 type peers struct{ service *cluster.Service }
 
 // Forward implements node.Peers.
@@ -35,7 +35,7 @@ func (p peers) Forward(server string, batch []byte, done func(error)) {
 	p.service.Forward(server, batch, func(err error) { done(toNode(err)) })
 }
 
-// ReadIndex implements node.Peers. The asker is named by the connection.
+// ReadIndex implements node.Peers. The connection tells the other side who asks.
 func (p peers) ReadIndex(server string, q node.ReadQuestion, done func(node.ReadAnswer, error)) {
 	p.service.ReadIndex(server, q.Term, func(r cluster.ReadAnswer, err error) { done(node.ReadAnswer(r), toNode(err)) })
 }
@@ -48,7 +48,7 @@ func (p peers) Beat(server string, b node.Beat, done func(node.BeatAnswer, error
 	p.service.Beat(server, cluster.Beat(b), func(a cluster.BeatAnswer, err error) { done(node.BeatAnswer(a), err) })
 }
 
-// Silence implements node.Peers. The asker is named by the connection.
+// Silence implements node.Peers. The connection tells the other side who asks.
 func (p peers) Silence(server string, q node.SilenceQuestion, done func(node.SilenceAnswer, error)) {
 	question := cluster.SilenceQuestion{
 		Term: q.Term, Index: q.Log.Index, After: q.Log.Term, Leader: q.Leader, Refused: q.Refused, GivenUp: q.GivenUp,
@@ -69,7 +69,7 @@ func (p peers) NeverLeads(ctx context.Context, server string) (bool, error) {
 	return p.service.NeverLeads(ctx, server)
 }
 
-// toNode gives an error of the service the name that node knows it by.
+// toNode translates an error of the service into the one that package node knows.
 func toNode(err error) error {
 	switch {
 	case err == nil:
@@ -85,12 +85,12 @@ func toNode(err error) error {
 	return err
 }
 
-// toCluster gives an error of the node the name that travels.
+// toCluster translates an error of the node into the one that is sent to other servers.
 func toCluster(err error) error {
 	switch {
 	case errors.Is(err, node.ErrNotLeader):
 		return cluster.ErrNotLeader
-	case errors.Is(err, node.ErrBusy), errors.Is(err, node.ErrNotYet): // to the first release as well: send it again
+	case errors.Is(err, node.ErrBusy), errors.Is(err, node.ErrNotYet): // the first release understands this one too: send it again
 		return cluster.ErrBusy
 	}
 	if refused, ok := errors.AsType[*node.Refused](err); ok {
@@ -99,7 +99,8 @@ func toCluster(err error) error {
 	return err
 }
 
-// seat is a node as the service sees it: its Member and its Membership.
+// seat adapts a node to the cluster's service. It implements cluster.Member,
+// cluster.Membership and cluster.Replicated.
 type seat struct{ node *node.Node }
 
 // AcceptForward implements cluster.Member.
@@ -146,9 +147,8 @@ func (s seat) Servers() []member.Server { return s.node.Servers() }
 // Leader implements cluster.Membership.
 func (s seat) Leader() string { return s.node.Leader() }
 
-// Committed implements cluster.Membership. A node can confirm its
-// configuration as a follower too; only the leader can change it, so only the
-// leader answers.
+// Committed implements cluster.Membership. A follower could confirm its configuration
+// as well. But only the leader can change it, so only the leader answers.
 func (s seat) Committed(ctx context.Context) (cluster.Configuration, error) {
 	if !s.node.IsLeader() {
 		return cluster.Configuration{}, cluster.ErrNotLeader
@@ -162,6 +162,7 @@ func (s seat) Change(ctx context.Context, c cluster.Change) error {
 	return toCluster(within(ctx, func() error { return s.change(c) }))
 }
 
+// change has the node make one step of a membership change.
 func (s seat) change(c cluster.Change) error {
 	switch id, addr := c.Server.ID, c.Server.PeerAddr; {
 	case c.Step == cluster.StepRemove:

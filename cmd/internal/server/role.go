@@ -8,13 +8,14 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// leadership says whom clients are redirected to: cluster.Leadership.
+// leadership says where clients are redirected. It implements cluster.Leadership.
 type leadership struct {
 	node   *node.Node
 	server string // this one
 }
 
-// Leader is here as soon as Raft says so: the member itself waits until it may serve.
+// Leader implements cluster.Leadership. This server counts as leader as soon as Raft
+// says so; the member itself makes commands wait until it may serve them.
 func (l leadership) Leader() (here bool, clientAddr string) {
 	leader := l.node.Leader()
 	if leader == "" {
@@ -26,7 +27,7 @@ func (l leadership) Leader() (here bool, clientAddr string) {
 	return false, l.node.ClientAddr(leader)
 }
 
-// role is what HELLO says of this node.
+// role returns the role that HELLO reports for this node.
 func (s *Server) role() string {
 	if n := s.Node(); n != nil && n.IsLeader() {
 		return "master"
@@ -34,9 +35,10 @@ func (s *Server) role() string {
 	return "replica"
 }
 
-// clientIDBase makes client ids unique in the cluster: the number of this
-// process's registration, which no other ever has, in the upper half. Clients
-// that come before it is known wait as they do at the gate.
+// clientIDBase returns the base of this process's client ids. Its upper half is the
+// ordinal of the process's registration, which no other process ever gets, so client
+// ids are unique in the cluster. Clients that arrive before the registration wait as
+// they do at the gate.
 func (s *Server) clientIDBase(ctx context.Context) (base uint64, refusal reply.Value) {
 	for {
 		if base, ok := s.registration(); ok {
@@ -48,7 +50,7 @@ func (s *Server) clientIDBase(ctx context.Context) (base uint64, refusal reply.V
 	}
 }
 
-// registration is the number under which the machine knows this process.
+// registration returns the ordinal under which the machine registered this process.
 func (s *Server) registration() (ordinal uint64, ok bool) {
 	n := s.Node()
 	if n == nil {

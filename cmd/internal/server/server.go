@@ -20,7 +20,7 @@ import (
 	"github.com/kvorum/kvorum/transport/resp"
 )
 
-// Server is one running node with everything around it.
+// Server is one running node with its ports and its data directory.
 type Server struct {
 	cfg      Config
 	env      Environment
@@ -31,45 +31,45 @@ type Server struct {
 
 	service     *cluster.Service
 	clients     *resp.Server // nil: no client port
-	clientsAddr string       // that the client port listens on
+	clientsAddr string       // the address on which the client port listens
 	gate        gate         // between the clients and the member
 
-	ctx      context.Context // ends entering
+	ctx      context.Context // cancelled to end the goroutines in entering
 	cancel   context.CancelFunc
-	entering sync.WaitGroup             // the way into the cluster, and what watches the member
-	member   atomic.Pointer[seatedNode] // nil before the first start is over
-	voted    atomic.Bool                // it has been seen to be a voter
-	undo     []step                     // what Open has begun, ended in reverse
+	entering sync.WaitGroup             // the goroutines that enter the cluster and watch the member
+	member   atomic.Pointer[seatedNode] // nil until the member is open
+	voted    atomic.Bool                // whether this server has been seen to be a voter
+	undo     []step                     // what Open has started, to be ended in reverse order
 	ending   ending
 }
 
-// ending is how and why a server stops.
+// ending records how and why a server stops.
 type ending struct {
-	claimed  atomic.Bool // somebody stops it; all others wait for stopped, and for no lock
+	claimed  atomic.Bool // one caller stops the server; all others wait for stopped, and take no lock
 	failOnce sync.Once
 	begun    atomic.Bool
 	stopped  chan struct{}
-	failure  error // what stopped the server, before stopped is closed
+	failure  error // what stopped the server; set before stopped is closed
 	err      error // what went wrong while it stopped
 }
 
-// seatedNode is the member with its administration.
+// seatedNode is the open member with its administration.
 type seatedNode struct {
 	node    *node.Node
 	admin   *admin.Admin
 	cluster string
 }
 
-// step is one thing that has been begun and how it is ended.
+// step is one thing that was started, and how to end it.
 type step struct {
 	what string
 	end  func(ctx context.Context) error
 }
 
-// Open starts a server and takes over env.Disk, which it closes also when it
-// fails. It returns once its ports are open: the first start (or the join, or
-// the way back) goes on by itself, since it waits for other servers. Ready
-// tells when this one serves, and clients are told LOADING until then.
+// Open starts a server. It takes over env.Disk and closes it even if it fails. It
+// returns once the ports are open. Founding, joining or re-entering the cluster goes
+// on in the background, because it waits for other servers. Ready tells when this
+// server serves; until then, clients get LOADING.
 func Open(cfg Config, env Environment) (*Server, error) {
 	s := &Server{cfg: cfg.withDefaults(), env: env, ending: ending{stopped: make(chan struct{})},
 		gate: gate{waiting: make(chan struct{}), patience: time.Now().Add(gatePatience)}}
@@ -87,7 +87,7 @@ func Open(cfg Config, env Environment) (*Server, error) {
 		switch err := s.enter(stores); {
 		case err == nil || s.ctx.Err() != nil:
 		case errors.Is(err, cluster.ErrNoPlace):
-			s.collapse(err) // nothing that waits here is ever answered
+			s.collapse(err) // no command that waits here will ever be answered
 		default:
 			s.fail(err)
 		}
@@ -95,8 +95,8 @@ func Open(cfg Config, env Environment) (*Server, error) {
 	return s, nil
 }
 
-// keepAddresses has a server that comes back without being told its addresses
-// keep the host that the others dial.
+// keepAddresses keeps, for a restarted server whose addresses no operator chose, the
+// host that the other servers dial.
 func (s *Server) keepAddresses() {
 	known := s.stored.Servers
 	if p := s.identity.Promise; p != nil && len(known) == 0 {
@@ -116,11 +116,11 @@ func (s *Server) keepAddresses() {
 	}
 }
 
-// openPorts is the part of the start that needs nobody else.
+// openPorts does the part of the start that needs no other server.
 func (s *Server) openPorts() (node.Stores, error) {
 	var err error
-	// The disk comes first: one that must not vote is found out before anybody
-	// has heard of this server. The boot number must be stored before anything
+	// The disk comes first: if this directory must not vote, that is found out before
+	// anybody has heard of this server. The boot number must be stored before anything
 	// is sent under it.
 	s.identity = s.env.Disk.Identity()
 	if s.boot, err = s.env.Disk.RaiseBoot(); err != nil {
@@ -137,7 +137,7 @@ func (s *Server) openPorts() (node.Stores, error) {
 	if err := s.openPeers(); err != nil {
 		return node.Stores{}, err
 	}
-	// Whoever asks for our health from now on learns what we wait for.
+	// From now on the health port says what this server waits for.
 	if s.env.ListenHTTP != nil {
 		listener, err := s.env.ListenHTTP()
 		if err != nil {
@@ -153,6 +153,7 @@ func (s *Server) openPorts() (node.Stores, error) {
 	return stores, nil
 }
 
+// openPeers opens the peer port with the cluster's service behind it.
 func (s *Server) openPeers() error {
 	listener, err := s.env.ListenPeers()
 	if err != nil {
@@ -172,6 +173,7 @@ func (s *Server) openPeers() error {
 	return nil
 }
 
+// openClients opens the client port with the gate behind it.
 func (s *Server) openClients() error {
 	maxClients, err := s.maxClients()
 	if err != nil {
@@ -231,7 +233,7 @@ func (s *Server) enter(stores node.Stores) error {
 	return s.stayMember(n)
 }
 
-// executor is what clients' commands run on.
+// executor returns what runs the clients' commands.
 func (s *Server) executor(n *node.Node) resp.Executor {
 	if s.cfg.Follower == Redirect {
 		return &cluster.Redirector{Next: n, Leadership: leadership{n, s.identity.Server}, Within: s.cfg.WriteTimeout}
@@ -239,7 +241,7 @@ func (s *Server) executor(n *node.Node) resp.Executor {
 	return n
 }
 
-// Node is the member, nil before the first start is over.
+// Node returns the member, or nil until it is open.
 func (s *Server) Node() *node.Node {
 	if m := s.member.Load(); m != nil {
 		return m.node
@@ -247,7 +249,7 @@ func (s *Server) Node() *node.Node {
 	return nil
 }
 
-// Service is this server's place among the others.
+// Service returns the service through which this server talks to the others.
 func (s *Server) Service() *cluster.Service { return s.service }
 
 var (
@@ -256,14 +258,14 @@ var (
 	errNoVoter  = errors.New("joining: not a voter yet")
 )
 
-// Ready returns nil when the server serves and is what it is to be, else why
-// not. A server that has joined serves sooner, but whoever restarts or wipes
-// servers one after the other waits for ready: without its vote, the next one
-// could cost the majority.
+// Ready returns nil once the server serves and has its intended role, else the reason
+// why not. A server that has just joined serves before it votes. It is not ready until
+// it votes: whoever restarts or wipes servers one by one waits for ready, and stopping
+// the next server without this one's vote could cost the majority.
 func (s *Server) Ready() error {
 	m := s.member.Load()
 	switch {
-	case m != nil && m.node.Err() != nil: // also while it ends
+	case m != nil && m.node.Err() != nil: // even while the server stops
 		return m.node.Err()
 	case s.ending.begun.Load():
 		return errStopping
@@ -282,7 +284,8 @@ func (s *Server) Ready() error {
 	return nil
 }
 
-// waiting adds to why this server is not ready what its way into the cluster waits for.
+// waiting adds to the reason why this server is not ready what its entry into the
+// cluster waits for.
 func (s *Server) waiting(why error) error {
 	if waits := s.service.Waits(); waits != "" {
 		return fmt.Errorf("%w: %s", why, waits)
@@ -291,7 +294,8 @@ func (s *Server) waiting(why error) error {
 }
 
 // votes reports whether this server is, or has been, a voter of the committed
-// configuration. Once it is, the machine is not asked, which may be busy.
+// configuration. The first yes is remembered, because asking the machine may have to
+// wait for it.
 func (s *Server) votes(n *node.Node) (votes bool) {
 	if s.voted.Load() {
 		return true
@@ -307,7 +311,7 @@ func (s *Server) votes(n *node.Node) (votes bool) {
 	return votes
 }
 
-// Status is what this server knows now; it never waits.
+// Status describes this server as it is now.
 func (s *Server) Status() Status {
 	status := Status{ID: s.cfg.ID, Server: s.identity.Server, Cluster: s.identity.Cluster}
 	if err := s.Ready(); err != nil {

@@ -6,10 +6,10 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// stayMember makes a server that has joined what it is to be, and returns an
-// error once it has been removed and must not run, or ctx has ended. A server
-// that was paused or cut off when it was removed could not be told: it only has
-// no leader any more, and asks.
+// stayMember gives a server that has joined its intended role, and goes on checking
+// that it is still a member. It returns an error once the server has been removed and
+// must not run. It also returns when ctx ends. A server that was paused or cut off when
+// it was removed could not be told; it notices that it has no leader, and asks.
 func (s *Server) stayMember(n *node.Node) error {
 	ticker := time.NewTicker(leaderlessEvery)
 	defer ticker.Stop()
@@ -24,8 +24,8 @@ func (s *Server) stayMember(n *node.Node) error {
 	}
 }
 
-// untilInDoubt returns when this server may have been removed; false means that
-// ctx has ended.
+// untilInDoubt waits until there is a sign that this server may have been removed. It
+// returns false if ctx has ended.
 func (s *Server) untilInDoubt(n *node.Node, tick <-chan time.Time) bool {
 	for since := time.Now(); time.Since(since) < leaderlessMax; {
 		select {

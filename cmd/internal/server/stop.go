@@ -10,12 +10,12 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// began records what has to be ended again.
+// began records something that was started, and how to end it.
 func (s *Server) began(what string, end func(context.Context) error) {
 	s.undo = append(s.undo, step{what, end})
 }
 
-// endAll ends in reverse what has begun, whatever fails on the way.
+// endAll ends everything that was started, in reverse order, even if some of it fails.
 func (s *Server) endAll(ctx context.Context) error {
 	var errs []error
 	for i := len(s.undo) - 1; i >= 0; i-- {
@@ -26,28 +26,31 @@ func (s *Server) endAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Wait returns once the server has stopped: nil after Close or SHUTDOWN, else
-// what stopped it.
+// Wait blocks until the server has stopped. It returns nil after Close or SHUTDOWN,
+// else what stopped the server.
 func (s *Server) Wait() error {
 	<-s.ending.stopped
 	return s.ending.failure
 }
 
-// Close hands leadership over, finishes what is in flight until ctx ends, and
-// stops everything in the reverse order of its start.
+// Close stops the server in an orderly way. It hands over leadership, finishes what is
+// in flight until ctx ends, and stops everything in the reverse order of its start.
 func (s *Server) Close(ctx context.Context) error { return s.stop(ctx, s.handOver) }
 
-// CloseNow is Close without handing leadership over: for when all nodes stop.
+// CloseNow is Close without handing over leadership, for when all nodes stop.
 func (s *Server) CloseNow(ctx context.Context) error { return s.stop(ctx, nobody) }
 
 func nobody(context.Context, *node.Node) {}
 
-// stop returns at most stopGrace after ctx has ended: a disk that does not
-// answer must not keep the process. What still waits for it is left behind then.
+// stop stops the server and returns at most stopGrace after ctx has ended. A disk that
+// does not answer must not keep the process alive; goroutines that still wait for it
+// are abandoned.
 func (s *Server) stop(ctx context.Context, first func(context.Context, *node.Node)) error {
 	return s.stopWithGrace(ctx, stopGrace, func() error { return s.stopAll(ctx, first) })
 }
 
+// stopWithGrace runs all, unless another caller stops the server already, and waits for
+// the end of the stop. It gives up on all once grace has passed after the end of ctx.
 func (s *Server) stopWithGrace(ctx context.Context, grace time.Duration, all func() error) error {
 	if s.ending.claimed.CompareAndSwap(false, true) {
 		over := make(chan error, 1)
@@ -66,25 +69,26 @@ func (s *Server) stopWithGrace(ctx context.Context, grace time.Duration, all fun
 
 var errStuck = errors.New("the stop took too long and was abandoned")
 
-// graceOver is closed some time after ctx has ended.
+// graceOver returns a channel that is closed a grace period after ctx has ended.
 func graceOver(ctx context.Context, grace time.Duration) <-chan struct{} {
 	over := make(chan struct{})
 	context.AfterFunc(ctx, func() { time.AfterFunc(grace, func() { close(over) }) })
 	return over
 }
 
+// stopAll stops everything in order, and calls first while clients are still served.
 func (s *Server) stopAll(ctx context.Context, first func(context.Context, *node.Node)) (err error) {
-	// Health checks first: nobody should send clients here any more.
+	// Health checks fail first: no load balancer should send clients here any more.
 	s.ending.begun.Store(true)
 	s.cancel()
 	if m := s.member.Load(); m != nil {
-		// While clients are still served: what they send waits for the new
-		// leader and is forwarded to it.
+		// Clients are still served here: what they send waits for the new leader
+		// and is forwarded to it.
 		first(ctx, m.node)
 	}
 	s.entering.Wait()
 	if s.clients != nil {
-		// Before the member: it answers what has arrived.
+		// The clients close before the member, which answers what has arrived.
 		if err := s.clients.Close(ctx); err != nil {
 			s.log.Warn("close the client port", slog.Any("error", err))
 		}
@@ -98,8 +102,8 @@ func (s *Server) stopAll(ctx context.Context, first func(context.Context, *node.
 	return errors.Join(err, s.endAll(ctx))
 }
 
-// handOver gives leadership away, so that clients of other nodes do not wait
-// for an election.
+// handOver transfers leadership, so that clients of other nodes do not wait for an
+// election.
 func (s *Server) handOver(ctx context.Context, n *node.Node) {
 	ctx, cancel := context.WithTimeout(ctx, handOverWithin)
 	defer cancel()
@@ -108,7 +112,7 @@ func (s *Server) handOver(ctx context.Context, n *node.Node) {
 	}
 }
 
-// shutDown begins an orderly stop and returns; with now, leadership is not handed over.
+// shutDown begins an orderly stop and returns. If now is set, leadership is not handed over.
 func (s *Server) shutDown(now bool) {
 	first := s.handOver
 	if now {
@@ -121,7 +125,7 @@ func (s *Server) shutDown(now bool) {
 	}()
 }
 
-// fail stops the server because of err, which Wait returns.
+// fail stops the server because of err, which Wait then returns.
 func (s *Server) fail(err error) {
 	s.ending.failOnce.Do(func() {
 		s.ending.failure = err
@@ -130,9 +134,9 @@ func (s *Server) fail(err error) {
 	})
 }
 
-// collapse is fail for a member or a disk that cannot go on, and may not answer, and
-// for a server that has been removed, which hears of no entry any more: what waits for
-// it is answered at once, and the process ends whether the disk has let go of it or not.
+// collapse is a fast fail. It is for a member or disk that cannot go on and may never
+// answer, and for a removed server, which receives no more entries. Waiting clients are
+// answered at once, and the process ends even if a call to the disk has not returned.
 func (s *Server) collapse(err error) {
 	s.ending.failOnce.Do(func() {
 		s.ending.failure = err
@@ -142,7 +146,7 @@ func (s *Server) collapse(err error) {
 			defer cancel()
 			_ = s.stopWithGrace(ctx, collapseGrace, func() error {
 				if m := s.member.Load(); m != nil {
-					go m.node.Close(ctx) // answers those for whom clients would be kept open
+					go m.node.Close(ctx) // answers the calls for which client connections would stay open
 				}
 				return s.stopAll(ctx, nobody)
 			})
@@ -150,7 +154,7 @@ func (s *Server) collapse(err error) {
 	})
 }
 
-// Crash stops at once, as a kill does: nothing is handed over or finished.
+// Crash stops the server at once, as a kill does: nothing is handed over or finished.
 func (s *Server) Crash() {
 	if !s.ending.claimed.CompareAndSwap(false, true) {
 		<-s.ending.stopped
@@ -164,15 +168,15 @@ func (s *Server) Crash() {
 	}
 	s.entering.Wait()
 	if m := s.member.Load(); m != nil {
-		m.node.Crash() // it may have been opened just now
+		m.node.Crash() // it may have opened in the meantime
 		m.admin.Close()
 	}
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
-	_ = s.endAll(over) // a crash tells nobody
+	_ = s.endAll(over) // a crash reports no error
 }
 
-// watch ends the server when its member or disk has failed.
+// watch stops the server when its member or disk has failed.
 func (s *Server) watch(n *node.Node) {
 	disk, fails := s.env.Disk.(fallible)
 	var diskFailed <-chan struct{}
@@ -181,12 +185,12 @@ func (s *Server) watch(n *node.Node) {
 	}
 	select {
 	case <-diskFailed:
-		n.Leave(disk.Err()) // Raft first: the others elect while clients are answered here
+		n.Leave(disk.Err()) // Raft first, so that the others elect a leader while clients are answered here
 		s.collapse(disk.Err())
 	case <-n.Failed():
 		err := n.Err()
 		if fails && disk.Err() != nil {
-			err = disk.Err() // it knows more
+			err = disk.Err() // the disk's error says more
 		}
 		s.collapse(err)
 	case <-s.ctx.Done():
