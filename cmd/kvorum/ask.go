@@ -16,11 +16,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// askFlags say which node a command asks, and how it answers.
+// askFlags are the flags that say which node a command asks, and how to print the answer.
 type askFlags struct {
 	addrs    addresses
 	password string
-	everyone bool // the password may go to the addresses that nodes advertise
+	everyone bool // whether the password may be sent to addresses that only nodes have named
 	json     bool
 }
 
@@ -32,9 +32,9 @@ func (f *askFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.json, "json", false, "print JSON instead of a table")
 }
 
-// addressesOf returns where a member may be asked: the addresses of --addr and, before
-// them, the one that it advertises. Any node can advertise any address, so that none is given
-// the password unless the operator has named it.
+// addressesOf returns the addresses at which to try a member: first the one that it
+// advertises, then those of --addr. A node can advertise any address. So the password
+// goes only to addresses that the operator has named, unless --everyone is set.
 func (f *askFlags) addressesOf(m *memberStatus) []string {
 	var addrs []string
 	if m.ClientAddr != nil && (f.password == "" || f.everyone) {
@@ -48,7 +48,8 @@ func (f *askFlags) addressesOf(m *memberStatus) []string {
 	return addrs
 }
 
-// withheld reports whether a member cannot be asked where it is, for the password's sake.
+// withheld reports whether a member's advertised address is left out to protect the
+// password.
 func (f *askFlags) withheld(m *memberStatus) bool {
 	return m.ClientAddr != nil && !slices.Contains(f.addressesOf(m), *m.ClientAddr)
 }
@@ -88,6 +89,7 @@ type asked struct {
 	conn *redis.Client
 }
 
+// dial prepares a connection to one node. It does not connect yet.
 func (f *askFlags) dial(addr string) *asked {
 	return &asked{addr, redis.NewClient(&redis.Options{
 		Addr: addr, Password: f.password, Protocol: 3, MaxRetries: -1, DialerRetries: 1, PoolSize: 1, DisableIdentity: true,
@@ -96,7 +98,7 @@ func (f *askFlags) dial(addr string) *asked {
 	})}
 }
 
-// libraryLog leads what go-redis has to say to the debug level.
+// libraryLog writes what go-redis logs at the debug level.
 type libraryLog struct{}
 
 func (libraryLog) Printf(_ context.Context, format string, args ...any) {
@@ -115,7 +117,7 @@ func (f *askFlags) open(ctx context.Context) (*asked, error) {
 		case answered(err) && strings.HasPrefix(err.Error(), "LOADING "):
 			err = errors.New("it is starting or waits for others")
 		case err == nil || answered(err):
-			return a, nil // what else it answers, the question itself will show
+			return a, nil // any other error will come again when the command itself is sent
 		}
 		a.close()
 		failures = append(failures, fmt.Sprintf("%s (%v)", a.addr, plainly(err)))
@@ -124,19 +126,19 @@ func (f *askFlags) open(ctx context.Context) (*asked, error) {
 		"; give the address of one with --addr"}
 }
 
-// answered reports whether an error is a server's reply.
+// answered reports whether err is an error reply of a server.
 func answered(err error) bool {
 	var reply redis.Error
 	return errors.As(err, &reply)
 }
 
-// unreached reports whether a node was told nothing: there was no connection to it.
+// unreached reports whether there was no connection to the node, so that it received nothing.
 func unreached(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// plainly is an error of the network without what go-redis puts before it.
+// plainly strips what go-redis puts before an error of the network.
 func plainly(err error) error {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
 		if !strings.Contains(err.Error(), ": ") {
@@ -147,7 +149,7 @@ func plainly(err error) error {
 	return err
 }
 
-// do asks the node one thing.
+// do sends the node one command and returns its reply.
 func (a *asked) do(ctx context.Context, words ...string) (any, error) {
 	args := make([]any, len(words))
 	for i, word := range words {
@@ -160,7 +162,7 @@ func (a *asked) do(ctx context.Context, words ...string) (any, error) {
 	return value, nil
 }
 
-// explain turns a node's error into what a person can do about it.
+// explain turns a node's error into one that says what a person can do about it.
 func (a *asked) explain(err error) error {
 	text := err.Error()
 	code, rest, _ := strings.Cut(text, " ")
@@ -194,7 +196,7 @@ type failure struct {
 
 func (f *failure) Error() string { return f.text }
 
-// plain turns a reply of RESP3 into what JSON can say.
+// plain converts a RESP3 reply into values that JSON can encode.
 func plain(value any) any {
 	switch v := value.(type) {
 	case map[any]any:
@@ -213,7 +215,7 @@ func plain(value any) any {
 	return value
 }
 
-// decodeReply reads a reply into a struct by its JSON names.
+// decodeReply decodes a reply into a struct by the struct's JSON names.
 func decodeReply(value, into any) error {
 	encoded, err := json.Marshal(value)
 	if err == nil {

@@ -10,12 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dialFrom returns how this node reaches others: from the host of
-// --peer-listen if that is one IP address, so that a firewall can tell nodes
-// that share a machine apart; from any address if it is a name, or stands for
-// all. So is a destination that cannot be reached from it: one of the other IP
-// version, or one beyond the machine when it is a loopback address.
-// The name is resolved at every call: a restarted container has another address.
+// dialFrom returns the function with which this node dials others. If the host of
+// --peer-listen is a single IP address, connections come from it, so that a firewall can
+// tell apart nodes on the same computer. The system chooses the source address if the
+// host is a name or stands for all interfaces. It also does so for a destination that
+// cannot be reached from the host: one of the other IP version, or one outside the
+// computer when the host is a loopback address. The destination's name is resolved on
+// every call, because a restarted container has another address.
 func dialFrom(host string) func(ctx context.Context, addr string) (net.Conn, error) {
 	dialer := &net.Dialer{}
 	if ip, err := netip.ParseAddr(host); err == nil && !ip.IsUnspecified() && ip.Zone() == "" {
@@ -26,8 +27,9 @@ func dialFrom(host string) func(ctx context.Context, addr string) (net.Conn, err
 	}
 }
 
-// bindTo returns a net.Dialer's Control. The dialer's own LocalAddr would
-// refuse destinations of the other IP version.
+// bindTo returns a Control function for net.Dialer that binds the socket to ip where the
+// destination allows it. The dialer's own LocalAddr would refuse destinations of the
+// other IP version.
 func bindTo(ip netip.Addr) func(network, addr string, conn syscall.RawConn) error {
 	var from unix.Sockaddr = &unix.SockaddrInet6{Addr: ip.As16()}
 	version := "6"

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// variable is the environment variable that sets a flag.
+// variable returns the name of the environment variable that sets a flag.
 func variable(flag string) string {
 	return "KVORUM_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
@@ -18,9 +18,9 @@ func variable(flag string) string {
 // saidEachTime marks flags that no environment variable sets.
 const saidEachTime = "said-each-time"
 
-// sayEachTime marks flags by which one command can cost data, availability or a secret:
-// whoever runs it says so on that command line. A variable would say it for commands
-// that nobody has thought of.
+// sayEachTime marks flags that can cost data, availability or a secret. They are
+// accepted on the command line only: an environment variable would also set them for
+// commands that the operator did not have in mind.
 func sayEachTime(flags *pflag.FlagSet, names ...string) {
 	for _, name := range names {
 		f := flags.Lookup(name)
@@ -29,10 +29,10 @@ func sayEachTime(flags *pflag.FlagSet, names ...string) {
 	}
 }
 
-// fromEnvironment sets every flag that the command line has not set and the
-// environment has; an empty variable counts as unset. A variable of a flag that is said
-// each time is refused. Variables that belong to no flag are left alone:
-// orchestrators put KVORUM_SERVICE_HOST and the like into every container.
+// fromEnvironment sets, from the environment, every flag that the command line has not
+// set. An empty variable counts as unset. The variable of a flag that sayEachTime marked
+// is an error. Variables that belong to no flag are ignored, because orchestrators put
+// KVORUM_SERVICE_HOST and the like into every container.
 func fromEnvironment(flags *pflag.FlagSet) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -53,7 +53,7 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	return errors.Join(errs...)
 }
 
-// explainFlag turns pflag's errors into ours: the flag, and what would be right.
+// explainFlag turns pflag's errors into ours, which name the flag and say what would be right.
 func explainFlag(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var invalid *pflag.InvalidValueError
@@ -73,7 +73,7 @@ func explainFlag(cmd *cobra.Command, err error) error {
 	return err
 }
 
-// nearestFlag returns the flag whose name is at most two edits away.
+// nearestFlag returns the flag whose name is nearest, at most two edits away, or "".
 func nearestFlag(flags *pflag.FlagSet, name string) string {
 	nearest, least := "", 3
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -84,7 +84,7 @@ func nearestFlag(flags *pflag.FlagSet, name string) string {
 	return nearest
 }
 
-// edits counts the insertions, deletions and replacements between two names.
+// edits returns the edit distance (Levenshtein) of two names.
 func edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

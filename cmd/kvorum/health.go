@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// healthCommand builds the command health.
 func healthCommand() *cobra.Command {
 	at := address{"127.0.0.1", clientPortDefault + httpPortOffset}
 	cmd := &cobra.Command{
@@ -29,7 +30,7 @@ func healthCommand() *cobra.Command {
 	return cmd
 }
 
-// askReady returns what a ready node says, and an error for any other.
+// askReady returns the answer of a node that is ready, and an error otherwise.
 func askReady(ctx context.Context, at address) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthWithin)
 	defer cancel()

@@ -21,6 +21,7 @@ type initFlags struct {
 	logStore      choice
 }
 
+// initCommand builds the command init.
 func initCommand() *cobra.Command {
 	flags := initFlags{logStore: newLogStore()}
 	cmd := &cobra.Command{
@@ -40,6 +41,7 @@ func initCommand() *cobra.Command {
 	return cmd
 }
 
+// complete checks the flags and fills in the default of --data.
 func (f *initFlags) complete() error {
 	switch {
 	case f.id == "":
@@ -55,7 +57,7 @@ func (f *initFlags) complete() error {
 
 func dataDefault(id identifier) string { return filepath.Join(dataDirDefault, string(id), "data") }
 
-// initCluster makes a directory whose server has promised itself to a cluster of one.
+// initCluster makes a data directory whose server has promised to form a cluster of one.
 func initCluster(f *initFlags, stdout io.Writer) error {
 	if err := f.complete(); err != nil {
 		return err

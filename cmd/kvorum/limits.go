@@ -3,87 +3,89 @@ package main
 import "time"
 
 const (
-	// dataDirDefault is where nodes keep their data when nobody says.
+	// dataDirDefault is where nodes keep their data by default.
 	dataDirDefault = "kvorum-data"
 
 	// portMax is the largest TCP port.
 	portMax = 65535
-	// clientPortDefault is Redis's.
+	// clientPortDefault is the default port for clients, the same as Redis's.
 	clientPortDefault = 6379
-	// peerPortOffset and httpPortOffset are added to a node's client port, as
-	// Redis Cluster does for its bus.
+	// peerPortOffset and httpPortOffset are added to the client port to get the default
+	// peer and HTTP ports, as Redis Cluster does for its bus.
 	peerPortOffset = 10000
 	httpPortOffset = 2000
 
-	// writeTimeoutMin is above the time that an election takes; below it every
-	// change of leader would be an error to clients.
+	// writeTimeoutMin bounds --write-timeout from below. It exceeds the time that an
+	// election takes: with less, clients would see errors at every change of leader.
 	writeTimeoutMin     = time.Second
 	writeTimeoutDefault = 5 * time.Second
 	writeTimeoutMax     = 10 * time.Minute
 
-	// staleReadMaxMax bounds --stale-read-max; CONFIG SET takes no more either.
+	// staleReadMaxMax bounds --stale-read-max, as CONFIG SET does.
 	staleReadMaxMax = (1<<31 - 1) * time.Millisecond
 
-	// shutdownWithin bounds an orderly stop; what is not finished then is cut.
+	// shutdownWithin bounds an orderly stop; what has not finished by then is cut off.
 	shutdownWithin = 10 * time.Second
-	// shutdownTogetherWithin bounds the stop of all of local's nodes at once:
-	// what then still waits for a leader waits in vain.
+	// shutdownTogetherWithin bounds the stop of a node when local stops all nodes at once.
+	// It is short, because what waits for a leader then would wait in vain.
 	shutdownTogetherWithin = 2 * time.Second
 
 	// stacksBytesMax bounds what SIGQUIT writes of the stacks of all goroutines.
 	stacksBytesMax = 64 << 20
 
-	// lastLinesWithin bounds how long a process that ends waits for a stream to take
-	// its last lines: a stalled one must not keep it.
+	// lastLinesWithin bounds how long a process that ends waits for a stream to accept
+	// its last lines. A stalled stream must not keep the process alive.
 	lastLinesWithin = time.Second
 
-	// resolveWithin bounds the look-up of the members' names at start, which
-	// serves only a warning.
+	// resolveWithin bounds the look-up of the members' names at the start. It only serves
+	// a warning.
 	resolveWithin = 2 * time.Second
 
-	// localGoRunPoll is how often local looks whether go run, its parent, is still there.
+	// localGoRunPoll is how often local checks whether its parent, go run, still runs.
 	localGoRunPoll = 500 * time.Millisecond
 
-	// localNodesMax keeps the ports of local's nodes apart, and Raft's majorities small.
+	// localNodesMax bounds --nodes, which keeps the nodes' ports apart and Raft's majorities small.
 	localNodesMax = 9
-	// localStopWithin is how long local waits for its nodes to end before it kills them.
+	// localStopWithin is how long local waits for its nodes to stop before it kills them.
 	localStopWithin = shutdownTogetherWithin + 8*time.Second
-	// localPoll is how often local asks its nodes for their leader, and
-	// localPollStarting how often until there is the first.
+	// localPoll is how often local asks its nodes who leads. localPollStarting is how
+	// often it asks until there is a first leader.
 	localPoll         = 500 * time.Millisecond
 	localPollStarting = 50 * time.Millisecond
-	// localPollWithin bounds one such question; a paused node answers none.
+	// localPollWithin bounds one such question, since a paused node never answers.
 	localPollWithin = time.Second
-	// localRestartAfter is the pause before a dead node is started again, so that
-	// one that cannot start does not keep a core busy.
+	// localRestartAfter is the pause before a dead node is restarted, so that a node that
+	// cannot start does not keep a core busy.
 	localRestartAfter = time.Second
 
-	// lastWordsBytesMax is how much of a dead node's log local looks at.
+	// lastWordsBytesMax is how much of the end of a dead node's log local reads.
 	lastWordsBytesMax = 4 << 10
 
-	// healthWithin bounds the probe's question.
+	// healthWithin bounds the request of kvorum health.
 	healthWithin = 2 * time.Second
-	// answerBytesMax bounds what is read of an HTTP answer.
+	// answerBytesMax bounds how much of an HTTP response is read.
 	answerBytesMax = 64 << 10
 
-	// exitFailed, exitUnknown and exitNoLeader are exit codes: not done, not
-	// known to be done, and done but there is no leader.
+	// exitFailed, exitUnknown and exitNoLeader are exit codes: the request failed, its
+	// outcome is unknown, or it succeeded but there is no leader.
 	exitFailed   = 1
 	exitUnknown  = 2
 	exitQuit     = 2 // after SIGQUIT, as Go's runtime has it
 	exitNoLeader = 3
 
-	// askDialTimeout bounds how long members and status wait for a connection,
-	// askWithin for an answer: longer than a node takes to change its members.
+	// askDialTimeout bounds how long members and status wait for a connection, and
+	// askWithin how long they wait for a reply. The latter exceeds the time that a node
+	// takes to change its members.
 	askDialTimeout = 3 * time.Second
 	askWithin      = 40 * time.Second
-	// A person is told after waitsAfter what a change waits for. That is looked at again
-	// every waitsEvery, each time for waitsWithin at most.
+	// waitsAfter is how long a change may take before its user is told what it waits
+	// for. waitsEvery is how often that is looked up again, and waitsWithin bounds each
+	// look-up.
 	waitsAfter  = 600 * time.Millisecond
 	waitsEvery  = time.Second
 	waitsWithin = time.Second
-	// statusWithin bounds how long status waits for what one node says of itself.
+	// statusWithin bounds how long status waits for one node to describe itself.
 	statusWithin = 3 * time.Second
-	// skewRemarkMS is from which difference between two clocks on status remarks it.
+	// skewRemarkMS is the difference between two clocks above which status remarks on it.
 	skewRemarkMS = 500
 )

@@ -24,6 +24,7 @@ type localFlags struct {
 	log     logFlags
 }
 
+// localCommand builds the command local.
 func localCommand() *cobra.Command {
 	flags := localFlags{nodes: count{3, 1, localNodesMax}, port: count{clientPortDefault, 1, portMax - peerPortOffset}}
 	cmd := &cobra.Command{
@@ -52,8 +53,8 @@ func localCommand() *cobra.Command {
 	return cmd
 }
 
-// screen prints local's lines, whole and one at a time. Nobody waits for a terminal
-// that takes none.
+// screen prints local's lines, whole and one at a time. Printing never waits for a
+// terminal that has stalled.
 type screen struct{ lines *logqueue.Queue }
 
 func newScreen(to io.Writer) *screen {
@@ -62,8 +63,8 @@ func newScreen(to io.Writer) *screen {
 
 func (s *screen) line(format string, args ...any) { fmt.Fprintf(s.lines, format+"\n", args...) }
 
-// runCluster starts the planned nodes and stays until ctx ends or all are gone.
-// Whatever happens, no node outlives it.
+// runCluster starts the planned nodes and waits until ctx ends or all of them have
+// exited. Whatever happens, no node outlives it.
 func runCluster(ctx context.Context, plan *clusterPlan, stdout io.Writer) error {
 	outliveReaders()
 	out := newScreen(stdout)
@@ -94,6 +95,7 @@ func runCluster(ctx context.Context, plan *clusterPlan, stdout io.Writer) error 
 	return err
 }
 
+// table prints the nodes with their process ids and addresses.
 func (s *screen) table(plan *clusterPlan, crew *crew) {
 	var whole bytes.Buffer
 	table := tabwriter.NewWriter(&whole, 0, 0, 2, ' ', 0)
@@ -102,16 +104,16 @@ func (s *screen) table(plan *clusterPlan, crew *crew) {
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\n", n.id, crew.pid(n.id), n.clients(), n.peers(), n.http(), n.dir)
 	}
 	table.Flush()
-	_, _ = s.lines.Write(whole.Bytes()) // it never fails
+	_, _ = s.lines.Write(whole.Bytes()) // the queue never fails
 }
 
-// startedUnderGoRun reports whether this binary is go run's: then the process
-// that a person ends is the go command, which tells its child nothing of SIGTERM.
+// startedUnderGoRun reports whether go run built and started this binary. A person then
+// stops the go command, which does not pass SIGTERM on to its child.
 func startedUnderGoRun(executable string) bool {
 	return goRunBinary.MatchString(executable)
 }
 
-// watchGoRun ends local when the go command that runs it has gone.
+// watchGoRun ends local once the go command that started it has exited.
 func watchGoRun(ctx context.Context, cancel context.CancelCauseFunc) {
 	executable, err := os.Executable()
 	if err != nil || !startedUnderGoRun(executable) {

@@ -18,34 +18,35 @@ import (
 	"github.com/kvorum/kvorum/internal/child"
 )
 
-// parentPipeDescriptor is where a child finds the pipe: behind stdin, stdout and stderr.
+// parentPipeDescriptor is a child's descriptor of the pipe, the next after stdin, stdout and stderr.
 const parentPipeDescriptor = 3
 
 func founder(n *plannedNode) server.Member { return server.Member{ID: n.id, PeerAddr: n.peers()} }
 
-// crew is the processes of local's nodes. None outlives this process, however
-// it ends: each child holds the reading end of a pipe whose only writing end is
-// here, and stops at its end of file; Linux kills it besides, for a child that
-// is stopped or stuck reads no pipe.
+// crew is the set of processes of local's nodes. No child outlives this process,
+// however it ends. Each child holds the reading end of a pipe whose only writing end
+// is here, and stops at end of file. A child that is stopped or stuck reads no pipe,
+// so Linux is also told to kill it.
 type crew struct {
 	plan *clusterPlan
 	out  *screen
-	// The pipe; the writing end must stay open as long as the children may run.
+	// The ends of the pipe. The writing end must stay open as long as the children may run.
 	childEnd, parentEnd *os.File
 	spawn               chan spawnRequest
 
 	running sync.WaitGroup // one for each node that runs or will be started again
 	mu      sync.Mutex
-	nodes   map[string]*exec.Cmd // by id: those that run
+	nodes   map[string]*exec.Cmd // the running ones, by id
 	ending  chan struct{}        // closed by stop
 }
 
+// spawnRequest asks spawnOnOneThread to start a command.
 type spawnRequest struct {
 	cmd  *exec.Cmd
 	done chan error
 }
 
-// startCrew starts every node; if one cannot be started, none stays.
+// startCrew starts every node. If one cannot be started, it stops the others.
 func startCrew(plan *clusterPlan, out *screen) (*crew, error) {
 	c := &crew{plan: plan, out: out, spawn: make(chan spawnRequest), nodes: map[string]*exec.Cmd{}, ending: make(chan struct{})}
 	var err error
@@ -64,8 +65,9 @@ func startCrew(plan *clusterPlan, out *screen) (*crew, error) {
 	return c, nil
 }
 
-// spawnOnOneThread starts all children from a thread that lives as long as this
-// process: Linux takes a child's parent for dead when the thread that made it ends.
+// spawnOnOneThread starts all children from one thread that lives as long as this
+// process. Linux considers a child's parent dead once the thread that started the child
+// has ended.
 func (c *crew) spawnOnOneThread() {
 	runtime.LockOSThread()
 	for r := range c.spawn {
@@ -73,7 +75,7 @@ func (c *crew) spawnOnOneThread() {
 	}
 }
 
-// start runs one node and writes its pid file.
+// start starts one node and writes its pid file.
 func (c *crew) start(n *plannedNode) (*exec.Cmd, error) {
 	if err := os.MkdirAll(n.dir, 0o755); err != nil {
 		return nil, err
@@ -106,7 +108,7 @@ func (c *crew) start(n *plannedNode) (*exec.Cmd, error) {
 func pidFile(n *plannedNode) string { return filepath.Join(n.dir, "pid") }
 func logFile(n *plannedNode) string { return filepath.Join(n.dir, "log") }
 
-// attend waits for a node's end, tells of it, and starts it again if asked to.
+// attend waits for a node to exit, reports that, and restarts the node if the plan says so.
 func (c *crew) attend(n *plannedNode, cmd *exec.Cmd) {
 	for {
 		err := cmd.Wait()
@@ -124,7 +126,7 @@ func (c *crew) attend(n *plannedNode, cmd *exec.Cmd) {
 	}
 }
 
-// startAgain starts a node that has died; nil when local is ending.
+// startAgain restarts a node that has died. It returns nil once local is ending.
 func (c *crew) startAgain(n *plannedNode) *exec.Cmd {
 	for {
 		select {
@@ -141,7 +143,7 @@ func (c *crew) startAgain(n *plannedNode) *exec.Cmd {
 	}
 }
 
-// ending says how a process has ended, in a person's words.
+// ending describes for a person how a process ended.
 func ending(err error) string {
 	var exit *exec.ExitError
 	switch {
@@ -153,7 +155,7 @@ func ending(err error) string {
 	return err.Error()
 }
 
-// lastWords is what a node that gave up has logged last, which is why.
+// lastWords returns the last line that a node logged before it exited, which says why.
 func lastWords(n *plannedNode, err error) string {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || !exit.Exited() {
@@ -183,14 +185,14 @@ func (c *crew) pid(id string) int {
 	return 0
 }
 
-// wait returns when no node runs and none will be started again.
+// wait returns once no node runs and none will be restarted.
 func (c *crew) wait() { c.running.Wait() }
 
-// stop ends every node: by the end of the pipe, and killed when it takes too long.
+// stop closes the pipe, which ends every node, and kills those that take too long.
 func (c *crew) stop() {
 	close(c.ending)
 	c.parentEnd.Close()
-	c.signal(syscall.SIGCONT) // one that is stopped has to go on to see it
+	c.signal(syscall.SIGCONT) // a stopped process must resume to notice
 	kill := time.AfterFunc(localStopWithin, func() { c.signal(syscall.SIGKILL) })
 	c.running.Wait()
 	kill.Stop()
@@ -202,6 +204,6 @@ func (c *crew) signal(s syscall.Signal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, cmd := range c.nodes {
-		_ = cmd.Process.Signal(s) // it may have just ended
+		_ = cmd.Process.Signal(s) // an error means that it has just ended
 	}
 }

@@ -17,10 +17,10 @@ import (
 	"time"
 )
 
-// goRunBinary is where go run puts what it builds.
+// goRunBinary matches the paths at which go run puts the binaries that it builds.
 var goRunBinary = regexp.MustCompile(`[/\\]go-build[0-9]*[/\\]`)
 
-// clusterPlan is what local is about to run.
+// clusterPlan describes the cluster that local is about to run.
 type clusterPlan struct {
 	dir        string
 	nodes      []*plannedNode
@@ -29,7 +29,7 @@ type clusterPlan struct {
 	executable string
 }
 
-// plannedNode is one of local's nodes: all that follows from its place.
+// plannedNode is one of local's nodes, with everything that follows from its number.
 type plannedNode struct {
 	id         string
 	clientPort int
@@ -42,18 +42,19 @@ func (n *plannedNode) http() string    { return loopback(n.clientPort + httpPort
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// givenFlags says which flags the operator has chosen; the others follow the directory.
+// givenFlags says which flags the operator has set; the others follow from the directory.
 type givenFlags struct{ nodes, port bool }
 
-// layout is what a directory of local's was made for: the addresses are part of
-// the cluster's configuration, so that it cannot be resumed with others.
+// layout records for how many nodes, and from which port on, a directory of local was
+// made. The addresses are part of the cluster's configuration, so the cluster cannot be
+// resumed with others.
 type layout struct {
 	Nodes int `json:"nodes"`
 	Port  int `json:"port"`
 }
 
-// planCluster settles nodes, ports and directories, and refuses what cannot
-// work before anything is started.
+// planCluster decides on nodes, ports and directories. It refuses what cannot work
+// before anything is started.
 func planCluster(flags *localFlags, given givenFlags) (*clusterPlan, error) {
 	dir, err := filepath.Abs(flags.dir)
 	if err != nil {
@@ -87,9 +88,9 @@ func planCluster(flags *localFlags, given givenFlags) (*clusterPlan, error) {
 	return plan, saveLayout(dir, want)
 }
 
-// initAlone makes the data directory of a cluster of one, which founds itself by that
-// alone, where local makes the cluster: before the layout is there. Afterwards, an
-// empty one has been lost.
+// initAlone makes the data directory of a cluster of one, by kvorum init. It does so
+// only for a new cluster, before the layout is stored. Once there is a layout, a missing
+// data directory means that it was lost.
 func (p *clusterPlan) initAlone() error {
 	if len(p.nodes) > 1 {
 		return nil
@@ -102,7 +103,7 @@ func (p *clusterPlan) initAlone() error {
 		}
 	}
 	n := p.nodes[0]
-	// A process of its own takes its settings from the environment, as the node does.
+	// A separate process takes its settings from the environment, as the node does.
 	made := exec.Command(p.executable, "init", "--id="+n.id, "--data="+filepath.Join(n.dir, "data"), "--peer-advertise="+n.peers())
 	if out, err := made.CombinedOutput(); err != nil {
 		return fmt.Errorf("make the data directory of %s: %w: %s", n.id, err, strings.TrimSpace(string(out)))
@@ -110,7 +111,7 @@ func (p *clusterPlan) initAlone() error {
 	return nil
 }
 
-// settleLayout follows what the directory was made for, and refuses another.
+// settleLayout returns the layout that the directory was made for, and refuses flags that differ from it.
 func settleLayout(dir string, flags *localFlags, given givenFlags) (layout, error) {
 	want := layout{flags.nodes.value, flags.port.value}
 	text, err := os.ReadFile(layoutFile(dir))
@@ -133,8 +134,9 @@ func settleLayout(dir string, flags *localFlags, given givenFlags) (layout, erro
 	return made, nil
 }
 
-// checkFree refuses a directory that local has not made and that holds what is not
-// Kvorum's. Other nodes may have theirs in it, as serve puts them by default.
+// checkFree refuses a directory that local did not make and that holds files that are
+// not Kvorum's. It may hold directories of other nodes, since serve puts them there by
+// default.
 func checkFree(dir string) error {
 	if _, err := os.Stat(layoutFile(dir)); err == nil {
 		return nil
@@ -170,9 +172,11 @@ func notOurs(dir, path string) error {
 
 func layoutFile(dir string) string { return filepath.Join(dir, "local.json") }
 
-// newLayoutFile names what the layout is written to first. A full disk or a kill leaves it.
+// newLayoutFile returns the temporary file to which the layout is written first. It
+// stays behind after a kill or when the disk is full.
 func newLayoutFile(dir string) string { return layoutFile(dir) + ".tmp" }
 
+// saveLayout stores the layout in the directory, whole or not at all.
 func saveLayout(dir string, l layout) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make --dir: %w", err)
@@ -191,7 +195,7 @@ func saveLayout(dir string, l layout) error {
 	return nil
 }
 
-// checkPorts names every port that is in use.
+// checkPorts returns an error that names every port that is in use.
 func checkPorts(nodes []*plannedNode) error {
 	var taken []string
 	for _, n := range nodes {
@@ -210,7 +214,7 @@ func checkPorts(nodes []*plannedNode) error {
 	return fmt.Errorf("in use: %s; stop what listens there, or choose another --port", strings.Join(taken, ", "))
 }
 
-// command returns the arguments that start a node.
+// command returns the command-line arguments of a node.
 func (p *clusterPlan) command(n *plannedNode) []string {
 	var founders members
 	for _, one := range p.nodes {
@@ -225,7 +229,7 @@ func (p *clusterPlan) command(n *plannedNode) []string {
 	}
 }
 
-// waitFor waits for d and reports whether ctx has not ended meanwhile.
+// waitFor waits for d. It returns false if ctx ends first.
 func waitFor(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

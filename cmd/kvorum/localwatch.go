@@ -10,8 +10,8 @@ import (
 	"github.com/kvorum/kvorum/cmd/internal/server"
 )
 
-// watchLeader asks the running nodes for their leader, says once when the
-// cluster serves, and from then on who leads whenever that changes.
+// watchLeader polls the running nodes until ctx ends. It prints a line when the cluster
+// is ready, and another whenever the leader changes.
 func watchLeader(ctx context.Context, plan *clusterPlan, crew *crew, out *screen) {
 	client := &http.Client{Timeout: localPollWithin}
 	defer client.CloseIdleConnections()
@@ -29,12 +29,13 @@ func watchLeader(ctx context.Context, plan *clusterPlan, crew *crew, out *screen
 	}
 }
 
-// outlook is what the running nodes say together.
+// outlook sums up the answers of the running nodes.
 type outlook struct {
-	leader         string // the id that a node says of itself, in the highest term; "" if none does
+	leader         string // the id of the node that says it leads, in the highest term; "" for none
 	everybodyReady bool
 }
 
+// survey asks every running node for its status at the same time.
 func survey(ctx context.Context, client *http.Client, plan *clusterPlan, crew *crew) outlook {
 	seen := outlook{everybodyReady: true}
 	answers := make(chan server.Status, len(plan.nodes))
@@ -63,6 +64,7 @@ func survey(ctx context.Context, client *http.Client, plan *clusterPlan, crew *c
 	return seen
 }
 
+// askStatus fetches /status from a node's HTTP port.
 func askStatus(ctx context.Context, client *http.Client, addr string) (server.Status, error) {
 	var status server.Status
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/status", nil)
@@ -80,7 +82,7 @@ func askStatus(ctx context.Context, client *http.Client, addr string) (server.St
 	return status, nil
 }
 
-// clientsOf returns where clients reach a node.
+// clientsOf returns the address at which clients reach a node.
 func (p *clusterPlan) clientsOf(id string) string {
 	for _, n := range p.nodes {
 		if n.id == id {

@@ -12,7 +12,7 @@ import (
 	"github.com/kvorum/kvorum/cmd/internal/logqueue"
 )
 
-// logFlags choose how a node logs.
+// logFlags are the flags that choose how a node logs.
 type logFlags struct {
 	format choice
 	level  choice
@@ -25,14 +25,14 @@ func (l *logFlags) register(flags *pflag.FlagSet) {
 	flags.Var(&l.level, "log-level", "the least level that is logged")
 }
 
-// nodeLog is how a node logs. Nothing that logs waits for the stream.
+// nodeLog is a node's open log. Logging never waits for the stream.
 type nodeLog struct {
 	logger *slog.Logger
 	level  *slog.LevelVar // CONFIG SET loglevel changes it
 	lines  *logqueue.Queue
 }
 
-// open begins a node's log on a stream; its queue must be closed at the end.
+// open starts a node's log on a stream. The caller must close its queue at the end.
 func (l *logFlags) open(to io.Writer, id string) (*nodeLog, error) {
 	opened := &nodeLog{level: &slog.LevelVar{}}
 	if err := opened.level.UnmarshalText([]byte(l.level.value)); err != nil {
@@ -45,7 +45,7 @@ func (l *logFlags) open(to io.Writer, id string) (*nodeLog, error) {
 		return line.Bytes()
 	})
 	opened.logger = l.logger(opened.lines, opened.level).With(slog.String("id", id))
-	log.SetOutput(opened.lines) // what libraries say past every logger
+	log.SetOutput(opened.lines) // for libraries that use the standard logger
 	return opened, nil
 }
 

@@ -13,11 +13,11 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// sayWhy tells why the process ends, and does not wait for a stream that has stalled.
+// sayWhy prints why the process ends. It does not wait long for a stream that has stalled.
 func sayWhy(to io.Writer, text string) {
 	said := make(chan struct{})
 	go func() {
-		_, _ = io.WriteString(to, text) // there is nobody else to tell
+		_, _ = io.WriteString(to, text) // an error could be reported to nobody
 		close(said)
 	}()
 	select {
@@ -27,8 +27,8 @@ func sayWhy(to io.Writer, text string) {
 }
 
 func main() {
-	redis.SetLogger(libraryLog{}) // what concerns anybody comes back as an error
-	// Caught until the end: timeout and the like send a signal twice, and a stop is bounded.
+	redis.SetLogger(libraryLog{}) // what matters is returned as an error
+	// Signals stay caught until the end: timeout and the like send them twice, and a stop is bounded anyway.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// membersCommand builds the command members with its sub-commands.
 func membersCommand() *cobra.Command {
 	var flags askFlags
 	cmd := &cobra.Command{
@@ -62,8 +63,8 @@ func forceful(words []string, force bool, word string) []string {
 	return words
 }
 
-// changing makes a sub-command that asks for one change; arguments is how many
-// it takes, -1 at most one.
+// changing builds a sub-command that asks for one change. arguments is how many
+// arguments it takes; -1 means at most one.
 func (f *askFlags) changing(use, short string, arguments int, words func(args []string) (ask []string, done string)) *cobra.Command {
 	takes := cobra.MaximumNArgs(1)
 	if arguments >= 0 {
@@ -78,6 +79,7 @@ func (f *askFlags) changing(use, short string, arguments int, words func(args []
 	}
 }
 
+// change sends RAFT with the words of ask, waits for the reply, and prints done.
 func (f *askFlags) change(cmd *cobra.Command, ask []string, done string) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	node, err := f.open(ctx)
@@ -85,7 +87,7 @@ func (f *askFlags) change(cmd *cobra.Command, ask []string, done string) error {
 		return err
 	}
 	defer node.close()
-	defer context.AfterFunc(ctx, node.close)() // an interrupted person does not wait: the library would
+	defer context.AfterFunc(ctx, node.close)() // an interrupt ends the wait at once; the library alone would go on waiting
 	stop := f.sayWaits(ctx, cmd.ErrOrStderr(), node.addr, ask)
 	_, err = node.do(ctx, append([]string{"raft"}, ask...)...)
 	stop()
@@ -99,6 +101,7 @@ func (f *askFlags) change(cmd *cobra.Command, ask []string, done string) error {
 	return err
 }
 
+// listMembers prints the members as the asked node knows them.
 func listMembers(ctx context.Context, f *askFlags, out io.Writer) error {
 	node, err := f.open(ctx)
 	if err != nil {

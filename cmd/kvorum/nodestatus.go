@@ -9,8 +9,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// nodeStatus is RAFT STATUS as a node answers it: its own figures, and what it
-// knows of the others.
+// nodeStatus is a node's reply to RAFT STATUS: its own figures, and what it knows of
+// the other nodes.
 type nodeStatus struct {
 	ID             string         `json:"id"` // id@incarnation
 	Cluster        string         `json:"cluster"`
@@ -28,13 +28,13 @@ type nodeStatus struct {
 	SnapshotsTaken uint64         `json:"snapshots-taken"`
 	Installed      uint64         `json:"snapshots-installed"`
 	InstalledAgain uint64         `json:"snapshots-installed-again"`
-	Version        uint64         `json:"machine-version"`        // 0: of the first release
-	Newest         uint64         `json:"machine-version-newest"` // that its program knows; 0: likewise
+	Version        uint64         `json:"machine-version"`        // 0: the node runs the first release
+	Newest         uint64         `json:"machine-version-newest"` // the newest that its program knows; 0: the same
 	UpgradeWaits   *string        `json:"upgrade-waits"`
 	Servers        []memberStatus `json:"servers"`
 }
 
-// memberStatus is one server as another one knows it.
+// memberStatus describes one server as another one knows it.
 type memberStatus struct {
 	ID          string   `json:"id"`
 	NodeID      string   `json:"node-id"`
@@ -48,8 +48,8 @@ type memberStatus struct {
 	ClockSkewMS *decimal `json:"clock-skew-ms"`
 }
 
-// status asks a node what it knows. Fields that this program does not know are
-// in raw.
+// status asks a node for its status. raw also holds the fields that this program does
+// not know.
 func (a *asked) status(ctx context.Context) (s nodeStatus, raw any, err error) {
 	value, err := a.do(ctx, "raft", "status")
 	if err != nil {
@@ -59,7 +59,7 @@ func (a *asked) status(ctx context.Context) (s nodeStatus, raw any, err error) {
 	return s, value, decodeReply(value, &s)
 }
 
-// truth is a 0 or 1 of RESP, and a boolean of JSON.
+// truth is a boolean, which RESP carries as 0 or 1.
 type truth bool
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -78,8 +78,8 @@ func (d *decimal) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// asMaps gives RAFT STATUS its maps back where it came as RESP2's flat lists:
-// a node that cannot number its connections refuses HELLO, and with it RESP3.
+// asMaps converts a reply to RAFT STATUS from RESP2's flat lists to maps. A node that
+// cannot number its connections yet refuses HELLO, and with it RESP3.
 func asMaps(value any) any {
 	list, ok := value.([]any)
 	if !ok {
@@ -104,8 +104,8 @@ func (s *nodeStatus) leader() string {
 	return *s.Leader
 }
 
-// behind is how many entries a server that has stored so many lacks of what
-// the asked node knows to be committed.
+// behind returns how many of the entries that the asked node knows to be committed are
+// missing on a server that has stored the given index; "?" if that is unknown.
 func (s *nodeStatus) behind(stored *uint64) string {
 	if stored == nil {
 		return "?"
@@ -113,7 +113,7 @@ func (s *nodeStatus) behind(stored *uint64) string {
 	return fmt.Sprint(s.CommitIndex - min(s.CommitIndex, *stored))
 }
 
-// role is what a server is in the cluster.
+// role returns a server's role in the cluster.
 func (s *nodeStatus) role(m *memberStatus) string {
 	if m.ID == s.leader() {
 		return "leader"
@@ -124,7 +124,7 @@ func (s *nodeStatus) role(m *memberStatus) string {
 	return m.Suffrage
 }
 
-// name is a server's id, in full where two have the same.
+// name returns the operator's id of a server, or its full id if two members share the short one.
 func (s *nodeStatus) name(server string) string {
 	for _, m := range s.Servers {
 		if m.ID != server && member.ID(m.ID) == member.ID(server) {

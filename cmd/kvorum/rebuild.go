@@ -9,10 +9,10 @@ import (
 	"github.com/kvorum/kvorum/node/store"
 )
 
-// runRebuilding runs a node, and if its directory is found to be damaged, at its
-// start or while it runs, once more as a new server in the old one's place. Without
-// the operator's leave, it says how that is done by hand: it is safe only as long as
-// a majority of the other servers is intact, which this one cannot know.
+// runRebuilding runs a node. If the data directory turns out to be damaged, at the start
+// or later, it runs the node once more, as a new server in the old one's place. Without
+// --rebuild-damaged it only says how to do that by hand: it is safe only while a
+// majority of the other servers is intact, and this one cannot know that.
 func (f *serveFlags) runRebuilding(ctx context.Context, run func() error, logger *slog.Logger) error {
 	err := run()
 	switch {
@@ -37,7 +37,7 @@ func (f *serveFlags) runRebuilding(ctx context.Context, run func() error, logger
 	return run()
 }
 
-// others reports whether this node is told of another server.
+// others reports whether the flags name another server, or have this one wait for an invitation.
 func (f *serveFlags) others() bool {
 	return f.join != nil || f.await || len(f.cluster) > 1
 }

@@ -24,9 +24,10 @@ type recoverFlags struct {
 	from, data    string
 	peerAdvertise address
 	acceptLoss    bool
-	before        uint64 // the first entry that is given up, 0: none
+	before        uint64 // the first entry to give up; 0: none
 }
 
+// recoverCommand builds the command recover.
 func recoverCommand() *cobra.Command {
 	var flags recoverFlags
 	cmd := &cobra.Command{
@@ -55,6 +56,7 @@ func recoverCommand() *cobra.Command {
 	return cmd
 }
 
+// check refuses flags that are missing or contradict each other.
 func (f *recoverFlags) check() error {
 	switch {
 	case f.id == "":
@@ -99,6 +101,7 @@ func resolved(path string) (string, error) {
 	return filepath.Join(parent, filepath.Base(path)), err
 }
 
+// recoverCluster makes a new data directory, of a cluster of one, from the old one.
 func recoverCluster(f *recoverFlags, stdout io.Writer) (err error) {
 	if err := f.check(); err != nil {
 		return err
@@ -116,7 +119,7 @@ func recoverCluster(f *recoverFlags, stdout io.Writer) (err error) {
 		return fmt.Errorf("make --data: %w", err)
 	}
 	r, cluster, err := f.carryOver(old, made)
-	if err != nil { // so that the same command works once its cause is mended
+	if err != nil { // remove it, so that the same command works once the cause is fixed
 		return errors.Join(err, made.dir.Abandon())
 	}
 	if err := made.dir.Close(); err != nil {
@@ -126,7 +129,8 @@ func recoverCluster(f *recoverFlags, stdout io.Writer) (err error) {
 	return nil
 }
 
-// carryOver recovers the old directory into the new one, which is no server's until the end.
+// carryOver recovers the old directory into the new one. The new one is unfinished until
+// the last step, so that no server can start on half of it.
 func (f *recoverFlags) carryOver(old, made opened) (r node.Recovered, cluster string, err error) {
 	self := member.Server{ID: made.dir.Identity().Server, PeerAddr: f.peerAdvertise.String()}
 	if r, err = node.Recover(old.stores, made.stores, self, f.before); err != nil {
@@ -142,6 +146,7 @@ func (f *recoverFlags) carryOver(old, made opened) (r node.Recovered, cluster st
 	return r, cluster, nil
 }
 
+// report prints what was recovered, what was given up, and what to do next.
 func (f *recoverFlags) report(stdout io.Writer, r node.Recovered, cluster string) {
 	fmt.Fprintf(stdout, "recovered %d keys up to entry %d of term %d\n", r.Keys, r.Index, r.Term)
 	if r.GivenUp > 0 {
@@ -150,16 +155,16 @@ func (f *recoverFlags) report(stdout io.Writer, r node.Recovered, cluster string
 	fmt.Fprintf(stdout, "%s\nnext: kvorum serve --id %s --data %s …, then let empty nodes join it; keep %s until all is well\n", cluster, f.id, f.data, f.from)
 }
 
-// entries says which entries, and how many.
+// entries describes a range of entries and their number.
 func entries(first, last uint64) string {
 	return fmt.Sprintf("entries %d to %d (%d in all)", first, last, last-first+1)
 }
 
-// unrecoverable is the error of an old directory that cannot be read. A damaged one may
-// be the last copy of what it holds, so nobody is told to empty it.
+// unrecoverable returns the error for an old directory that cannot be read. A damaged
+// one may be the last copy of its data, so no message tells anybody to empty it.
 func unrecoverable(from, step string, err error) error {
 	if errors.As(err, new(*fsm.NewerError)) {
-		return fmt.Errorf("%s: %w", step, err) // it says which release can; with this one, good entries would be given up
+		return fmt.Errorf("%s: %w", step, err) // it names the release that can read it; this one would give up good entries
 	}
 	text := err.Error()
 	damage, unapplied := (*store.DamageError)(nil), (*node.UnappliedError)(nil)
@@ -190,7 +195,7 @@ func storesOf(path string, id identifier) store.Options {
 	return store.Options{Path: path, ID: string(id), Verify: fsm.Verify, Describe: fsm.Describe, Logger: slog.New(slog.DiscardHandler)}
 }
 
-// openStores opens a directory that is only read.
+// openStores opens an existing directory in order to read it.
 func openStores(path string, id identifier) (opened, error) {
 	o := storesOf(path, id)
 	o.Existing = true
@@ -205,8 +210,8 @@ func openStores(path string, id identifier) (opened, error) {
 	return opened{dir, stores}, nil
 }
 
-// beginStores makes a directory that is unfinished. It keeps its log as the old one does,
-// since the node's flags may say so.
+// beginStores makes an unfinished directory. It uses the log store of the old one, since
+// the node's flags may ask for that one.
 func beginStores(path string, id identifier, kind store.LogStore) (opened, error) {
 	o := storesOf(path, id)
 	o.LogStore, o.MadeBy = kind, "kvorum recover"

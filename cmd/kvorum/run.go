@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// run is the whole program: it returns when the command that args name is over.
+// run is the whole program. It returns once the command that args name has ended.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root := rootCommand()
 	root.SetArgs(args)
@@ -37,7 +37,7 @@ func rootCommand() *cobra.Command {
 	return root
 }
 
-// explainCommand says which commands there are when there is no such one.
+// explainCommand adds the list of commands to the error for an unknown one.
 func explainCommand(root *cobra.Command, err error) error {
 	if err == nil || !strings.HasPrefix(err.Error(), "unknown command") {
 		return err

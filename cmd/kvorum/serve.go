@@ -19,6 +19,7 @@ import (
 	"github.com/kvorum/kvorum/node/store"
 )
 
+// serveCommand builds the command serve.
 func serveCommand() *cobra.Command {
 	var flags serveFlags
 	cmd := &cobra.Command{
@@ -59,7 +60,7 @@ func serve(ctx context.Context, flags *serveFlags, stderr io.Writer) error {
 	return flags.runRebuilding(ctx, func() error { return flags.run(ctx, log) }, log.logger)
 }
 
-// run runs a node on its directory as it is.
+// run runs a node on its data directory as it is, without rebuilding it.
 func (f *serveFlags) run(ctx context.Context, log *nodeLog) error {
 	options := f.storeOptions(log.logger)
 	options.NoMint = !f.others()
@@ -69,7 +70,7 @@ func (f *serveFlags) run(ctx context.Context, log *nodeLog) error {
 	}
 	warnUnresolved(ctx, f.cluster, log.logger)
 	config := f.config(log.logger)
-	// Go has raised the soft limit to the hard one (package syscall, at start).
+	// Package syscall has raised the soft limit to the hard one when the process started.
 	var files unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
 		return errors.Join(fmt.Errorf("ask for the limit of open files: %w", err), disk.Close())
@@ -83,7 +84,7 @@ func (f *serveFlags) run(ctx context.Context, log *nodeLog) error {
 	return f.explainData(untilStopped(ctx, node, log.logger))
 }
 
-// explainData says what to do about a directory that no node can be started from.
+// explainData adds what to do about a data directory from which no node can start.
 func (f *serveFlags) explainData(err error) error {
 	switch {
 	case errors.Is(err, store.ErrUnfinished):
@@ -98,7 +99,7 @@ func (f *serveFlags) explainData(err error) error {
 	return err
 }
 
-// whyAlone explains why a node that was told to join is told of no other.
+// whyAlone explains why a node that was told to join knows of no other node.
 func (f *serveFlags) whyAlone() string {
 	if f.joinsItself {
 		return " (--join names this node itself)"
@@ -111,7 +112,7 @@ func (f *serveFlags) adviceAlone() string {
 		"if this is the first start of a new cluster of one node, make the directory first, once: kvorum init --id %s --data %s --peer-advertise %s", f.id, f.data, f.initAddress())
 }
 
-// initAddress is the peer address that kvorum init is to be given, as far as it is known.
+// initAddress returns the peer address to pass to kvorum init, as far as it is known.
 func (f *serveFlags) initAddress() string {
 	if f.guessed.Peer {
 		return fmt.Sprintf("HOST:%d", f.peerAdvertise.port)
@@ -130,7 +131,7 @@ func (f *serveFlags) storeOptions(logger *slog.Logger) store.Options {
 	}
 }
 
-// untilStopped waits for the end of ctx or of the node, and closes the node.
+// untilStopped waits until ctx ends or the node stops. If ctx ends, it closes the node.
 func untilStopped(ctx context.Context, node *server.Server, logger *slog.Logger) error {
 	ended := make(chan error, 1)
 	go func() { ended <- node.Wait() }()
@@ -142,7 +143,7 @@ func untilStopped(ctx context.Context, node *server.Server, logger *slog.Logger)
 	logger.Info("stopping", slog.String("why", context.Cause(ctx).Error()))
 	stop, within := node.Close, shutdownWithin
 	if errors.Is(context.Cause(ctx), errParentEnded) {
-		// So do the other nodes: there is nobody to hand leadership to.
+		// The other nodes stop too, so there is no one to take over leadership.
 		stop, within = node.CloseNow, shutdownTogetherWithin
 	}
 	over, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
@@ -155,18 +156,18 @@ func untilStopped(ctx context.Context, node *server.Server, logger *slog.Logger)
 
 var errParentEnded = errors.New("kvorum local, which started this node, has ended")
 
-// watchParent ends this process once the process at the other end of the
-// inherited pipe has ended, however it did.
+// watchParent ends this process once the process at the other end of the inherited pipe
+// has ended, for whatever reason.
 func watchParent(descriptor int, cancel context.CancelCauseFunc) {
 	pipe := os.NewFile(uintptr(descriptor), "parent")
 	go func() {
-		_, _ = io.Copy(io.Discard, pipe) // it never carries anything but its end
+		_, _ = io.Copy(io.Discard, pipe) // the pipe carries no data, only its end of file
 		cancel(errParentEnded)
 	}()
 }
 
-// warnUnresolved names the members whose host does not resolve now. It is no
-// error: names are resolved at every dial, and may appear later than this node.
+// warnUnresolved logs the members whose host does not resolve now. That is no error:
+// names are resolved at every dial, and may appear after this node has started.
 func warnUnresolved(ctx context.Context, list members, logger *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, resolveWithin)
 	defer cancel()
@@ -179,11 +180,12 @@ func warnUnresolved(ctx context.Context, list members, logger *slog.Logger) {
 	}
 }
 
-// systemClock is the machine's wall clock.
+// systemClock reads this computer's wall clock.
 type systemClock struct{}
 
 func (systemClock) Now() time.Time { return time.Now() }
 
+// config translates the flags into the server's configuration.
 func (f *serveFlags) config(logger *slog.Logger) server.Config {
 	return server.Config{
 		ID:            string(f.id),
@@ -204,6 +206,7 @@ func (f *serveFlags) config(logger *slog.Logger) server.Config {
 	}
 }
 
+// environment returns the real sockets, clock and disk for a server.
 func (f *serveFlags) environment(disk server.Disk) server.Environment {
 	listen := func(flag string, at *address) func() (net.Listener, error) {
 		return func() (net.Listener, error) {

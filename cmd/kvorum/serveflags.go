@@ -28,13 +28,13 @@ type serveFlags struct {
 	staleReadMax  interval
 	debugCommands bool
 	neverLead     bool
-	parentPipe    int // a descriptor whose end of file ends this process, 0: none
+	parentPipe    int // a descriptor at whose end of file this process ends; 0: none
 	log           logFlags
 	joining
-	guessed server.Guessed // a directory that knows better wins
+	guessed server.Guessed // addresses that the data directory may overrule
 }
 
-// joining is how a node comes to a cluster that runs.
+// joining holds the flags with which a node joins a running cluster.
 type joining struct {
 	join            seeds
 	await, nonvoter bool
@@ -42,6 +42,7 @@ type joining struct {
 	joinsItself     bool // --join names this node and no other
 }
 
+// register declares the flags with their defaults.
 func (f *serveFlags) register(flags *pflag.FlagSet) {
 	f.listen = address{"", clientPortDefault}
 	f.logStore = newLogStore()
@@ -73,10 +74,10 @@ func (f *serveFlags) register(flags *pflag.FlagSet) {
 	f.log.register(flags)
 }
 
-// newLogStore is a flag for a log store, which nobody has chosen yet.
+// newLogStore returns a flag for the log store, without a choice yet.
 func newLogStore() choice { return choice{"", []string{string(store.Bolt), string(store.WAL)}} }
 
-// complete fills in what was not given from what was, and checks that it all fits.
+// complete derives missing flags from the given ones, and checks that they agree.
 func (f *serveFlags) complete() error {
 	if f.id == "" {
 		return errors.New("--id is missing; give this node an id of its own, as in --id n1")
@@ -109,6 +110,7 @@ func (f *serveFlags) complete() error {
 	return nil
 }
 
+// completePorts derives missing ports from --listen, and refuses two uses of one port.
 func (f *serveFlags) completePorts() error {
 	if f.peerListen.port == 0 {
 		f.peerListen = address{f.listen.host, f.listen.port + peerPortOffset}
@@ -140,7 +142,7 @@ func (f *serveFlags) completePorts() error {
 	return nil
 }
 
-// checkJoining refuses ways into a cluster that contradict each other.
+// checkJoining refuses flags that name contradicting ways into a cluster.
 func (f *serveFlags) checkJoining() error {
 	switch {
 	case f.cluster != nil && (f.join != nil || f.await):
@@ -153,8 +155,8 @@ func (f *serveFlags) checkJoining() error {
 	return nil
 }
 
-// completePeerAdvertise settles this node's own entry of the cluster: what the
-// list says and what is advertised must be the same.
+// completePeerAdvertise determines the peer address of this node. If --cluster lists the
+// node, the list and --peer-advertise must agree.
 func (f *serveFlags) completePeerAdvertise() error {
 	if f.cluster == nil {
 		return f.completeAlone()
@@ -171,8 +173,8 @@ func (f *serveFlags) completePeerAdvertise() error {
 	return fmt.Errorf("--cluster %s does not list this node, %s; add %s=host:port, or give --join instead to join a cluster that runs", &f.cluster, f.id, f.id)
 }
 
-// leaveOutItself takes this node's own address out of --join: through itself it finds no
-// cluster. Flags that name nobody else tell it of no other node.
+// leaveOutItself removes this node's own address from --join, because a node finds no
+// cluster through itself. If no address is left, the node counts as told of no other.
 func (f *serveFlags) leaveOutItself() {
 	others := slices.DeleteFunc(slices.Clone(f.join), func(addr string) bool {
 		return addr == f.peerAdvertise.String() || addr == f.peerListen.String() || f.isLocal(addr)
@@ -184,8 +186,8 @@ func (f *serveFlags) leaveOutItself() {
 	f.join = others
 }
 
-// isLocal reports whether an address is this machine's, by its usual name or number, at
-// the port where this node listens for the others.
+// isLocal reports whether an address is localhost or 127.0.0.1 with this node's own peer
+// port.
 func (f *serveFlags) isLocal(addr string) bool {
 	named, err := parseAddress(addr)
 	local := named.host == "localhost" || named.host == "127.0.0.1"
@@ -193,7 +195,7 @@ func (f *serveFlags) isLocal(addr string) bool {
 	return err == nil && local && here && named.port == f.peerListen.port
 }
 
-// completeAlone is for a node without a list: it joins, or comes back by its directory.
+// completeAlone completes the peer address of a node without --cluster: it joins, or restarts from its directory.
 func (f *serveFlags) completeAlone() error {
 	if f.peerAdvertise.port == 0 {
 		f.peerAdvertise = f.peerListen

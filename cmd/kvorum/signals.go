@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// outliveReaders keeps a process that is to run for long from ending with its terminal
-// or with whoever reads its output: Redis, too, ignores both signals. A write to a pipe
-// that nobody reads fails then.
+// outliveReaders lets a long-running process outlive its terminal and the readers of its
+// output, by ignoring SIGHUP and SIGPIPE as Redis does. A write to a pipe without a
+// reader then fails with an error.
 func outliveReaders() { signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE) }
 
 // endOnQuit ends the process on SIGQUIT as Go's runtime would, with all stacks on stderr, until

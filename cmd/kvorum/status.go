@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// statusCommand builds the command status.
 func statusCommand() *cobra.Command {
 	var flags askFlags
 	cmd := &cobra.Command{
@@ -33,10 +34,10 @@ func statusCommand() *cobra.Command {
 	return cmd
 }
 
-// clusterStatus is what "kvorum status" has found out.
+// clusterStatus is what "kvorum status" found out about a cluster.
 type clusterStatus struct {
 	Cluster string       `json:"cluster"`
-	Asked   string       `json:"asked"`  // the node that told who there is
+	Asked   string       `json:"asked"`  // the node that named the members
 	Leader  string       `json:"leader"` // "" for none
 	Term    uint64       `json:"term"`
 	Nodes   []*foundNode `json:"nodes"`
@@ -44,14 +45,16 @@ type clusterStatus struct {
 	asked nodeStatus
 }
 
-// foundNode is one member: as the asked node knows it, and as it says itself.
+// foundNode is one member, as the asked node knows it and as it describes itself.
 type foundNode struct {
 	Known memberStatus `json:"known"`
-	Error string       `json:"error,omitempty"`  // why it did not tell anything itself
-	Own   any          `json:"status,omitempty"` // what it told
+	Error string       `json:"error,omitempty"`  // why it did not describe itself
+	Own   any          `json:"status,omitempty"` // its own description
 	own   *nodeStatus
 }
 
+// showStatus prints the status of the cluster. Without a leader it returns a failure
+// with the exit code for that.
 func showStatus(ctx context.Context, f *askFlags, out io.Writer) error {
 	found, err := findStatus(ctx, f)
 	if err != nil {
@@ -68,6 +71,7 @@ func showStatus(ctx context.Context, f *askFlags, out io.Writer) error {
 	return err
 }
 
+// findStatus asks one node for the members, and then all members for their own status.
 func findStatus(ctx context.Context, f *askFlags) (*clusterStatus, error) {
 	node, err := f.open(ctx)
 	if err != nil {
@@ -93,8 +97,8 @@ func findStatus(ctx context.Context, f *askFlags) (*clusterStatus, error) {
 	return found, nil
 }
 
-// askItself asks a node at the address that clients are told, and at those of
-// --addr, since the first may not be one that is reached from here.
+// askItself asks a node for its status at its advertised address, and then at those of
+// --addr, since the advertised one may be unreachable from here.
 func (f *askFlags) askItself(ctx context.Context, n *foundNode) {
 	ctx, cancel := context.WithTimeout(ctx, statusWithin)
 	defer cancel()
@@ -113,7 +117,7 @@ func (f *askFlags) askItself(ctx context.Context, n *foundNode) {
 		case err == nil && s.ID == n.Known.ID:
 			n.Own, n.own, n.Error = raw, &s, ""
 			return
-		case addr != advertised: // an address of --addr, which may be any node's
+		case addr != advertised: // an address of --addr, which may belong to any node
 		case err == nil:
 			n.Error = fmt.Sprintf("%s answers at %s", s.ID, addr)
 		default:
@@ -122,6 +126,7 @@ func (f *askFlags) askItself(ctx context.Context, n *foundNode) {
 	}
 }
 
+// print writes the status as a headline, a table and remarks.
 func (c *clusterStatus) print(out io.Writer) error {
 	leader := "nobody"
 	if c.Leader != "" {
@@ -151,8 +156,8 @@ func (c *clusterStatus) print(out io.Writer) error {
 	return nil
 }
 
-// latest is the node whose log Raft holds for the latest (Raft paper, 5.4.1) of
-// those that answer, nil for none: the one to recover a lost cluster from.
+// latest returns, of the nodes that answered, the one with the most up-to-date log
+// (Raft paper, 5.4.1), or nil. A lost cluster is best recovered from that one.
 func (c *clusterStatus) latest() (latest *foundNode) {
 	for _, n := range c.Nodes {
 		if n.own != nil && (latest == nil || cmp.Or(cmp.Compare(n.own.LastTerm, latest.own.LastTerm), cmp.Compare(n.own.LastIndex, latest.own.LastIndex)) > 0) {
@@ -162,6 +167,7 @@ func (c *clusterStatus) latest() (latest *foundNode) {
 	return latest
 }
 
+// row returns a node's line of the table.
 func (c *clusterStatus) row(n *foundNode) []string {
 	m := &n.Known
 	state, ready, figures, snapshot, installs := "?", "?", []string{"?", "?", "?", "?"}, "?", "?"
@@ -185,7 +191,7 @@ func (c *clusterStatus) row(n *foundNode) []string {
 	return append(row, behind, milliseconds(m.RoundTripMS), milliseconds(m.ClockSkewMS), snapshot, installs, orDash(m.ClientAddr))
 }
 
-// upgradeRemarks say how far an upgrade is, while there is one.
+// upgradeRemarks returns lines about an unfinished upgrade, if there is one.
 func (c *clusterStatus) upgradeRemarks() []string {
 	active, newest := uint64(1), uint64(1)
 	waits := "a leader"
@@ -207,7 +213,7 @@ func (c *clusterStatus) upgradeRemarks() []string {
 	return []string{"", fmt.Sprintf("the cluster is at machine version %d; %d waits for %s", active, newest, waits)}
 }
 
-// leaderWaits is what the leader says that an upgrade waits for.
+// leaderWaits returns what an upgrade waits for according to the leader.
 func (c *clusterStatus) leaderWaits(leader *nodeStatus) string {
 	switch {
 	case leader.UpgradeWaits != nil:
@@ -218,7 +224,7 @@ func (c *clusterStatus) leaderWaits(leader *nodeStatus) string {
 	return c.asked.name(c.Leader) + ", which leads, to look at the others"
 }
 
-// remarks say what is not as it should be.
+// remarks returns lines about everything that is not as it should be.
 func (c *clusterStatus) remarks() []string {
 	remarks := c.upgradeRemarks()
 	say := func(n *foundNode, format string, args ...any) {

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// upgradeCommand builds the command upgrade.
 func upgradeCommand() *cobra.Command {
 	var flags askFlags
 	cmd := &cobra.Command{

@@ -11,9 +11,9 @@ import (
 	"github.com/kvorum/kvorum/cmd/internal/server"
 )
 
-// The types of flags: each refuses a wrong value and says what would be right.
+// The types of flags. Each refuses a wrong value and says what would be right.
 
-// address is host:port; the host may be empty where that means every interface.
+// address is host:port. The host may be empty where that means every interface.
 type address struct {
 	host string
 	port int
@@ -48,8 +48,8 @@ func parseAddress(text string) (address, error) {
 	return address{host, number}, nil
 }
 
-// everywhere reports whether the host stands for all interfaces, which is
-// nothing that others could dial.
+// everywhere reports whether the host stands for all interfaces. Others cannot dial
+// such an address.
 func (a *address) everywhere() bool {
 	ip := net.ParseIP(a.host)
 	return a.host == "" || ip != nil && ip.IsUnspecified()
@@ -115,7 +115,7 @@ func (d *interval) Set(text string) error {
 	if value < d.min || value > d.max {
 		return fmt.Errorf("%s is out of bounds; want from %s to %s", value, d.min, d.max)
 	}
-	if value%time.Millisecond != 0 { // what is less would count as none
+	if value%time.Millisecond != 0 { // a fraction of one would count as 0
 		return fmt.Errorf("%s is no whole number of milliseconds; want one, as in %s", value, max(value.Round(time.Millisecond), time.Millisecond))
 	}
 	d.value = value
@@ -166,6 +166,7 @@ func (m *members) String() string {
 	return strings.Join(text, ",")
 }
 
+// Set implements pflag.Value.
 func (m *members) Set(text string) error {
 	var list members
 	ids, addrs := map[string]bool{}, map[string]bool{}
@@ -197,7 +198,7 @@ func (m *members) Set(text string) error {
 	return nil
 }
 
-// seeds are peer addresses at which a cluster can be found.
+// seeds are peer addresses of members, through which a node finds a cluster.
 type seeds []string
 
 func (s *seeds) Type() string   { return "host:port,…" }

@@ -10,6 +10,7 @@ import (
 	"github.com/kvorum/kvorum/fsm"
 )
 
+// versionCommand builds the command version.
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
@@ -23,12 +24,12 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// release is the version that the build was told, as -ldflags "-X
-// main.release=v1.2.3"; the linker alone sets it.
+// release is the version given to the build, as in -ldflags "-X main.release=v1.2.3".
+// Only the linker sets it.
 var release string
 
-// version is what the build was told or has recorded: the module's version, and
-// else the revision that it was built from.
+// version returns the release given to the build, else the module's version, else the
+// revision that it was built from.
 func version() string {
 	if release != "" {
 		return release

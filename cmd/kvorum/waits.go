@@ -9,9 +9,9 @@ import (
 	"github.com/kvorum/kvorum/cluster"
 )
 
-// sayWaits tells a person who has asked a node for a change, as long as there is no answer,
-// what it waits for: after a moment, and again when that changes. stop ends it, and
-// returns when nothing more is said.
+// sayWaits prints what a requested change waits for while there is no answer. It first
+// does so after a moment, and again whenever the reason changes. stop ends it and returns
+// once nothing more will be printed.
 func (f *askFlags) sayWaits(ctx context.Context, stderr io.Writer, addr string, ask []string) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var saying sync.WaitGroup
@@ -59,7 +59,7 @@ func (f *askFlags) waitsFor(ctx context.Context, addr string, ask []string) stri
 	return "the upgrade waits for " + *leader.UpgradeWaits
 }
 
-// statusOf asks the node at an address what it knows.
+// statusOf asks the node at an address for its status.
 func (f *askFlags) statusOf(ctx context.Context, addr string) (s nodeStatus, raw any, err error) {
 	node := f.dial(addr)
 	defer node.close()
