@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// entry is one object in a bucket, beside its hash: a search reads the objects
-// of equal hash only.
+// entry is one object in a bucket with its hash. A search compares hashes, and reads only
+// the objects whose hash is equal.
 type entry struct {
 	hash   uint64
 	object *Object
@@ -39,15 +39,15 @@ func newBucket(epoch uint64, depth uint8, parts ...[]entry) *bucket {
 	return b
 }
 
-// roomy returns an empty slice for n entries and a few more; the capacity is
-// rounded up to what the allocator would waste.
+// roomy returns an empty slice with room for n entries and a few more. Its capacity is
+// rounded up to the allocator's size class.
 func roomy(n int) []entry {
 	return slices.Grow[[]entry](nil, n+n/bucketSpare+1)
 }
 
-// lowerBound returns the position of the first entry whose hash is at least
-// hash, which must begin with the bucket's leading bits. An even spread of
-// hashes puts it within a few entries of the first guess.
+// lowerBound returns the position of the first entry whose hash is at least hash. hash
+// must begin with the bucket's leading bits. It is an interpolation search: since hashes
+// are spread evenly, the position is within a few entries of the first guess.
 func (b *bucket) lowerBound(hash uint64) int {
 	n := len(b.entries)
 	if n == 0 {
@@ -81,7 +81,7 @@ func (b *bucket) lowerBound(hash uint64) int {
 	return low
 }
 
-// find returns the position of the key, or where it would have to be inserted.
+// find returns the position of the key, or the position at which to insert it.
 func (b *bucket) find(hash uint64, key string) (at int, found bool) {
 	at = b.lowerBound(hash)
 	for ; at < len(b.entries) && b.entries[at].hash == hash; at++ {

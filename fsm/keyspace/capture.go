@@ -1,7 +1,7 @@
 package keyspace
 
-// Capture is the state of a keyspace at one moment. It is immutable and safe
-// for concurrent use, also beside the keyspace's writer.
+// Capture is the state of a keyspace at one moment. It is immutable and safe for
+// concurrent use, even while the keyspace is written to.
 type Capture struct {
 	clockMS   int64
 	hashKey   [16]byte
@@ -13,10 +13,10 @@ type captured struct {
 	count int
 }
 
-// Capture returns today's state in microseconds; writes go on beside its use.
-// It may run beside readers of the keyspace, but neither beside its writer nor
-// beside another Capture. What it costs is a copy of pointers to the directories' pages; later each page and each
-// bucket is copied at the first write to it.
+// Capture returns the present state in microseconds, copy-on-write: it copies only the
+// pointers to the directories' pages, and each page and each bucket is copied at the first
+// later write to it. Capture may run beside readers of the keyspace, but not beside its
+// writer or another Capture.
 func (k *Keyspace) Capture() *Capture {
 	c := &Capture{clockMS: k.clockMS, hashKey: k.hashKey}
 	for i, d := range k.databases {
@@ -26,18 +26,18 @@ func (k *Keyspace) Capture() *Capture {
 	return c
 }
 
-// ClockMS is the clock at the capture.
+// ClockMS returns the keyspace's clock at the capture.
 func (c *Capture) ClockMS() int64 { return c.clockMS }
 
-// HashKey is the captured keyspace's.
+// HashKey returns the hash key of the captured keyspace.
 func (c *Capture) HashKey() [16]byte { return c.hashKey }
 
-// Len returns how many objects a database held, those past their deadline
-// and not yet purged included.
+// Len returns how many objects a database held, including expired ones that were not
+// purged yet.
 func (c *Capture) Len(db int) int { return c.databases[db].count }
 
-// Range visits the objects of a database in hash order until visit returns
-// false, those past their deadline and not yet purged included.
+// Range visits the objects of a database in hash order until visit returns false. It
+// includes expired ones that were not purged yet.
 func (c *Capture) Range(db int, visit func(*Object) bool) {
 	c.databases[db].ascend(0, func(e entry) bool { return visit(e.object) })
 }

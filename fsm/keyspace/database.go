@@ -2,12 +2,12 @@ package keyspace
 
 import "unsafe"
 
-// database is one logical database: a directory of buckets in the order of the
-// hash, the counts that make ranks quick, and the index of deadlines.
+// database is one logical database: a directory of buckets in hash order, counts that
+// make finding a rank fast, and the index of deadlines.
 //
 // Invariants:
-//  1. count is the number of entries, blocks[i] that of the entries whose
-//     hashes begin with the blockBits bits i.
+//  1. count is the number of entries. blocks[i] is the number of entries whose
+//     hashes begin with the blockBits bits of i.
 //  2. depths[i] is the number of buckets of depth i.
 //  3. deadlines holds exactly the objects that have a deadline.
 type database struct {
@@ -20,6 +20,7 @@ type database struct {
 
 func newDatabase() *database { return &database{} }
 
+// get returns the object of a key, or nil.
 func (d *database) get(hash uint64, key []byte) *Object {
 	if d.empty() {
 		return nil
@@ -92,8 +93,8 @@ func (d *database) writable(epoch uint64, slot int) *bucket {
 	return own
 }
 
-// split halves the bucket of a slot, and doubles the directory when it must.
-// It returns false when the directory would become too sparse for that.
+// split divides the bucket of a slot in two, and doubles the directory if it has to. It
+// returns false if the directory would become too sparse.
 func (d *database) split(epoch uint64, slot int) bool {
 	b := d.bucket(slot)
 	if b.depth == d.depth {
@@ -113,9 +114,8 @@ func (d *database) split(epoch uint64, slot int) bool {
 	return true
 }
 
-// merge joins the bucket of a slot with its buddy when both are small, and
-// halves the directory when no bucket needs its whole depth. It returns false
-// when there was nothing to join.
+// merge joins the bucket of a slot with its buddy if both are small, and halves the
+// directory if no bucket needs its full depth. It returns false if it joined nothing.
 func (d *database) merge(epoch uint64, slot int) bool {
 	b := d.bucket(slot)
 	if b.depth == 0 {
@@ -137,8 +137,7 @@ func (d *database) merge(epoch uint64, slot int) bool {
 	return true
 }
 
-// rank returns the entry of a rank among all entries, those past their
-// deadline included.
+// rank returns the entry with a rank among all entries, including expired ones.
 func (d *database) rank(rank int) entry {
 	block := 0
 	for rank >= int(d.blocks[block]) {
@@ -155,8 +154,8 @@ func (d *database) rank(rank int) entry {
 	return d.bucket(slot).entries[rank]
 }
 
-// stringOf views bytes as a string: nobody changes them as long as it is used.
+// stringOf views bytes as a string. The bytes must not change while it is in use.
 func stringOf(key []byte) string { return unsafe.String(unsafe.SliceData(key), len(key)) }
 
-// bytesOf views a key as bytes, which nobody changes.
+// bytesOf views a key as bytes, which must not be changed.
 func bytesOf(key string) []byte { return unsafe.Slice(unsafe.StringData(key), len(key)) }

@@ -7,14 +7,14 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// deadline is one object that has a deadline, in the index.
+// deadline is the index entry of one object that has a deadline.
 type deadline struct {
 	ms     int64
 	hash   uint64
 	object *Object
 }
 
-// before is the order of the index: earliest first, ties in hash order.
+// before is the order of the index: the earliest deadline first, ties in hash order.
 func (a deadline) before(b deadline) bool {
 	if a.ms != b.ms {
 		return a.ms < b.ms
@@ -29,9 +29,9 @@ func (a deadline) before(b deadline) bool {
 //
 // Invariants:
 //  1. due is the number of its objects that are past their deadline on the
-//     keyspace's clock; they are the first ones.
-//  2. high and low add up the deadlines, as upper and lower 32 bits: the sum of
-//     five million of them leaves 64 bits.
+//     keyspace's clock. They come first in the tree.
+//  2. high and low are the sums of the deadlines' upper and lower 32 bits. One sum
+//     would overflow 64 bits at five million deadlines.
 type deadlines struct {
 	tree *btree.BTreeG[deadline]
 	due  int
@@ -46,7 +46,7 @@ func (d *deadlines) len() int {
 	return d.tree.Len()
 }
 
-// add indexes an object; one without a deadline is ignored.
+// add adds an object to the index. It ignores an object without a deadline.
 func (d *deadlines) add(hash uint64, o *Object, clockMS int64) {
 	if o.DeadlineMS() == 0 {
 		return
@@ -58,7 +58,7 @@ func (d *deadlines) add(hash uint64, o *Object, clockMS int64) {
 	d.account(o, clockMS, 1)
 }
 
-// drop forgets an object; one without a deadline is ignored.
+// drop removes an object from the index. It ignores an object without a deadline.
 func (d *deadlines) drop(hash uint64, o *Object, clockMS int64) {
 	if o.DeadlineMS() == 0 {
 		return
@@ -67,6 +67,7 @@ func (d *deadlines) drop(hash uint64, o *Object, clockMS int64) {
 	d.account(o, clockMS, -1)
 }
 
+// account adds an object to the sums (sign 1), or takes it out of them (sign -1).
 func (d *deadlines) account(o *Object, clockMS int64, sign int) {
 	if o.Due(clockMS) {
 		d.due += sign
@@ -83,10 +84,10 @@ func (d *deadlines) first() (deadline, bool) {
 	return d.tree.Min()
 }
 
-// advance counts what is due on a clock that has moved on.
+// advance counts the objects that are due after the clock has moved to clockMS.
 func (d *deadlines) advance(clockMS int64) {
 	if first, ok := d.first(); !ok || first.ms > clockMS {
-		return // then nothing was due before either
+		return // nothing is due now, so nothing was due before
 	}
 	d.due += sort.Search(d.tree.Len()-d.due, func(i int) bool {
 		at, _ := d.tree.GetAt(d.due + i)
@@ -94,7 +95,7 @@ func (d *deadlines) advance(clockMS int64) {
 	})
 }
 
-// meanTTL returns the mean time left on a clock, at least 0.
+// meanTTL returns the mean time to live on a clock, at least 0.
 func (d *deadlines) meanTTL(clockMS int64) int64 {
 	n := int64(d.len())
 	if n == 0 {

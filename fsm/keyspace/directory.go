@@ -8,20 +8,20 @@ const hashBits = 63
 // hashEnd is above every hash.
 const hashEnd = uint64(1) << hashBits
 
-// page is a run of directory slots. Like a bucket, one of an epoch older than
-// its keyspace's may be part of a capture, and is never changed again.
+// page is a run of directory slots. Like a bucket, a page whose epoch is older than its
+// keyspace's may be part of a capture, and is never changed again.
 type page struct {
 	epoch uint64
 	slots [pageSlots]*bucket
 }
 
-// directory finds buckets by the leading bits of a hash (extendible hashing:
-// Fagin et al. 1979). It is kept in pages, so that a capture copies one pointer
-// for some hundred thousand objects. The empty directory has no pages.
+// directory finds buckets by the leading bits of a hash (extendible hashing: Fagin et al.
+// 1979). It is divided into pages, so that a capture copies only one pointer for some
+// hundred thousand objects. The empty directory has no pages.
 //
 // Invariants:
-//  1. It has 2^depth slots, or none; if they are fewer than a page's, they are
-//     the first ones of it.
+//  1. It has 2^depth slots, or none. If they do not fill a page, they are the first
+//     ones of it.
 //  2. A bucket of depth d fills the 2^(depth-d) neighbouring slots whose
 //     numbers begin with its hashes' leading bits; none is nil.
 //  3. No entry is in two buckets.
@@ -30,7 +30,7 @@ type directory struct {
 	pages []*page
 }
 
-// newDirectory makes a directory of one bucket.
+// newDirectory returns a directory of one bucket.
 func newDirectory(b *bucket) directory {
 	first := &page{epoch: b.epoch}
 	first.slots[0] = b
@@ -40,7 +40,7 @@ func newDirectory(b *bucket) directory {
 // empty reports whether there are no slots.
 func (d *directory) empty() bool { return len(d.pages) == 0 }
 
-// width is the number of slots.
+// width returns the number of slots.
 func (d *directory) width() int { return 1 << d.depth }
 
 // slot returns the number of the slot that a hash belongs to.
@@ -70,7 +70,7 @@ func (d *directory) fill(first, end int, b *bucket) {
 	}
 }
 
-// resize makes a directory of another depth, which must be enough for every bucket.
+// resize changes the depth of the directory. No bucket may be deeper than that.
 func (d *directory) resize(epoch uint64, depth uint8) {
 	old := *d
 	d.depth = depth
@@ -88,13 +88,13 @@ func (d *directory) resize(epoch uint64, depth uint8) {
 	}
 }
 
-// capture returns the directory as it is now. Its pages and buckets must not
-// be changed from then on: the caller begins a new epoch.
+// capture returns the directory as it is now. Its pages and buckets must not change from
+// then on, so the caller starts a new epoch.
 func (d *directory) capture() directory {
 	return directory{depth: d.depth, pages: slices.Clone(d.pages)}
 }
 
-// ascend visits the entries whose hash is at least from, in order, until visit
+// ascend visits the entries whose hash is at least from, in hash order, until visit
 // returns false.
 func (d *directory) ascend(from uint64, visit func(entry) bool) {
 	if d.empty() || from >= hashEnd {

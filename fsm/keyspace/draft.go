@@ -6,21 +6,21 @@ import (
 	"github.com/kvorum/kvorum/internal/memory"
 )
 
-// Draft says what an object is to be. A command fills one in, or takes an
-// object's and changes what is to differ, and puts it.
+// Draft describes an object to be made. A command fills one in, or takes the draft of an
+// existing object and changes it, and then puts it.
 type Draft struct {
 	Key        []byte // copied
 	Str        []byte // the value of a string, its digits when Encoding is Int
-	Tail       []byte // more of the value, which follows Str; copied
-	Keep       bool   // Str may be kept: nobody changes its bytes, and what is spare behind them is the object's
+	Tail       []byte // the rest of the value, after Str; copied
+	Keep       bool   // Str need not be copied: nobody changes its bytes, and the object owns the spare capacity after them
 	Encoding   Encoding
 	DeadlineMS int64 // Unix milliseconds; 0 is none
 	AccessMS   int64
 }
 
-// Draft returns what the object would be made of again. What is spare behind a
-// value belongs to the newest of the objects that share it: a draft that is put
-// beside its object, and not in its place, must have its Str clipped.
+// Draft returns a draft from which an equal object could be made. The spare capacity after
+// a value belongs to the newest of the objects that share the value. So a draft that is
+// put beside its object, and not in its place, must have its Str clipped.
 func (o *Object) Draft() Draft {
 	return Draft{
 		Key: bytesOf(o.Key()), Str: o.Str(), Keep: true,
@@ -28,7 +28,7 @@ func (o *Object) Draft() Draft {
 	}
 }
 
-// object makes the object.
+// object makes the object that the draft describes.
 func (d *Draft) object() *Object {
 	size := headerBytes + len(d.Key) + len(d.Str) + len(d.Tail)
 	if d.DeadlineMS != 0 {
@@ -53,7 +53,7 @@ func (d *Draft) block(size int) *Object {
 	return o
 }
 
-// wide makes an object whose key and value stand apart.
+// wide makes an object whose key and value are allocations of their own.
 func (d *Draft) wide() *Object {
 	w := &wide{key: stringOf(memory.Clone(d.Key)), str: d.Str}
 	w.flags = flagWide
@@ -65,7 +65,7 @@ func (d *Draft) wide() *Object {
 	return &w.Object
 }
 
-// header fills in what both forms have.
+// header fills in the fields that both forms have.
 func (d *Draft) header(o *Object) {
 	o.accessMS, o.encoding = d.AccessMS, d.Encoding
 	if d.DeadlineMS != 0 {

@@ -6,19 +6,19 @@ import (
 	"github.com/dchest/siphash"
 )
 
-// Keyspace is the databases, their clock and the index of deadlines.
+// Keyspace holds the databases, their clock and their indexes of deadlines.
 type Keyspace struct {
 	hashKey   [16]byte
-	key0      uint64 // hashKey as SipHash takes it
+	key0      uint64 // hashKey in the form that SipHash takes
 	key1      uint64
 	hashMask  uint64 // all ones; tests clear bits to make hashes equal
 	clockMS   int64
-	epoch     uint64 // raised by each capture; older buckets are copied before a write
+	epoch     uint64 // raised by each capture; a bucket of an older epoch is copied before a write
 	databases [Databases]*database
-	expired   uint64 // objects removed or replaced past their deadline, since New: no part of the state
+	expired   uint64 // objects removed or replaced after their deadline, since New; not part of the state
 }
 
-// New makes an empty keyspace whose order is keyed by hashKey.
+// New returns an empty keyspace whose hash order is keyed by hashKey.
 func New(hashKey [16]byte) *Keyspace {
 	k := &Keyspace{
 		hashKey:  hashKey,
@@ -32,16 +32,16 @@ func New(hashKey [16]byte) *Keyspace {
 	return k
 }
 
-// HashKey returns what New was given.
+// HashKey returns the hash key that was given to New.
 func (k *Keyspace) HashKey() [16]byte { return k.hashKey }
 
-// hash places a key in the order of its database.
+// hash returns the hash that places a key in the order of its database.
 func (k *Keyspace) hash(key []byte) uint64 {
 	return siphash.Hash(k.key0, k.key1, key) >> 1 & k.hashMask
 }
 
-// ClockMS is the machine's clock: the largest stamp applied. Objects whose
-// deadline it has reached are absent to every method below.
+// ClockMS returns the machine's clock: the largest stamp applied. For the methods below,
+// objects whose deadline the clock has reached do not exist.
 func (k *Keyspace) ClockMS() int64 { return k.clockMS }
 
 // Advance moves the clock to ms; it never goes back.
@@ -55,8 +55,8 @@ func (k *Keyspace) Advance(ms int64) {
 	}
 }
 
-// Purge removes at most limit objects that are past their deadline, earliest
-// first (ties by database and hash order), and returns how many it removed.
+// Purge removes at most limit expired objects and returns how many it removed. The
+// earliest deadline goes first; ties go by database and hash order.
 func (k *Keyspace) Purge(limit int) int {
 	for removed := range limit {
 		first, db := k.earliest()
@@ -82,13 +82,13 @@ func (k *Keyspace) earliest() (earliest deadline, db int) {
 	return earliest, db
 }
 
-// NextDeadlineMS returns the earliest deadline of any object not yet purged.
+// NextDeadlineMS returns the earliest deadline of all objects that are not purged yet.
 func (k *Keyspace) NextDeadlineMS() (ms int64, ok bool) {
 	first, db := k.earliest()
 	return first.ms, db >= 0
 }
 
-// Get returns the object of key, or nil when there is none.
+// Get returns the object of key, or nil if there is none.
 func (k *Keyspace) Get(db int, key []byte) *Object {
 	o := k.databases[db].get(k.hash(key), key)
 	if o == nil || o.Due(k.clockMS) {
@@ -97,8 +97,8 @@ func (k *Keyspace) Get(db int, key []byte) *Object {
 	return o
 }
 
-// Put makes the object that a draft describes, and inserts it or replaces the
-// object of the same key.
+// Put makes the object that a draft describes and inserts it. It replaces an object with
+// the same key.
 func (k *Keyspace) Put(db int, draft Draft) {
 	hash, o := k.hash(draft.Key), draft.object()
 	d := k.databases[db]
@@ -127,7 +127,7 @@ func (k *Keyspace) Delete(db int, key []byte) bool {
 	return present
 }
 
-// Expired is how many objects have left the keyspace, since New, past their deadline.
+// Expired returns how many objects have left the keyspace after their deadline, since New.
 func (k *Keyspace) Expired() uint64 { return k.expired }
 
 // Len returns how many objects a database holds.
@@ -136,8 +136,8 @@ func (k *Keyspace) Len(db int) int {
 	return d.count - d.deadlines.due
 }
 
-// Deadlines returns how many objects of a database have a deadline (INFO keyspace), and the mean
-// milliseconds left to them (0 for those that await their purge).
+// Deadlines returns how many objects of a database have a deadline (for INFO keyspace),
+// and their mean time to live in milliseconds.
 func (k *Keyspace) Deadlines(db int) (count int, meanTTLMS int64) {
 	d := &k.databases[db].deadlines
 	return d.len() - d.due, d.meanTTL(k.clockMS)

@@ -1,47 +1,47 @@
 package keyspace
 
-// Databases is how many logical databases there are.
+// Databases is the number of logical databases.
 const Databases = 16
 
 const (
-	// bucketEntriesMax is the size at which a bucket splits. It bounds what
-	// the first write to a bucket after a capture copies (8 KiB), and divides
-	// what a capture copies: one pointer for some 300 objects.
+	// bucketEntriesMax is the size at which a bucket splits. It bounds what the first
+	// write to a bucket after a capture copies (8 KiB). The larger it is, the fewer slots
+	// the directory has: about one for 300 objects.
 	bucketEntriesMax = 512
 
-	// blockBytesMax is the largest block. What is larger is a wide object, which
-	// takes 64 bytes and two allocations more, but is not copied when its deadline
-	// or its key changes, or when APPEND finds room behind it. A new block takes
-	// less time than a new wide object up to here, and as long at 4 KiB.
+	// blockBytesMax is the size of the largest block. A larger object is a wide one. That
+	// takes 64 bytes and two allocations more, but its value is not copied when the
+	// deadline or the key changes, or when APPEND finds room after it. Up to this size, a
+	// new block takes less time than a new wide object; at 4 KiB, it takes as long.
 	blockBytesMax = 2 << 10
 
-	// pageSlots is the size of a page of the directory: what a capture copies
-	// is one pointer for each page, and the first write to a page after it
-	// copies the page (2 KiB).
+	// pageSlots is the number of slots in a page of the directory. A capture copies one
+	// pointer for each page, and the first write to a page after it copies the page
+	// (2 KiB).
 	pageSlots = 256
 
-	// bucketEntriesMerged is the largest bucket that a delete makes of two
-	// neighbours. It is far below bucketEntriesMax, so that a size that swings
-	// does not split and merge all the time.
+	// bucketEntriesMerged bounds the bucket that a delete makes by joining two
+	// neighbours. It is far below bucketEntriesMax, so that buckets do not split and merge
+	// all the time when the number of objects swings.
 	bucketEntriesMerged = 128
 
-	// slotEntriesMin is the mean number of objects for each directory slot
-	// that a doubling must leave. With it, hashes that were crafted to share
-	// their leading bits make a large bucket, never a huge directory.
+	// slotEntriesMin is the mean number of objects per directory slot that must remain
+	// when the directory doubles. With it, hashes that were crafted to share their leading
+	// bits cause a large bucket, never a huge directory.
 	slotEntriesMin = 64
 
-	// bucketSpare is the share of a bucket's entries (one in so many) that it
-	// grows by: a compromise between memory and copying.
+	// bucketSpare determines by how much a bucket grows: by one bucketSpare-th of its
+	// entries. It is a compromise between memory and copying.
 	bucketSpare = 8
 
-	// probesNear is how far a search walks from where an even spread of hashes
-	// would have put the entry, before it bisects instead.
+	// probesNear is how many entries a search probes next to its first guess before it
+	// changes to bisection.
 	probesNear = 32
 
-	// blockBits is the number of leading hash bits that share one count of
-	// objects; the counts let At find a rank without walking the database.
+	// blockBits is the number of leading hash bits by which objects are counted. The
+	// counts let At find a rank without walking the whole database.
 	blockBits = 10
 )
 
-// A block's header has two bytes for the length of its key.
+// This fails to compile unless the length of a block's key fits the two bytes that the header has for it.
 const _ uint16 = blockBytesMax

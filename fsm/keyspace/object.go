@@ -2,7 +2,7 @@ package keyspace
 
 import "unsafe"
 
-// Encoding is what OBJECT ENCODING names; it is state, since it can be asked for.
+// Encoding is what OBJECT ENCODING replies. It is part of the state, because clients can ask for it.
 type Encoding uint8
 
 // The encodings of strings (Redis 7.0: object.c, OBJ_ENCODING_*).
@@ -12,21 +12,20 @@ const (
 	Raw
 )
 
-// Object is one key with its value. Put makes objects, from drafts, and nothing
-// changes one afterwards: whoever has a key or a value may refer to its bytes
-// for good, and must not write to them.
+// Object is one key with its value. Put makes objects from drafts, and nothing changes an
+// object afterwards. Whoever holds a key or a value may keep referring to its bytes, and
+// must not write to them.
 //
 // It is a header that begins one of two forms:
 //
-//   - A block is a single allocation without pointers, so the collector does
-//     not look into it: the header, the deadline if there is one, the key, the
-//     value.
+//   - A block is a single allocation: the header, the deadline if there is one, the key,
+//     the value. It has no pointers, so the garbage collector does not scan it.
 //   - A wide object is larger than a block may be. Its key and its value are
 //     allocations of their own, which an object that replaces it can share.
 //
 // Invariants:
-//  1. An Object begins an allocation that has the form and the fields that its
-//     flags name. It is never copied: a copy would be a header alone.
+//  1. An Object is the beginning of an allocation. Its flags say which form and fields
+//     the allocation has. An Object is never copied: a copy would be a header alone.
 //  2. It has a deadline exactly if flagTimed is set.
 type Object struct {
 	_        noCopy
@@ -41,8 +40,8 @@ type Object struct {
 type flags uint8
 
 const (
-	flagTimed flags = 1 << iota // the object is a timed one
-	flagWide                    // the object is a wide one; else it is a block
+	flagTimed flags = 1 << iota // it has a deadline, and begins a timed
+	flagWide                    // it begins a wide; else it is a block
 )
 
 // timed is the beginning of an object that has a deadline.
@@ -51,7 +50,7 @@ type timed struct {
 	deadlineMS int64
 }
 
-// wide is an object whose key and value stand apart from it. It has room for a
+// wide is an object whose key and value are allocations of their own. It has room for a
 // deadline even if it has none.
 type wide struct {
 	timed
@@ -59,7 +58,7 @@ type wide struct {
 	str []byte
 }
 
-// noCopy makes go vet find copies of what it is a field of.
+// noCopy makes go vet report copies of a struct that has it as a field.
 type noCopy struct{}
 
 func (*noCopy) Lock()   {}
@@ -73,9 +72,8 @@ const (
 // wide returns the whole of a wide object.
 func (o *Object) wide() *wide { return (*wide)(unsafe.Pointer(o)) }
 
-// inBlock returns where the byte at an offset into a block's key and value is. A
-// pointer to the block's end would keep the next allocation alive, so there must
-// be such a byte.
+// inBlock returns the address of the byte at an offset into a block's key and value. That
+// byte must exist: a pointer to the block's end would keep the next allocation alive.
 func (o *Object) inBlock(offset int) *byte {
 	at := headerBytes + int(o.flags&flagTimed)*deadlineBytes + offset
 	return (*byte)(unsafe.Add(unsafe.Pointer(o), at))
@@ -92,7 +90,7 @@ func (o *Object) Key() string {
 	return unsafe.String(o.inBlock(0), int(o.keyBytes))
 }
 
-// Str returns the value of a string, its digits when the encoding is Int.
+// Str returns the value of a string, as digits if the encoding is Int.
 func (o *Object) Str() []byte {
 	switch {
 	case o.flags&flagWide != 0:
@@ -103,7 +101,7 @@ func (o *Object) Str() []byte {
 	return unsafe.Slice(o.inBlock(int(o.keyBytes)), int(o.strBytes))
 }
 
-// Encoding returns what OBJECT ENCODING answers.
+// Encoding returns the encoding that OBJECT ENCODING names.
 func (o *Object) Encoding() Encoding { return o.encoding }
 
 // DeadlineMS returns the deadline in Unix milliseconds; 0 is none.

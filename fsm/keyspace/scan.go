@@ -1,10 +1,10 @@
 package keyspace
 
-// Scan visits objects in hash order from cursor on and returns the cursor to go
-// on from, 0 at the end. It ends when at least count objects have been passed;
-// those past their deadline count as passed and are not visited, so that a step
-// stays short among a million of them. Objects of equal hash are always passed
-// together. Any cursor is valid. visit must not change the keyspace.
+// Scan visits objects in hash order, beginning at cursor, and returns the cursor at which
+// to continue, or 0 at the end. It stops once it has passed at least count objects.
+// Expired objects count but are not visited, so that a step stays short even among a
+// million of them. Objects with equal hashes are always passed together. Any cursor is
+// valid. visit must not change the keyspace.
 func (k *Keyspace) Scan(db int, cursor uint64, count int, visit func(*Object)) uint64 {
 	passed, last, next := 0, uint64(0), uint64(0)
 	k.databases[db].ascend(cursor, func(e entry) bool {
@@ -30,10 +30,10 @@ func (k *Keyspace) Range(db int, visit func(*Object) bool) {
 	})
 }
 
-// At returns the object of a rank, 0 … Len-1, in hash order. While objects past
-// their deadline await their purge, the rank is stretched over them too, and
-// the next object in (circular) hash order that is not past its deadline is
-// returned: always one that exists, and the same on every node.
+// At returns the object with a rank, 0 … Len-1, in hash order. While expired objects await
+// their purge, the rank is scaled to all objects. If it then hits an expired one, At
+// returns the next live object in (circular) hash order. So the result always exists, and
+// is the same on every node.
 func (k *Keyspace) At(db int, rank int) *Object {
 	d := k.databases[db]
 	live := d.count - d.deadlines.due
