@@ -2,17 +2,17 @@ package entry
 
 import "encoding/binary"
 
-// BodyReader reads the body of a Commands batch that holds one command, as
-// AppendBody makes it, without making it: a body that travels in parts may be as
-// large as half a gigabyte.
+// BodyReader reads the body of a Commands batch that holds one command. It yields the
+// bytes that AppendBody would append, without building the whole body: a body that
+// travels in parts may be as large as half a gigabyte.
 type BodyReader struct {
-	pending []byte   // of a length, or of an argument whose length was read
-	args    [][]byte // not begun
+	pending []byte   // the rest of a length, or of an argument whose length was read
+	args    [][]byte // the arguments that are not read completely yet
 	left    int
-	begun   bool // the first of args has its length in pending, or behind it
+	begun   bool // the length of args[0] has been put into pending
 }
 
-// NewBodyReader refers to the command's arguments: nobody may change them.
+// NewBodyReader returns a reader that refers to the command's arguments, which must not change.
 func NewBodyReader(c Command) *BodyReader {
 	head := binary.AppendUvarint(nil, 1)
 	head = binary.AppendUvarint(head, uint64(c.DB))
@@ -20,10 +20,10 @@ func NewBodyReader(c Command) *BodyReader {
 	return &BodyReader{pending: head, args: c.Args, left: uvarintBytes(1) + CommandBytes(&c)}
 }
 
-// Len is how many bytes have not been read.
+// Len returns how many bytes are still to be read.
 func (r *BodyReader) Len() int { return r.left }
 
-// Read fills p with what comes next, and returns how much that is.
+// Read fills p with the next bytes and returns their number.
 func (r *BodyReader) Read(p []byte) int {
 	n := 0
 	for n < len(p) && r.left > 0 {
@@ -38,8 +38,8 @@ func (r *BodyReader) Read(p []byte) int {
 	return n
 }
 
-// advance goes from an argument's length to its bytes, and from those to the
-// next one's length.
+// advance puts the next piece into pending: an argument's length, then its bytes, then
+// the length of the next argument.
 func (r *BodyReader) advance() {
 	if !r.begun {
 		r.begun = true

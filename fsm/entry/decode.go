@@ -8,7 +8,7 @@ import (
 	"math"
 )
 
-// Header is what a leader needs to know of a batch that it only passes on.
+// Header is what a leader needs to know about a batch that it only passes on.
 type Header struct {
 	Session
 	Kind   Kind
@@ -17,8 +17,8 @@ type Header struct {
 	Bytes  int // the length of the encoded batch
 }
 
-// PeekHeader checks the length and the checksum of an encoded batch and reads
-// its header.
+// PeekHeader checks the length and the checksum of an encoded batch, and decodes its
+// header only.
 func PeekHeader(data []byte) (Header, error) {
 	var b Batch
 	body, err := decodeHeader(data, &b)
@@ -29,26 +29,26 @@ func PeekHeader(data []byte) (Header, error) {
 	return Header{Session: b.Session, Kind: b.Kind, Number: b.Number, Acked: b.Acked, Bytes: len(data)}, nil
 }
 
-// Decoder decodes entries one after the other into buffers that it keeps: what
-// it returned is valid until its next call.
+// Decoder decodes entries one after the other and reuses its buffers. A result is valid
+// until the next call.
 type Decoder struct {
 	entry    Entry
 	commands []Command
 	args     [][]byte
-	servers  map[string]string // names seen, so that each is allocated once
+	servers  map[string]string // the names seen so far, so that each is allocated once
 }
 
-// Decode reads an entry. Arguments and parts share data's bytes.
+// Decode decodes an entry. Arguments and parts share data's bytes.
 func Decode(data []byte) (*Entry, error) { return new(Decoder).Decode(data) }
 
-// DecodeBatch reads one batch. Arguments and parts share data's bytes.
+// DecodeBatch decodes one batch. Arguments and parts share data's bytes.
 func DecodeBatch(data []byte) (Batch, error) {
 	var b Batch
 	err := new(Decoder).decodeBatch(data, &b)
 	return b, err
 }
 
-// DecodeBatch reads one batch into the decoder's buffers.
+// DecodeBatch decodes one batch into the decoder's buffers.
 func (d *Decoder) DecodeBatch(data []byte) (*Batch, error) {
 	d.reset()
 	d.entry.Batches = append(d.entry.Batches, Batch{})
@@ -56,7 +56,7 @@ func (d *Decoder) DecodeBatch(data []byte) (*Batch, error) {
 	return b, d.decodeBatch(data, b)
 }
 
-// DecodeBody reads the body of a Commands batch that travelled in parts.
+// DecodeBody decodes the body of a Commands batch that travelled in parts.
 func DecodeBody(body []byte) ([]Command, error) {
 	if len(body) > SplitBytesMax {
 		return nil, fmt.Errorf("entry: a body of %d bytes is over %d", len(body), SplitBytesMax)
@@ -69,7 +69,7 @@ func DecodeBody(body []byte) ([]Command, error) {
 	return commands, checkCommands(commands)
 }
 
-// Decode reads an entry into the decoder's buffers.
+// Decode decodes an entry into the decoder's buffers.
 func (d *Decoder) Decode(data []byte) (*Entry, error) {
 	if len(data) > EntryBytesMax {
 		return nil, fmt.Errorf("entry: %d bytes are over %d", len(data), EntryBytesMax)
@@ -113,6 +113,7 @@ func (d *Decoder) Decode(data []byte) (*Entry, error) {
 	return &d.entry, nil
 }
 
+// reset empties the buffers for the next entry, and frees those that have grown large.
 func (d *Decoder) reset() {
 	if cap(d.args) > arenaKept {
 		d.args = nil
@@ -130,6 +131,8 @@ type opened struct {
 	body   reader
 }
 
+// decodeHeader checks the checksum of a batch and decodes its header into b. The name of
+// the server is left to the caller.
 func decodeHeader(data []byte, b *Batch) (opened, error) {
 	if len(data) < crcBytes || len(data) > BatchBytesMax {
 		return opened{}, fmt.Errorf("entry: a batch of %d bytes", len(data))
@@ -158,6 +161,7 @@ func decodeHeader(data []byte, b *Batch) (opened, error) {
 	return opened{layout: layout, server: server, body: r}, nil
 }
 
+// decodeBatch decodes a batch into b and checks it.
 func (d *Decoder) decodeBatch(data []byte, b *Batch) error {
 	o, err := decodeHeader(data, b)
 	if err != nil {
@@ -185,7 +189,7 @@ func (d *Decoder) decodeBatch(data []byte, b *Batch) error {
 	return b.check()
 }
 
-// name returns server as a string, the same one for the same bytes.
+// name returns server as a string. Equal bytes share one string.
 func (d *Decoder) name(server []byte) string {
 	if s, ok := d.servers[string(server)]; ok {
 		return s
@@ -198,13 +202,14 @@ func (d *Decoder) name(server []byte) string {
 	return s
 }
 
+// commandsOf decodes the commands of a body. After a failure, r is bad.
 func (d *Decoder) commandsOf(r *reader) []Command {
 	count := int(r.uvarint(CommandsMax))
 	first := len(d.commands)
 	for range count {
 		c := Command{DB: int(r.uvarint(databasesMax - 1))}
 		args := r.uvarint(ArgsMax)
-		if r.bad || args > uint64(len(r.rest)) { // an argument takes a byte at least
+		if r.bad || args > uint64(len(r.rest)) { // every argument takes at least one byte
 			r.bad = true
 			return nil
 		}
@@ -218,8 +223,8 @@ func (d *Decoder) commandsOf(r *reader) []Command {
 	return d.commands[first:len(d.commands):len(d.commands)]
 }
 
-// reader takes values from the front of its bytes. After the first failure it
-// is bad and returns zeros.
+// reader reads values from the front of its bytes. After the first failure, bad is set
+// and it returns zeros.
 type reader struct {
 	rest []byte
 	bad  bool
@@ -235,7 +240,7 @@ func (r *reader) byte() byte {
 	return v
 }
 
-// uvarint reads a number of at most limit, which must be in its shortest form.
+// uvarint reads a number. It must be in its shortest form and at most limit.
 func (r *reader) uvarint(limit uint64) uint64 {
 	if len(r.rest) > 0 && r.rest[0] < 0x80 && uint64(r.rest[0]) <= limit { // the common case
 		v := uint64(r.rest[0])
@@ -251,7 +256,7 @@ func (r *reader) uvarint(limit uint64) uint64 {
 	return v
 }
 
-// first is the number of a command's first part, which begin at 1.
+// first reads the number of a command's first part. Numbers begin at 1.
 func (r *reader) first() uint64 {
 	v := r.uvarint(math.MaxUint64)
 	r.bad = r.bad || v == 0
@@ -289,6 +294,7 @@ func (r *reader) bytes(limit uint64) []byte {
 	return v
 }
 
+// end returns an error if reading has failed or bytes are left.
 func (r *reader) end() error {
 	switch {
 	case r.bad:

@@ -9,14 +9,14 @@ import (
 	"math/bits"
 )
 
-// castagnoli is the polynomial of the checksums (CRC-32C; processors have it built in).
+// castagnoli is the table for the checksums (CRC-32C, which processors compute in hardware).
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // crcBytes is the length of a checksum.
 const crcBytes = 4
 
-// AppendBatch appends b's encoded form to dst. The error says which limit b
-// exceeds or which field does not fit its kind; dst is then unchanged.
+// AppendBatch appends b's encoded form to dst. An error says which limit b exceeds, or
+// which field does not fit its kind. dst is unchanged then.
 func AppendBatch(dst []byte, b *Batch) ([]byte, error) {
 	if err := b.check(); err != nil {
 		return dst, err
@@ -49,8 +49,8 @@ func AppendBatch(dst []byte, b *Batch) ([]byte, error) {
 	return out, nil
 }
 
-// AppendBody appends the body of a Commands batch to dst: what Parts are cut
-// from when it is larger than BodyBytesMax. It does not check any limit.
+// AppendBody appends the body of a Commands batch to dst. A body larger than BodyBytesMax
+// is cut into Parts. AppendBody does not check any limit.
 func AppendBody(dst []byte, commands []Command) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(commands)))
 	for i := range commands {
@@ -64,8 +64,8 @@ func AppendBody(dst []byte, commands []Command) []byte {
 	return dst
 }
 
-// CommandBytes is what a command takes in a body. A body of n commands takes
-// the sum and at most 3 bytes for their count.
+// CommandBytes returns how many bytes a command takes in a body. A body takes the sum for
+// its commands, and at most 3 bytes for their count.
 func CommandBytes(c *Command) int {
 	size := uvarintBytes(uint64(c.DB)) + uvarintBytes(uint64(len(c.Args)))
 	for _, arg := range c.Args {
@@ -74,8 +74,8 @@ func CommandBytes(c *Command) int {
 	return size
 }
 
-// AppendEntry appends the entry of encoded batches to dst, without decoding
-// them. None at all makes a no-op, a tick or a mere question for a digest.
+// AppendEntry appends an entry of encoded batches to dst, without decoding them. An entry
+// without batches is a no-op, a tick, a mere request for a digest, or a raise.
 func AppendEntry(dst []byte, head Head, batches [][]byte) ([]byte, error) {
 	if head.StampMS < 0 || head.Digest > WholeDigest || len(batches) > BatchesMax {
 		return dst, fmt.Errorf("entry: stamp %d, digest %d or %d batches is out of range", head.StampMS, head.Digest, len(batches))
@@ -106,14 +106,14 @@ func AppendEntry(dst []byte, head Head, batches [][]byte) ([]byte, error) {
 	return out, nil
 }
 
-// EntryBytes bounds from above what AppendEntry makes of count batches with a
-// sum of lengths.
+// EntryBytes returns an upper bound of what AppendEntry appends for count batches whose
+// lengths add up to sum.
 func EntryBytes(count, sum int) int {
 	const head = 2 + binary.MaxVarintLen64 + 8 + 3 + crcBytes
 	return head + 3*count + sum
 }
 
-// check is what must hold of a batch of any origin.
+// check returns an error for a batch that is not valid, whether it was decoded or is to be encoded.
 func (b *Batch) check() error {
 	if len(b.Server) == 0 || len(b.Server) > NameBytesMax {
 		return fmt.Errorf("entry: a server's name of %d bytes", len(b.Server))
@@ -149,6 +149,7 @@ func (b *Batch) check() error {
 	return nil
 }
 
+// checkCommands checks the commands of a batch against the limits.
 func checkCommands(commands []Command) error {
 	if len(commands) > CommandsMax {
 		return fmt.Errorf("entry: a batch of %d commands is over %d", len(commands), CommandsMax)

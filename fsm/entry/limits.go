@@ -1,20 +1,20 @@
 package entry
 
-// Limits of the codec. What is over one of them is an error, for the writer
-// and for the reader.
+// Limits of the codec. Exceeding one of them is an error, when encoding and when
+// decoding.
 const (
-	// EntryBytesMax bounds an encoded entry: larger ones delay Raft's heartbeats.
+	// EntryBytesMax bounds an encoded entry, because larger ones delay Raft's heartbeats.
 	EntryBytesMax = 512 << 10
 
-	// BatchBytesMax bounds an encoded batch, so that two nodes' fullest batches fit an entry
-	// but for a few bytes.
+	// BatchBytesMax bounds an encoded batch. It is a little less than half of
+	// EntryBytesMax, so that an entry can hold two full batches.
 	BatchBytesMax = 256<<10 - 64
 
 	// BodyOverheadMax bounds what a batch takes beside its body.
 	BodyOverheadMax = 512
 
-	// BodyBytesMax bounds the body of a Commands batch that travels whole; what
-	// is larger travels in parts.
+	// BodyBytesMax bounds the body of a Commands batch that travels whole. A larger body
+	// travels in parts.
 	BodyBytesMax = BatchBytesMax - BodyOverheadMax
 
 	// PartBytesMax bounds the bytes of one Part.
@@ -24,7 +24,7 @@ const (
 	// room for its key and for the lengths of a million arguments.
 	SplitBytesMax = 512<<20 + 16<<20
 
-	// PartsMax bounds how many parts a body may be in.
+	// PartsMax bounds the number of parts of a body.
 	PartsMax = 4096
 
 	// BatchesMax bounds the batches of one entry.
@@ -39,7 +39,7 @@ const (
 	// NameBytesMax bounds a server's id and a client address.
 	NameBytesMax = 200
 
-	// databasesMax bounds a database's number here; the machine knows better.
+	// databasesMax bounds a database's number in the codec; the machine has a tighter bound.
 	databasesMax = 1 << 16
 
 	// arenaKept bounds the argument headers that a Decoder keeps for its next entry.

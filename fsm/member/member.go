@@ -1,6 +1,5 @@
-// Package member names the servers of a cluster, for every package that has to
-// speak of them: the machine (which refuses sessions of strangers), node and
-// cluster.
+// Package member defines how the servers of a cluster are named. The machine (which
+// refuses sessions of strangers), node and cluster share it.
 package member
 
 import (
@@ -10,15 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// Server is one server as a configuration entry names it.
+// Server is one server of a configuration.
 type Server struct {
 	ID       string // "id@incarnation": minted with its data directory, never reused
 	PeerAddr string // host:port that other nodes dial; the host is kept as a name
 	Voter    bool
 }
 
-// Formation is what the founders of a cluster promise each other at its first
-// start: its identity and its whole first configuration.
+// Formation is what the founders of a cluster promise each other at its first start: the
+// cluster's identity and its whole first configuration.
 type Formation struct {
 	Cluster string // random, minted by the founder with the lowest id
 	Servers []Server
@@ -39,8 +38,8 @@ func SplitServerID(server string) (id, incarnation string, err error) {
 // nameBytesMax bounds a server's name and an address, as an entry's codec does.
 const nameBytesMax = 200
 
-// CheckText refuses a name or an address that cannot stand in a line of text: in
-// MOVED, INFO, CLUSTER NODES, a log, a terminal. It may be empty.
+// CheckText refuses a name or an address that cannot be part of a line of text, such as in
+// MOVED, INFO, CLUSTER NODES, a log or a terminal. The text may be empty.
 func CheckText(text string) error {
 	if len(text) > nameBytesMax || !utf8.ValidString(text) {
 		return fmt.Errorf("%.40q… of %d bytes: want text of %d bytes at most", text, len(text), nameBytesMax)
@@ -59,16 +58,16 @@ func ID(server string) string {
 	return id
 }
 
-// Identity is what a data directory says of the server that it belongs to.
+// Identity is what a data directory stores about its server.
 type Identity struct {
 	Server  string     // id@incarnation, minted with the directory
-	Cluster string     // "" until it has promised itself to one or joined one
-	Promise *Formation // what it promised at a first start; nil if it joined later
-	Seeds   []string   // peer addresses through which it joined; none if it has promised
-	// Settled: it never asks by itself to be made a voter (again). It has been
-	// one, or joined to be none.
+	Cluster string     // "" until the server has promised itself to a cluster or joined one
+	Promise *Formation // what the server promised at a first start; nil if it joined later
+	Seeds   []string   // peer addresses through which the server joined; none if it has promised
+	// Settled means that the server never again asks by itself to become a voter: it
+	// has been one, or it joined as a non-voter.
 	Settled bool
-	// Rebuilt: its directory is in the place of one that was damaged. It only joins
-	// the cluster, and neither founds one nor promises itself to one.
+	// Rebuilt means that the directory replaces a damaged one. The server then only joins
+	// its cluster; it neither founds one nor promises itself to one.
 	Rebuilt bool
 }
