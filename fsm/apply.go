@@ -9,18 +9,18 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// hashKeyStream is the stream of the first entry's randomness that gives the
-// keyspace its hash key; those of commands count from 1.
+// hashKeyStream is the stream of the first entry's randomness from which the keyspace
+// gets its hash key. The streams of commands count from 1.
 const hashKeyStream = 0
 
 // nameBytesMax bounds a command's name in the log.
 const nameBytesMax = 64
 
-// Apply runs the entry stored at index and returns an outcome per batch.
-// Entries at or below Index are ignored (nil, nil). An error means a broken
-// invariant (an entry that cannot be decoded, a bad checksum, an unknown
-// command): the node must stop rather than diverge, and the machine applies
-// nothing any more. Replies may share data's bytes.
+// Apply runs the entry stored at index and returns one outcome per batch. It ignores
+// entries at or below Index (nil, nil). An error means a broken invariant, such as an
+// entry that cannot be decoded, a wrong checksum or an unknown command. The node must
+// then stop rather than diverge, and the machine applies nothing more. Replies may share
+// data's bytes.
 func (m *Machine) Apply(index uint64, data []byte) ([]Outcome, error) {
 	if m.broken != nil {
 		return nil, m.broken
@@ -36,6 +36,7 @@ func (m *Machine) Apply(index uint64, data []byte) ([]Outcome, error) {
 	return outcomes, nil
 }
 
+// apply is Apply for a machine that is sound and an entry that is new to it.
 func (m *Machine) apply(index uint64, data []byte) ([]Outcome, error) {
 	e, err := m.decoder.Decode(data)
 	if err != nil {
@@ -57,8 +58,8 @@ func (m *Machine) apply(index uint64, data []byte) ([]Outcome, error) {
 	return outcomes, nil
 }
 
-// begin moves the clock, raises the version if the entry says so, and prepares
-// the context of the entry's commands.
+// begin advances the clock, raises the version if the entry says so, and prepares the
+// context for the entry's commands.
 func (m *Machine) begin(index uint64, e *entry.Entry) error {
 	m.index, m.asked = index, e.Digest
 	if !m.keyed {
@@ -81,8 +82,8 @@ func (m *Machine) begin(index uint64, e *entry.Entry) error {
 	return nil
 }
 
-// expireParts drops parts whose command is not going on. They have the machine's
-// clock as keys have, and the leader's ticks move it (NextDeadlineMS).
+// expireParts drops the parts of commands that have stalled. They expire by the machine's
+// clock, as keys do, and the leader's ticks move that clock (NextDeadlineMS).
 func (m *Machine) expireParts() {
 	if m.version < 2 {
 		return
@@ -93,6 +94,7 @@ func (m *Machine) expireParts() {
 	}
 }
 
+// hashKeyOf derives the keyspace's hash key from the first entry's seed.
 func hashKeyOf(seed uint64) (key [16]byte) {
 	r := command.NewRand(seed, hashKeyStream)
 	for half := range 2 {
@@ -104,7 +106,7 @@ func hashKeyOf(seed uint64) (key [16]byte) {
 	return key
 }
 
-// applyBatch judges a batch by its session, and runs it if it is the next.
+// applyBatch looks up the batch's session, and runs the batch if its number is the next.
 func (m *Machine) applyBatch(b *entry.Batch, out *Outcome) error {
 	out.Session, out.Number = b.Session, b.Number
 	if err := checkVersion(b, m.version); err != nil {
@@ -173,8 +175,8 @@ func (m *Machine) runNext(s *session, b *entry.Batch, out *Outcome) (err error) 
 	return err
 }
 
-// runBody runs the commands of a body that came in parts. From version 2 on
-// nobody checks it before it is whole, so one that cannot be run is a reply.
+// runBody runs the commands of a body that came in parts. From version 2 on, nothing
+// checks a body before it is whole, so one that cannot be run gets an error reply.
 func (m *Machine) runBody(body []byte) ([]reply.Value, error) {
 	commands, err := checkBody(body, m.version, &m.name)
 	switch {
@@ -188,8 +190,8 @@ func (m *Machine) runBody(body []byte) ([]reply.Value, error) {
 	return []reply.Value{reply.Err("ERR the command came in parts and cannot be run; it was not applied")}, nil
 }
 
-// run runs commands in order. Each was checked before its entry was made
-// (Checker), so one that cannot be run is a broken invariant.
+// run runs commands in order. Checker has checked each before the leader made an entry of
+// it, so a command that cannot be run is a broken invariant.
 func (m *Machine) run(commands []entry.Command) ([]reply.Value, error) {
 	if len(commands) == 0 {
 		return nil, nil
@@ -209,10 +211,10 @@ func (m *Machine) run(commands []entry.Command) ([]reply.Value, error) {
 	return replies, nil
 }
 
-// Read runs a call whose route is Gate, with the leader's stamp that came with
-// its confirmation, and sets its Reply. A result above 0 means that the call
-// must be run again once ClockMS has reached it. Calls with equal seeds draw
-// the same random numbers.
+// Read runs a call whose route is Gate and sets its Reply. nowMS is the leader's stamp
+// that came with the confirmation of the read. A result above 0 means that the call must
+// be run again once ClockMS has reached it. Calls with equal seeds draw the same random
+// numbers.
 func (m *Machine) Read(call *command.Call, nowMS int64, seed uint64) (dueMS int64) {
 	if call.Command.Route() != command.Gate {
 		call.Reply = reply.Err("ERR '" + call.Command.Name + "' is not a read")
@@ -234,9 +236,9 @@ func (m *Machine) Read(call *command.Call, nowMS int64, seed uint64) (dueMS int6
 	return dueMS
 }
 
-// guard runs a command's function. A panic becomes an error reply that is the
-// same on every node: they all run the same code on the same state, so they
-// all stop at the same point of it.
+// guard runs a command's function. It turns a panic into an error reply, which is the
+// same on every node: all run the same code on the same state, so all panic at the same
+// point.
 func (m *Machine) guard(c *command.Context) (answer reply.Value) {
 	defer func() {
 		cause := recover()
@@ -251,6 +253,6 @@ func (m *Machine) guard(c *command.Context) (answer reply.Value) {
 	return c.Command.Run(c)
 }
 
-// OnPanic sets who hears of a caught panic, on the goroutine and stack of the
-// panic. It must be set before the machine is used.
+// OnPanic sets the function that is told about a caught panic. It is called on the
+// goroutine and stack of the panic. OnPanic must be called before the machine is used.
 func (m *Machine) OnPanic(report func(command string, cause any)) { m.onPanic = report }

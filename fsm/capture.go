@@ -14,15 +14,15 @@ import (
 	"github.com/kvorum/kvorum/fsm/setting"
 )
 
-// Capture is the whole state at one index, to be written beside running
-// traffic. It is immutable.
+// Capture is the whole state at one index. It is immutable, so that it can be written
+// while traffic goes on.
 type Capture struct {
 	head     head
 	keys     *keyspace.Capture
 	settings *setting.Values
 	servers  []member.Server
 	sessions []captured // ordered by server
-	place    *Place     // nil: not known
+	place    *Place     // nil: unknown
 }
 
 type captured struct {
@@ -30,7 +30,7 @@ type captured struct {
 	session session
 }
 
-// The auxiliary fields of a snapshot, in their order.
+// The auxiliary fields of a snapshot, in the order of the file.
 const (
 	headField     = "kvorum"
 	settingsField = "kvorum-settings"
@@ -38,15 +38,15 @@ const (
 	sessionField  = "kvorum-session" // one per session, followed by the pieces of its parts
 	partField     = "kvorum-part"
 
-	// placeField comes before all of them. Its name does not begin as theirs do,
-	// so that the first release passes over it.
+	// placeField comes before all of them. Its name has another prefix, so that the
+	// first release skips it.
 	placeField = "raft-place"
 )
 
-// Capture takes the state in microseconds, whatever its size. It may run beside
-// Read and another Capture, not beside Apply or Configure.
+// Capture captures the state in microseconds, whatever its size. It may run beside Read
+// and another Capture, but not beside Apply or Configure.
 func (m *Machine) Capture() *Capture {
-	m.capturing.Lock() // the keyspace begins a new epoch
+	m.capturing.Lock() // the keyspace starts a new epoch
 	keys := m.keys.Capture()
 	m.capturing.Unlock()
 	c := &Capture{
@@ -67,14 +67,14 @@ func (m *Machine) Capture() *Capture {
 	return c
 }
 
-// Index is the machine's at the capture.
+// Index returns the machine's index at the capture.
 func (c *Capture) Index() uint64 { return c.head.index }
 
-// ClockMS is the machine's clock at the capture.
+// ClockMS returns the machine's clock at the capture.
 func (c *Capture) ClockMS() int64 { return c.head.clockMS }
 
-// At returns the same capture, which says in its file where in Raft's log it
-// stands. The machine knows nothing of that: no digest depends on it.
+// At returns the same capture with its place in Raft's log, which WriteTo then writes
+// too. The place is not part of the machine's state, and no digest depends on it.
 func (c *Capture) At(place Place) *Capture {
 	placed := *c
 	placed.place = &place
@@ -90,9 +90,10 @@ func (c *Capture) WriteTo(w io.Writer) (int64, error) {
 	return out.Written(), nil
 }
 
+// write writes the fields, and then each database that is not empty.
 func (c *Capture) write(w *rdb.Writer) error {
-	// What a stock Redis expects first (Redis 7.0: rdbSaveInfoAuxFields). An
-	// error stays in the writer: Close returns it.
+	// A stock Redis expects these fields first (Redis 7.0: rdbSaveInfoAuxFields). The
+	// writer keeps the first error, and Close returns it.
 	w.Aux("redis-ver", []byte("7.0.15"))
 	w.Aux("redis-bits", []byte("64"))
 	w.Aux("ctime", strconv.AppendInt(nil, c.head.clockMS/1000, 10))
@@ -121,6 +122,7 @@ func (c *Capture) write(w *rdb.Writer) error {
 	return w.Close()
 }
 
+// writeObjects writes the objects of one database in hash order.
 func (c *Capture) writeObjects(w *rdb.Writer, db int) (err error) {
 	fields := []rdb.Field{{Name: objectField}}
 	c.keys.Range(db, func(o *keyspace.Object) bool {
@@ -131,7 +133,7 @@ func (c *Capture) writeObjects(w *rdb.Writer, db int) (err error) {
 	return err
 }
 
-// eachField visits everything of the state but the objects.
+// eachField visits the whole state except the objects, as auxiliary fields.
 func (c *Capture) eachField(visit func(name string, value []byte)) {
 	visit(headField, c.head.append(nil))
 	visit(settingsField, c.settings.Append(nil))
@@ -147,16 +149,16 @@ func (c *Capture) eachField(visit func(name string, value []byte)) {
 	}
 }
 
-// Digest is a hash of the whole captured state: everything that a snapshot
-// holds, in the same order.
+// Digest returns a hash of the whole captured state: everything that a snapshot holds,
+// in the same order.
 func (c *Capture) Digest() [20]byte {
 	digest, _ := c.DigestWhile(func() bool { return true })
 	return digest
 }
 
-// DigestWhile is Digest, which takes seconds for millions of objects: every few
-// milliseconds it calls proceed, which may pause it, and gives up (false) when
-// that says so.
+// DigestWhile is Digest for large states, where it takes seconds. Every few milliseconds
+// it calls proceed, which may block to pause it. If proceed returns false, DigestWhile
+// gives up and returns false.
 func (c *Capture) DigestWhile(proceed func() bool) (digest [20]byte, done bool) {
 	h := sha256.New()
 	c.eachField(func(name string, value []byte) { hashParts(h, []byte(name), value) })
@@ -180,7 +182,7 @@ func (c *Capture) DigestWhile(proceed func() bool) (digest [20]byte, done bool) 
 	return [20]byte(h.Sum(nil)), true
 }
 
-// hashParts hashes strings with their lengths.
+// hashParts hashes byte strings, each preceded by its length.
 func hashParts(h hash.Hash, parts ...[]byte) {
 	var length [8]byte
 	for _, p := range parts {
@@ -192,7 +194,7 @@ func hashParts(h hash.Hash, parts ...[]byte) {
 	}
 }
 
-// Digest is a hash of the whole state that can influence a later reply: two
-// machines are equal exactly if their digests are. It walks everything; what
-// cannot wait for that takes a Capture first.
+// Digest returns a hash of the whole state that can influence a later reply. Two machines
+// are equal exactly if their digests are. It walks everything; a caller that cannot wait
+// for that takes a Capture first.
 func (m *Machine) Digest() [20]byte { return m.Capture().Digest() }

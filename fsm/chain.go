@@ -8,8 +8,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// chain computes the running hash: that of an entry begins with that of all
-// before it.
+// chain computes the running hash. The hash of each entry is seeded with the hash of all
+// entries before it.
 type chain struct {
 	digest  xxhash.Digest
 	scratch []byte // replies in their stored form
@@ -35,14 +35,15 @@ func (c *chain) end() uint64 {
 	return c.digest.Sum64()
 }
 
-// outcome adds what became of a batch, but for its replies: those of a
-// duplicate have been added when it was applied.
+// outcome adds a batch's outcome without its replies. The replies of a duplicate were
+// added when it was applied.
 func (c *chain) outcome(out *Outcome) {
 	c.number(uint64(out.Status)<<56 ^ out.Next)
 }
 
-// replies adds a batch's replies and returns a copy of their stored form to be
-// kept, or nil if it is over what a session may keep. It is never nil otherwise.
+// replies adds a batch's replies and returns a copy of their stored form, for the session
+// to keep. It returns nil if the stored form is larger than a session may keep, and only
+// then.
 func (c *chain) replies(values []reply.Value) []byte {
 	c.number(uint64(len(values)))
 	bound := 0
@@ -63,11 +64,11 @@ func (c *chain) replies(values []reply.Value) []byte {
 	return append([]byte{}, c.scratch...)
 }
 
-// valueOverhead is more than a value takes in stored form beside its bytes.
+// valueOverhead bounds what a value takes in stored form beside its bytes.
 const valueOverhead = 12
 
-// addBound adds to n what v takes at most in stored form; it stops counting
-// when the bound on stored replies is passed.
+// addBound adds to n an upper bound of v's stored form. It stops counting once
+// storedBytesMax is exceeded.
 func addBound(n int, v *reply.Value) int {
 	n += valueOverhead + len(v.Bytes)
 	for i := range v.Elems {
@@ -79,8 +80,8 @@ func addBound(n int, v *reply.Value) int {
 	return n
 }
 
-// large adds a value without encoding it: replies share the keyspace's bytes,
-// and a thousand times the same long value must not be copied a thousand times.
+// large adds a value without encoding it. Replies share the keyspace's bytes, so a reply
+// that holds the same long value a thousand times must not copy it a thousand times.
 func (c *chain) large(v *reply.Value) {
 	c.number(uint64(v.Kind))
 	c.number(uint64(v.Int()))

@@ -11,17 +11,17 @@ import (
 	"github.com/kvorum/kvorum/internal/memory"
 )
 
-// Refusal says why a batch must not become part of an entry.
+// Refusal is the error for a batch that must not become part of an entry.
 type Refusal struct {
-	// Later says that the machine of whoever checked has to go on first: the
-	// batch may pass as it is when it is sent again.
+	// Later means that the checking machine lags behind: the same batch may pass when
+	// it is sent again.
 	Later  bool
 	Reason string
 }
 
 func (r *Refusal) Error() string { return r.Reason }
 
-// refusal says why a batch that Apply breaks over is refused.
+// refusal turns the error that a batch would cause in Apply into a *Refusal.
 func refusal(err error) error {
 	if r, ok := errors.AsType[*Refusal](err); ok {
 		return r
@@ -29,17 +29,17 @@ func refusal(err error) error {
 	return &Refusal{Reason: err.Error()}
 }
 
-// Checker checks encoded batches before a leader makes an entry of them: one
-// that Apply cannot run would stop every node, again at every start. It keeps
-// its buffers and is not safe for concurrent use.
+// Checker checks encoded batches before a leader makes an entry of them. A batch that
+// Apply cannot run would stop every node, and again at every start. A Checker reuses its
+// buffers and is not safe for concurrent use.
 type Checker struct {
 	decoder entry.Decoder
 	name    [nameBytesMax]byte
 }
 
-// Check returns a decoded batch that a machine of the given version applies
-// without an error, or a *Refusal. The batch is valid until the next call. If
-// EndsParts holds of it, its body has to be checked as well, by CheckBody.
+// Check decodes a batch. It returns a *Refusal unless a machine of the given version
+// applies the batch without an error. The batch is valid until the next call. If
+// EndsParts is true for it, CheckBody must check its body as well.
 func (c *Checker) Check(data []byte, version uint8) (*entry.Batch, error) {
 	b, err := c.decoder.DecodeBatch(data)
 	if err == nil {
@@ -57,14 +57,15 @@ func (c *Checker) Check(data []byte, version uint8) (*entry.Batch, error) {
 	return b, nil
 }
 
-// EndsParts reports whether a batch is the last part of a command whose body a
-// machine of this version must be able to run: from version 2 on it need not.
+// EndsParts reports whether a batch is the last part of a command whose body must be
+// checked beforehand. From version 2 on no body must be: one that cannot be run gets an
+// error reply.
 func EndsParts(b *entry.Batch, version uint8) bool {
 	return b.Kind == entry.Part && b.PartIndex == b.PartTotal-1 && version < 2
 }
 
-// CheckBody checks the body that ends with the part b, given what comes before it
-// (Machine.PartsBefore), which it does not change.
+// CheckBody checks the body that ends with the part b. before holds the parts that
+// precede b (Machine.PartsBefore); CheckBody does not change it.
 func (c *Checker) CheckBody(before []byte, b *entry.Batch, version uint8) error {
 	body := memory.Append(memory.Grow(before, len(before)+len(b.PartBytes)), b.PartBytes)
 	if _, err := checkBody(body, version, &c.name); err != nil {
@@ -81,10 +82,10 @@ func checkVersion(b *entry.Batch, version uint8) error {
 	return nil
 }
 
-// checkBody decodes a body that came in parts, and returns its commands if all
-// can be run; from version 2 on it is one, as nodes send it.
+// checkBody decodes a body that came in parts, and returns its commands if all of them
+// can be run. From version 2 on, a body must hold exactly one command, as nodes send it.
 func checkBody(body []byte, version uint8, name *[nameBytesMax]byte) ([]entry.Command, error) {
-	if version >= 2 && (len(body) == 0 || body[0] != 1) { // before many are decoded, which may take far more memory
+	if version >= 2 && (len(body) == 0 || body[0] != 1) { // refused before decoding, because many commands may take far more memory than their bytes
 		return nil, errors.New("it holds other than one command")
 	}
 	commands, err := entry.DecodeBody(body)
@@ -94,11 +95,12 @@ func checkBody(body []byte, version uint8, name *[nameBytesMax]byte) ([]entry.Co
 	return commands, err
 }
 
+// checkCommands returns an error if a machine of this version cannot run all the commands.
 func checkCommands(commands []entry.Command, version uint8, name *[nameBytesMax]byte) error {
 	for i := range commands {
 		word := commands[i].Args[0]
 		_, err := rowOf(&commands[i], version, name)
-		commands[i].Args[0] = word // the row's is in a buffer that the next one takes
+		commands[i].Args[0] = word // rowOf left a name in the buffer that the next command reuses
 		if err != nil {
 			return err
 		}
@@ -106,10 +108,10 @@ func checkCommands(commands []entry.Command, version uint8, name *[nameBytesMax]
 	return nil
 }
 
-// PartsBefore returns what the parts that precede b, the last of its command, hold
-// of the body; run is false if the machine is certain not to run b's command,
-// whatever it is. The refusal says that the machine has not come to them yet. It
-// is for version 1, where one command at most is under way.
+// PartsBefore returns the body as far as it came before b, the last part of its command.
+// run is false if the machine is certain not to run the command, whatever it is. A
+// *Refusal means that the machine has not applied those parts yet. PartsBefore is for
+// version 1, where a session has at most one unfinished command.
 func (m *Machine) PartsBefore(b *entry.Batch) (before []byte, run bool, err error) {
 	if b.PartIndex == 0 {
 		return nil, true, nil
@@ -125,9 +127,9 @@ func (m *Machine) PartsBefore(b *entry.Batch) (before []byte, run bool, err erro
 	return underWay[0].body, true, nil
 }
 
-// rowOf finds the row of a command of an entry; an error says why a machine of
-// this version cannot run it. The name is copied into name first, since the
-// table lowers it in place and the entry's bytes are also read by Raft.
+// rowOf returns the table row of an entry's command. An error says why a machine of this
+// version cannot run it. rowOf first copies the command's name into name, because the
+// lookup converts it to lower case in place and Raft reads the entry's bytes too.
 func rowOf(c *entry.Command, version uint8, name *[nameBytesMax]byte) (*command.Command, error) {
 	n := copy(name[:], c.Args[0])
 	if n < len(c.Args[0]) {
@@ -150,8 +152,8 @@ func rowOf(c *entry.Command, version uint8, name *[nameBytesMax]byte) (*command.
 	return row, nil
 }
 
-// CheckCall returns an error if a client's call could not be applied from an
-// entry. It relies on the row that the call was given.
+// CheckCall returns an error if a client's call could not be applied from an entry. It
+// trusts the call's row.
 func CheckCall(c *command.Call) error {
 	switch {
 	case c.Command == nil || c.Command.Route() == command.Local:
@@ -164,7 +166,7 @@ func CheckCall(c *command.Call) error {
 	return nil
 }
 
-// CheckClientAddr refuses an address that clients could not be told.
+// CheckClientAddr refuses an address that cannot be passed on to clients.
 func CheckClientAddr(addr string) error {
 	if err := member.CheckText(addr); err != nil {
 		return fmt.Errorf("a client address: %w", err)

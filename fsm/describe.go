@@ -9,15 +9,15 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// Place says where in Raft's log a snapshot stands. Raft keeps it beside the
-// snapshot and sends it ahead of it; within the file it is under the checksum.
+// Place is a snapshot's position in Raft's log. Raft stores it beside the snapshot and
+// sends it first. Within the file, the snapshot's own checksum covers it.
 type Place struct {
-	Index              uint64 // of the last entry in it
+	Index              uint64 // of the last entry in the snapshot
 	Term               uint64 // of that entry
-	ConfigurationIndex uint64 // of the newest configuration in it
+	ConfigurationIndex uint64 // of the newest configuration in the snapshot
 }
 
-// placeVersion is the layout of a place's field.
+// placeVersion is the version of the field's layout.
 const placeVersion = 1
 
 func (p Place) append(dst []byte) []byte {
@@ -27,8 +27,8 @@ func (p Place) append(dst []byte) []byte {
 	return binary.AppendUvarint(dst, p.ConfigurationIndex)
 }
 
-// decodePlace returns nil for a layout that this program does not know: a later
-// one's snapshot is taken as one that does not say where it stands.
+// decodePlace returns nil for a layout that this program does not know. The snapshot of a
+// later release then counts as one without a place.
 func decodePlace(data []byte) (*Place, error) {
 	d := decoder{rest: data}
 	if v := d.byte(); !d.bad && v != placeVersion {
@@ -39,15 +39,15 @@ func decodePlace(data []byte) (*Place, error) {
 	return p, d.end("place")
 }
 
-// Description holds a snapshot's own account of its place in the log and its members.
+// Description is what a snapshot says about its place in the log and about the members.
 type Description struct {
 	Index   uint64          // the machine's
 	Servers []member.Server // the configuration that the machine has recorded
-	Place   *Place          // nil: the snapshot does not say (the first release's do not)
+	Place   *Place          // nil: the snapshot has none (the first release wrote none)
 }
 
-// Describe reads the beginning of a snapshot. It does not see the checksum at
-// the file's end: its caller has another one, or reads the file with Verify too.
+// Describe reads only the beginning of a snapshot. It does not reach the checksum at the
+// file's end, so its caller must have another checksum, or call Verify too.
 func Describe(r io.Reader) (Description, error) {
 	s := restoring{brief: true, newest: NewestVersion}
 	if err := s.read(r); err != nil {
@@ -56,7 +56,7 @@ func Describe(r io.Reader) (Description, error) {
 	return Description{Index: s.head.index, Servers: s.machine.servers, Place: s.place}, nil
 }
 
-// placed takes the field that says where the snapshot stands.
+// placed reads the field that holds the snapshot's place.
 func (s *restoring) placed(value []byte) (err error) {
 	if s.stage != atStart || s.place != nil {
 		return fmt.Errorf("field %q is not in its place", placeField)
@@ -65,8 +65,8 @@ func (s *restoring) placed(value []byte) (err error) {
 	return err
 }
 
-// checkPlace makes sure that a snapshot stands where its machine is: what Raft
-// does not hand to the machine, it does not count for a snapshot either.
+// checkPlace makes sure that the snapshot's place agrees with its machine's index. The
+// two are equal because Raft counts for a snapshot only what it hands to the machine.
 func (s *restoring) checkPlace() error {
 	if s.place != nil && s.place.Index != s.head.index {
 		return fmt.Errorf("it says that it is of entry %d, and holds the state of entry %d", s.place.Index, s.head.index)

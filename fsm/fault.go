@@ -2,8 +2,8 @@
 
 package fsm
 
-// The planted faults of the simulation (fault_on.go) do not exist in a normal
-// build: the compiler removes every branch that asks for one.
+// A normal build has none of the faults that the simulation plants (fault_on.go): the
+// compiler removes every branch that asks for one.
 
 func forgetsSessions() bool { return false }
 

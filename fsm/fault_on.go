@@ -2,13 +2,12 @@
 
 package fsm
 
-// Faults are the faults that the simulation plants in every machine of its
-// process, to prove that it finds them. They are set before a run and not
-// changed during it.
+// Faults are bugs that the simulation plants in every machine of its process, to prove
+// that it finds them. They are set before a run and stay the same during it.
 var Faults struct {
 	ForgetSessions bool         // a restored machine has no sessions
-	IgnoreGaps     bool         // a batch is applied whatever number is missing before it
-	WallClockMS    func() int64 // expiry is judged by this clock too, not by the log alone
+	IgnoreGaps     bool         // a batch is applied even if numbers before it are missing
+	WallClockMS    func() int64 // keys also expire by this clock, not by the log alone
 }
 
 func forgetsSessions() bool { return Faults.ForgetSessions }

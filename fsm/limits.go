@@ -2,42 +2,42 @@ package fsm
 
 import "github.com/kvorum/kvorum/fsm/entry"
 
-// Limits of the machine. Those that shape the state are the same on every
-// node: changing one changes how old entries apply, and needs a new version
-// (version.go).
+// Limits of the machine. Those that shape the state are the same on every node. Changing
+// one changes how old entries apply, so it needs a new machine version (version.go).
 const (
-	// digestStride is after how many objects a digest asks whether to go on.
+	// digestStride is the number of objects after which a digest asks again whether to go on.
 	digestStride = 4096
 
-	// purgeMax bounds how many objects past their deadline one entry removes,
-	// so that an instant with a million due keys delays no entry by more than
-	// about a millisecond.
+	// purgeMax bounds how many expired objects one entry removes, so that a million
+	// keys that expire at the same instant delay no entry by more than about a
+	// millisecond.
 	purgeMax = 1000
 
-	// storedBytesMax bounds the replies that are kept for one session, from the
-	// oldest on; a batch whose replies are no longer kept is Forgotten.
+	// storedBytesMax bounds the replies that are kept for one session. The oldest are
+	// dropped first; a batch whose replies were dropped is Forgotten.
 	storedBytesMax = 4 << 20
 
-	// storedOverhead is what a kept batch counts beside its replies, so that
-	// empty ones are bounded too.
+	// storedOverhead is added to the size of each kept batch's replies, so that the
+	// number of empty ones is bounded too.
 	storedOverhead = 256
 
-	// partsBytesMax bounds the parts that one session has under way.
+	// partsBytesMax bounds the parts of a session's unfinished command (version 1), and
+	// the memory that is allocated at once for a body.
 	partsBytesMax = entry.SplitBytesMax
 
-	// announcedBytesMax bounds the bytes of the bodies that one session has under way,
-	// as their first parts announce them: a last part may be smaller. unfinishedMax
-	// bounds their number (both from version 2 on).
+	// announcedBytesMax bounds the sum of a session's unfinished bodies, as their first
+	// parts announce them. The real sum may be lower, because a last part may be smaller.
+	// unfinishedMax bounds their number. Both apply from version 2 on.
 	announcedBytesMax = partsBytesMax + unfinishedMax*entry.PartBytesMax
 	unfinishedMax     = 64
 
-	// partsIdleMS is how long, by the machine's clock, parts stay to which none is
-	// added (from version 2 on).
+	// partsIdleMS is how long, by the machine's clock, an unfinished body is kept without
+	// a new part (from version 2 on).
 	partsIdleMS = 60_000
 
-	// scratchKept bounds the buffer in which replies are encoded between entries.
+	// scratchKept bounds the encoding buffer for replies that is kept between entries.
 	scratchKept = 1 << 20
 
-	// sessionsMax bounds the sessions, servers and settings that a snapshot may claim.
+	// sessionsMax bounds the sessions, and likewise the servers, that a snapshot may claim.
 	sessionsMax = 4096
 )

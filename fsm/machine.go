@@ -12,49 +12,49 @@ import (
 	"github.com/kvorum/kvorum/fsm/setting"
 )
 
-// Status says what became of one batch.
+// Status says what happened to one batch.
 type Status uint8
 
-// What may become of a batch.
+// The statuses of a batch.
 const (
 	Applied    Status = iota + 1 // it ran now; Replies has one value per command
-	Registered                   // its session is open, now or already
-	Partial                      // a Part that is not the last; kept
-	Duplicate                    // applied before; Replies are the stored ones
-	Forgotten                    // applied before; its replies are no longer stored
-	Dropped                      // at or below the acknowledged mark; nobody waits for it
-	Gap                          // not the session's next number; refused, to be sent again in order
-	Unknown                      // its session is not open (or of another boot); refused
+	Registered                   // its session is open, since now or since before
+	Partial                      // a Part that is not the last of its command
+	Duplicate                    // applied before; Replies holds the stored ones
+	Forgotten                    // applied before, but its replies are no longer stored
+	Dropped                      // at or below the acknowledged number; nobody waits for it
+	Gap                          // beyond the session's next number; refused, must be sent again in order
+	Unknown                      // its session is not open, or has another boot number; refused
 	Stranger                     // Register by a server outside the configuration or with a lower boot; refused
 )
 
-// Outcome is what became of one batch of an entry. A Part that is not the last
-// has no replies; a last Part whose earlier ones were not kept has one, an error.
+// Outcome is the result of one batch of an entry. A Part that is not the last has no
+// replies. A last Part whose earlier parts are missing has one reply, an error.
 type Outcome struct {
 	entry.Session
 	Number  uint64
 	Status  Status
 	Next    uint64 // Gap: the number that the session must send next
 	Replies []reply.Value
-	Lookups command.Lookups // Applied: those of its commands
+	Lookups command.Lookups // Applied: the key lookups of its commands
 }
 
-// Machine is the replicated state: keyspace, sessions, settings, clock. It is
-// not safe for concurrent use: Apply and Configure need it alone; everything
-// else may run beside Read.
+// Machine is the replicated state: keyspace, sessions, settings and clock. It does no
+// locking of its own. Nothing may run beside Apply or Configure; everything else may run
+// beside Read.
 //
 // Invariants:
 //  1. index never goes back, nor does the keyspace's clock.
 //  2. A session's server is in servers.
-//  3. Of a session, the numbers up to last have been applied, each once and in
-//     order, and acked ≤ last; stored holds replies of numbers in (acked, last] only.
-//  4. Everything but the last group of fields is a function of the entries
-//     applied, and is in a snapshot.
+//  3. Of each session, the numbers up to last have been applied, each once and in
+//     order. acked ≤ last. stored holds replies to numbers in (acked, last] only.
+//  4. All fields but those of the last group are a function of the applied entries,
+//     and are part of a snapshot.
 type Machine struct {
-	version  uint8 // the active one
+	version  uint8 // the active version
 	index    uint64
-	hash     uint64 // of all entries and replies, chained
-	keyed    bool   // the first entry's seed has given the keyspace its hash key
+	hash     uint64 // the running hash of all entries and replies
+	keyed    bool   // whether the first entry's seed has given the keyspace its hash key
 	ordinal  uint64 // registrations so far
 	keys     *keyspace.Keyspace
 	settings *setting.Values
@@ -62,22 +62,22 @@ type Machine struct {
 	sessions map[string]*session // by server
 
 	newest    uint8        // the newest version that this program applies
-	asked     entry.Digest // by the last entry
-	broken    error        // a broken invariant: nothing is applied any more
+	asked     entry.Digest // the digest that the last entry asked for
+	broken    error        // a broken invariant: nothing more is applied
 	decoder   entry.Decoder
 	chain     chain
-	context   command.Context // of the command that is being applied
+	context   command.Context // of the command being applied
 	name      [nameBytesMax]byte
 	contexts  sync.Pool // of reads
 	capturing sync.Mutex
 	onPanic   func(command string, cause any)
 }
 
-// New makes the empty machine.
+// New returns an empty machine.
 func New() *Machine { return NewLimited(NewestVersion) }
 
-// NewLimited makes the empty machine of a program that knows no version above
-// newest, as an earlier release does.
+// NewLimited returns an empty machine that knows no version above newest, as in an
+// earlier release.
 func NewLimited(newest uint8) *Machine {
 	return &Machine{
 		version:  OldestVersion,
@@ -89,22 +89,21 @@ func NewLimited(newest uint8) *Machine {
 	}
 }
 
-// Index is the index of the last entry applied or configuration recorded.
+// Index returns the index of the last entry applied or configuration recorded.
 func (m *Machine) Index() uint64 { return m.index }
 
-// ClockMS is the largest stamp applied.
+// ClockMS returns the machine's clock: the largest stamp applied.
 func (m *Machine) ClockMS() int64 { return m.keys.ClockMS() }
 
-// Hash is the running hash of all entries applied and replies given, since the first.
+// Hash returns the running hash of all entries applied and replies given since the first.
 func (m *Machine) Hash() uint64 { return m.hash }
 
-// Asked is what the last entry asked every node to note of its machine, which
-// is still as that entry left it.
+// Asked returns which digest the last entry asked every node to record. The machine is
+// still as that entry left it.
 func (m *Machine) Asked() entry.Digest { return m.asked }
 
-// NextDeadlineMS is the earliest moment at which something falls due (a key's
-// deadline, including one already passed that awaits its purge, or that of a
-// command whose parts have ceased to come).
+// NextDeadlineMS returns the earliest deadline: of a key (even one that has expired and
+// is not purged yet), or of a command whose parts have stopped coming.
 func (m *Machine) NextDeadlineMS() (int64, bool) {
 	next, some := m.keys.NextDeadlineMS()
 	if m.version < 2 {
@@ -121,24 +120,24 @@ func (m *Machine) NextDeadlineMS() (int64, bool) {
 	return next, some
 }
 
-// Servers returns the configuration that the machine has last recorded.
+// Servers returns the configuration that the machine recorded last.
 func (m *Machine) Servers() []member.Server { return slices.Clone(m.servers) }
 
 // Settings returns a copy of the replicated settings.
 func (m *Machine) Settings() *setting.Values { return m.settings.Clone() }
 
-// BulkMax is the replicated setting proto-max-bulk-len.
+// BulkMax returns the replicated setting proto-max-bulk-len.
 func (m *Machine) BulkMax() int64 { return m.settings.BulkMax() }
 
-// Expired is how many keys this machine has removed because their deadline had
-// passed, since it was made: no part of its state.
+// Expired returns how many keys this machine has removed because they had expired. The
+// count begins when the machine is made, and is not part of its state.
 func (m *Machine) Expired() uint64 { return m.keys.Expired() }
 
-// DatabaseInfo is what INFO keyspace shows of a database.
+// DatabaseInfo is what INFO keyspace shows about one database.
 type DatabaseInfo struct {
 	Objects   int
 	Deadlines int   // objects with a deadline
-	MeanTTLMS int64 // the mean of what is left to those
+	MeanTTLMS int64 // their mean time to live
 }
 
 // Databases describes each database.
@@ -151,8 +150,8 @@ func (m *Machine) Databases() [keyspace.Databases]DatabaseInfo {
 	return infos
 }
 
-// Configure records the servers of the configuration entry stored at index.
-// Sessions of servers that are no longer in it end.
+// Configure records the servers of the configuration entry stored at index. It ends the
+// sessions of servers that are no longer in the configuration.
 func (m *Machine) Configure(index uint64, servers []member.Server) error {
 	if m.broken != nil {
 		return m.broken

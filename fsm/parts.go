@@ -8,36 +8,36 @@ import (
 	"github.com/kvorum/kvorum/fsm/entry"
 )
 
-// parts are the commands that one session sends in parts and whose last part
-// has not come.
+// parts are the unfinished commands of one session: it sends them in parts, and the last
+// part has not arrived.
 //
-// Invariants: unfinished is ordered by first; each has at least one part and
-// fewer than total, none of them larger than its first; announced is at most
-// announcedBytesMax. At version 1 there is one at most, which has neither first
-// nor lastMS: its parts follow each other without any other batch between them.
+// Invariants: unfinished is ordered by first. Each command has at least one part and
+// fewer than total, none of them larger than its first part. announced is at most
+// announcedBytesMax. At version 1 there is at most one unfinished command. It has neither
+// first nor lastMS, and no other batch may come between its parts.
 type parts struct{ unfinished []unfinished }
 
-// unfinished is a body of which parts are missing.
+// unfinished is a body whose last part has not arrived.
 type unfinished struct {
 	first   uint64 // the number of the first part
-	inOrder bool   // of version 1: no other batch of its session comes between its parts
-	lastMS  int64  // the clock when the newest came
+	inOrder bool   // begun in the layout of version 1: no other batch may come between its parts
+	lastMS  int64  // the clock when its newest part arrived
 	total   int
-	body    []byte // what has come of it, in one piece: it is never copied again
-	ends    []int  // where each part ends in it; a capture shares both, which only grow
+	body    []byte // what has arrived, in one piece: it is never copied again
+	ends    []int  // where each part ends in body; both only grow, so captures share them
 }
 
-// announced is how many bytes the bodies may get, by their first parts.
+// announced returns how many bytes the bodies may reach according to their first parts.
 func (p *parts) announced() (sum int) {
 	for i := range p.unfinished {
-		if u := &p.unfinished[i]; len(u.ends) > 0 { // else it is being restored
+		if u := &p.unfinished[i]; len(u.ends) > 0 { // a body without parts is being restored
 			sum += u.total * u.ends[0]
 		}
 	}
 	return sum
 }
 
-// bytes counts how much of the body has come.
+// bytes returns how much of the body has arrived.
 func (u *unfinished) bytes() int {
 	if len(u.ends) == 0 {
 		return 0
@@ -45,7 +45,7 @@ func (u *unfinished) bytes() int {
 	return u.ends[len(u.ends)-1]
 }
 
-// piece is the part of an index.
+// piece returns the part with an index.
 func (u *unfinished) piece(index int) []byte {
 	begin := 0
 	if index > 0 {
@@ -54,8 +54,8 @@ func (u *unfinished) piece(index int) []byte {
 	return u.body[begin:u.ends[index]]
 }
 
-// put appends the next part. Memory for the whole body is taken at the first, since
-// all parts but the last have the same size.
+// put appends the next part. At the first part it allocates memory for the whole body,
+// since all parts but the last have the same size.
 func (u *unfinished) put(part []byte) {
 	if u.body == nil {
 		u.body = make([]byte, 0, min(u.total*len(part), partsBytesMax))
@@ -64,17 +64,17 @@ func (u *unfinished) put(part []byte) {
 	u.ends = append(u.ends, len(u.body))
 }
 
-// partState says what became of a part.
+// partState says what happened to a part.
 type partState uint8
 
 const (
-	partKept  partState = iota // kept, or of no use; more may follow
-	partWhole                  // it was the last, and the body is whole
-	partLost                   // it was the last, and others are missing
+	partKept  partState = iota // kept, or useless; more may follow
+	partWhole                  // it was the last one, and the body is complete
+	partLost                   // it was the last one, and others are missing
 )
 
-// add takes a part, and returns the body when it is whole. A part that does not
-// continue what it belongs to drops that.
+// add adds a part, and returns the body once it is complete. A part that does not fit
+// its command's earlier parts drops that command.
 func (p *parts) add(b *entry.Batch, nowMS int64) (body []byte, state partState) {
 	first := p.firstOf(b)
 	i, found := p.find(first)
@@ -91,8 +91,8 @@ func (p *parts) add(b *entry.Batch, nowMS int64) (body []byte, state partState) 
 	return p.take(i, b)
 }
 
-// firstOf is the number of a part's first part. Numbers of the old layout that are
-// not consecutive give one that nothing has.
+// firstOf returns the number of the first part of b's command. In the old layout, it
+// assumes that the numbers are consecutive. If they are not, no command has the result.
 func (p *parts) firstOf(b *entry.Batch) uint64 {
 	if b.First > 0 {
 		return b.First
@@ -100,14 +100,15 @@ func (p *parts) firstOf(b *entry.Batch) uint64 {
 	return b.Number - uint64(b.PartIndex)
 }
 
-// roomFor reports whether one more command may begin with a part. What that
-// announces counts, and not what has come of it: memory is taken for all of it.
+// roomFor reports whether one more command may begin with the part b. The announced size
+// of each body counts, not what has arrived, since memory is allocated for all of it.
 func (p *parts) roomFor(b *entry.Batch) bool {
 	return p.announced()+b.PartTotal*len(b.PartBytes) <= announcedBytesMax && len(p.unfinished) < unfinishedMax
 }
 
-// between says that a batch was applied that is no part, or a part of another
-// command than first: what came in order before the raise does not go on.
+// between drops the unfinished commands that came in the layout of version 1, except the
+// one that began at first: no other batch may come between their parts. It is called for
+// every batch that is applied; first is 0 if the batch is not a part.
 func (p *parts) between(first uint64) {
 	for i := len(p.unfinished) - 1; i >= 0; i-- {
 		if u := &p.unfinished[i]; u.inOrder && u.first != first {
@@ -116,7 +117,7 @@ func (p *parts) between(first uint64) {
 	}
 }
 
-// addInOrder is add at version 1: a first part abandons what is under way.
+// addInOrder is add at version 1: a first part drops the unfinished command.
 func (p *parts) addInOrder(b *entry.Batch) (body []byte, state partState) {
 	if b.PartIndex == 0 {
 		*p = parts{unfinished: []unfinished{{total: b.PartTotal}}}
@@ -128,7 +129,7 @@ func (p *parts) addInOrder(b *entry.Batch) (body []byte, state partState) {
 	return p.take(0, b)
 }
 
-// fits reports, at version 1, whether a part is the next of the one command there is.
+// fits reports, at version 1, whether a part is the next one of the unfinished command.
 func (p *parts) fits(b *entry.Batch) bool {
 	return len(p.unfinished) == 1 && p.unfinished[0].continues(b) && p.unfinished[0].bytes()+len(b.PartBytes) <= partsBytesMax
 }
@@ -144,7 +145,7 @@ func lostIfLast(b *entry.Batch) partState {
 	return partKept
 }
 
-// take adds the next piece of an unfinished body.
+// take adds the next part to an unfinished body, and removes the body once it is complete.
 func (p *parts) take(i int, b *entry.Batch) (body []byte, state partState) {
 	u := &p.unfinished[i]
 	u.put(b.PartBytes)
@@ -162,14 +163,14 @@ func (p *parts) find(first uint64) (int, bool) {
 
 func (p *parts) drop(i int) { p.unfinished = slices.Delete(p.unfinished, i, i+1) }
 
-// abandon drops the command that began at first, if it is there.
+// abandon drops the command that began at first, if there is one.
 func (p *parts) abandon(first uint64) {
 	if i, found := p.find(first); found {
 		p.drop(i)
 	}
 }
 
-// expire drops what no part has been added to for partsIdleMS.
+// expire drops the commands that have got no part for partsIdleMS.
 func (p *parts) expire(nowMS int64) {
 	for i := len(p.unfinished) - 1; i >= 0; i-- {
 		if p.unfinished[i].deadlineMS() <= nowMS {
@@ -185,8 +186,8 @@ func (u *unfinished) deadlineMS() int64 {
 	return u.lastMS + partsIdleMS
 }
 
-// raise gives the one command of version 1 what version 2 knows it by: its parts
-// were the session's last batches.
+// raise converts the unfinished command of version 1, if any, to version 2. Its parts
+// were the session's last batches, which gives the number of the first.
 func (p *parts) raise(last uint64, nowMS int64) {
 	for i := range p.unfinished {
 		u := &p.unfinished[i]
@@ -194,5 +195,5 @@ func (p *parts) raise(last uint64, nowMS int64) {
 	}
 }
 
-// clone is what a capture keeps: bodies only grow.
+// clone returns a copy for a capture. It shares the bodies, since they only grow.
 func (p *parts) clone() parts { return parts{slices.Clone(p.unfinished)} }

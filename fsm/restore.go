@@ -12,14 +12,14 @@ import (
 	"github.com/kvorum/kvorum/fsm/setting"
 )
 
-// ErrForeign is the error of a sound RDB file that no machine has written.
+// ErrForeign is the error for a sound RDB file that was not written by Kvorum.
 var ErrForeign = errors.New("fsm: the file is not a snapshot of Kvorum")
 
-// Restore reads a snapshot whole, or fails whole (checksum, structure); one that
-// a later release has written is a NewerError.
+// Restore reads a whole snapshot, checksum and structure included, or returns an error.
+// The error for the snapshot of a later release is a *NewerError.
 func Restore(r io.Reader) (*Machine, error) { return RestoreLimited(r, NewestVersion) }
 
-// RestoreLimited is Restore by a program that knows no version above newest.
+// RestoreLimited is Restore for a program that knows no version above newest.
 func RestoreLimited(r io.Reader, newest uint8) (*Machine, error) {
 	s := restoring{keep: true, newest: newest}
 	if err := s.read(r); err != nil {
@@ -31,8 +31,8 @@ func RestoreLimited(r io.Reader, newest uint8) (*Machine, error) {
 	return s.machine, nil
 }
 
-// Verify reads a snapshot to its end without keeping it and returns the index
-// that it was taken at.
+// Verify reads a snapshot to its end without keeping it, and returns the index at which
+// it was taken.
 func Verify(r io.Reader) (index uint64, err error) {
 	s := restoring{newest: NewestVersion}
 	if err := s.read(r); err != nil {
@@ -41,18 +41,18 @@ func Verify(r io.Reader) (index uint64, err error) {
 	return s.head.index, nil
 }
 
-// restoring is a snapshot on its way in. Fields come in the order in which a
-// Capture writes them, then the objects.
+// restoring is a snapshot being read. Its fields must come in the order in which a
+// Capture writes them, followed by the objects.
 type restoring struct {
 	newest  uint8 // the newest machine version that can be read
-	keep    bool  // the objects; else they are only counted
-	brief   bool  // read no further than the description
+	keep    bool  // whether to keep the objects; else they are only counted
+	brief   bool  // whether to stop after the fields that Describe needs
 	place   *Place
 	machine *Machine
 	head    head
 	stage   stage
 	session *session // the last one read
-	pieces  []int    // of each of its unfinished commands, those that must follow
+	pieces  []int    // for each of its unfinished commands, how many pieces must follow
 	objects [keyspace.Databases]int
 }
 
@@ -66,6 +66,7 @@ const (
 	afterServers // sessions follow
 )
 
+// read reads a file until its end, or until the description is complete.
 func (s *restoring) read(r io.Reader) error {
 	in := rdb.NewReader(r)
 	if !s.keep {
@@ -85,6 +86,7 @@ func (s *restoring) read(r io.Reader) error {
 	}
 }
 
+// take handles one event of the file.
 func (s *restoring) take(event *rdb.Event) error {
 	switch event.Kind {
 	case rdb.Aux:
@@ -130,6 +132,7 @@ func (s *restoring) count() error {
 	return nil
 }
 
+// field reads one of the machine's own fields, which must be the one that is due.
 func (s *restoring) field(name string, value []byte) (err error) {
 	m := s.machine
 	switch {
@@ -153,6 +156,7 @@ func (s *restoring) field(name string, value []byte) (err error) {
 	return fmt.Errorf("field %q is unknown, or not in its place", name)
 }
 
+// open reads the head and makes the machine.
 func (s *restoring) open(value []byte) (err error) {
 	if s.head, err = decodeHead(value, s.newest); err != nil {
 		return err
@@ -169,6 +173,7 @@ func (s *restoring) open(value []byte) (err error) {
 	return nil
 }
 
+// openSession reads a session. The pieces of its unfinished commands follow.
 func (s *restoring) openSession(value []byte) error {
 	m := s.machine
 	server, session, pieces, err := decodeSession(value, m.version)
@@ -182,6 +187,7 @@ func (s *restoring) openSession(value []byte) error {
 	return nil
 }
 
+// piece reads one part of an unfinished command of the last session.
 func (s *restoring) piece(value []byte) error {
 	p := &s.session.parts
 	u := &p.unfinished[len(p.unfinished)-len(s.pieces)]
@@ -202,6 +208,7 @@ func (s *restoring) piece(value []byte) error {
 	return nil
 }
 
+// object reads one object with the field that belongs to it.
 func (s *restoring) object(event *rdb.Event) error {
 	if event.DB >= keyspace.Databases {
 		return fmt.Errorf("an object in database %d", event.DB)

@@ -8,11 +8,11 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// session is one run of one server's process, with what it may still ask for.
+// session is one run of one server's process, with the replies that it may ask for again.
 type session struct {
 	boot    uint64
 	ordinal uint64
-	addr    string // what clients are told
+	addr    string // the address that clients are given
 	last    uint64
 	acked   uint64
 
@@ -21,16 +21,16 @@ type session struct {
 	parts       parts
 }
 
-// stored are the replies to one batch, in reply's stored form.
+// stored holds the replies to one batch, in the stored form of package reply.
 type stored struct {
-	kept    bool // false: too large, or given up for newer ones
-	missing bool // only with a planted fault: not applied yet
+	kept    bool // false: the replies were too large
+	missing bool // not applied yet; only with a planted fault
 	replies []byte
 }
 
 func (r *stored) bytes() int { return storedOverhead + len(r.replies) }
 
-// register opens a session. The same boot again changes nothing.
+// register opens a session. Registering the same boot again changes nothing.
 func (m *Machine) register(b *entry.Batch) Status {
 	s := m.sessions[b.Server]
 	switch {
@@ -44,7 +44,7 @@ func (m *Machine) register(b *entry.Batch) Status {
 	return Registered
 }
 
-// acknowledge raises the mark: the replies up to number have been received.
+// acknowledge records that the replies up to number have been received, and drops them.
 func (s *session) acknowledge(number uint64) {
 	number = min(number, s.last)
 	if number <= s.acked {
@@ -62,8 +62,8 @@ func (s *session) acknowledge(number uint64) {
 	s.stored = slices.Delete(s.stored, 0, drop)
 }
 
-// judge says what is to become of a number of this session; Applied means
-// that it is the next.
+// judge returns the status of a batch with this number. Applied means that the number is
+// the next one, so that the batch must run now.
 func (s *session) judge(number uint64) Status {
 	switch {
 	case number <= s.acked:
@@ -85,7 +85,7 @@ func (s *session) judge(number uint64) Status {
 	return Duplicate
 }
 
-// find returns what is stored of a number that has been applied.
+// find returns what is stored for a number, or nil.
 func (s *session) find(number uint64) *stored {
 	first := s.last - uint64(len(s.stored)) + 1
 	if number < first || number > s.last {
@@ -94,7 +94,7 @@ func (s *session) find(number uint64) *stored {
 	return &s.stored[number-first]
 }
 
-// answer completes the outcome of a number that is not to be run.
+// answer completes the outcome of a batch that does not run.
 func (s *session) answer(out *Outcome) {
 	switch out.Status {
 	case Gap:
@@ -105,7 +105,7 @@ func (s *session) answer(out *Outcome) {
 			var v reply.Value
 			var err error
 			if v, rest, err = reply.DecodeStored(rest); err != nil {
-				// Checked when it was stored or restored: cannot happen.
+				// Cannot happen: it was checked when it was stored or restored.
 				out.Status, out.Replies = Forgotten, nil
 				return
 			}
@@ -114,8 +114,8 @@ func (s *session) answer(out *Outcome) {
 	}
 }
 
-// keep stores the replies to a number that has just been applied; nil are too
-// large to be kept. The oldest give way.
+// keep stores the replies to a number that has just been applied; nil means that they
+// are too large. It drops the oldest replies that exceed the bound.
 func (s *session) keep(number uint64, replies []byte) {
 	if r := s.find(number); r != nil { // only with a planted fault
 		*r = stored{kept: replies != nil, replies: replies}
@@ -138,9 +138,9 @@ func (s *session) store(r stored) {
 	s.storedBytes += r.bytes()
 }
 
-// Replay answers a waiting batch of a session after a restore has skipped the
-// entries: its outcome as Apply would give it for a batch sent again, and
-// false if the machine has not applied that number. Number 0 is the Register.
+// Replay returns the outcome of a waiting batch after a restore has skipped its entry. It
+// is the outcome that Apply would give if the batch were sent again. Replay returns false
+// if the machine has not applied that number. Number 0 is the Register.
 func (m *Machine) Replay(of entry.Session, number uint64) (Outcome, bool) {
 	out := Outcome{Session: of, Number: number, Status: Unknown}
 	s := m.sessions[of.Server]
@@ -164,8 +164,8 @@ func (m *Machine) Replay(of entry.Session, number uint64) (Outcome, bool) {
 // SessionInfo describes the open session of a server.
 type SessionInfo struct {
 	entry.Session
-	Ordinal    uint64 // counts registrations in the cluster, from 1: unique for ever
-	ClientAddr string // what clients are told
+	Ordinal    uint64 // counts the cluster's registrations from 1, so it is unique for ever
+	ClientAddr string // the address that clients are given
 	Last       uint64 // the last number applied
 	Acked      uint64
 }
@@ -182,7 +182,7 @@ func (m *Machine) Session(server string) (SessionInfo, bool) {
 	}, true
 }
 
-// sortedKeys is the order in which sessions are walked.
+// sortedKeys returns the servers of the sessions in the order in which to walk them.
 func sortedKeys(sessions map[string]*session) []string {
 	return slices.Sorted(maps.Keys(sessions))
 }

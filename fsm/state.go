@@ -12,8 +12,9 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// What RDB has no place for, as a snapshot's auxiliary fields hold it and as
-// Digest hashes it: integers are varints, strings have their length before them.
+// This file encodes the state that RDB has no place for. A snapshot's auxiliary fields
+// hold it in this form, and Digest hashes it in this form. Integers are varints; strings
+// are preceded by their length.
 
 // head is the machine's own part of its state.
 type head struct {
@@ -24,7 +25,7 @@ type head struct {
 	keyed   bool
 	hashKey [16]byte
 	ordinal uint64
-	objects [keyspace.Databases]int // in each database, those that await their purge included
+	objects [keyspace.Databases]int // per database, including expired ones that are not purged yet
 }
 
 func (h *head) append(dst []byte) []byte {
@@ -41,8 +42,7 @@ func (h *head) append(dst []byte) []byte {
 	return dst
 }
 
-// decodeHead reads the head of a snapshot for a program that knows no version
-// above newest.
+// decodeHead reads the head of a snapshot. Its version must not be above newest.
 func decodeHead(data []byte, newest uint8) (h head, err error) {
 	d := decoder{rest: data}
 	h.version = d.byte()
@@ -83,8 +83,8 @@ func decodeServers(data []byte) (servers []member.Server, err error) {
 	return servers, d.end("servers")
 }
 
-// append appends the session of a server as a machine version has it, but for
-// the pieces of its parts.
+// append appends the session of a server in the layout of a machine version, without the
+// pieces of its parts.
 func (s *session) append(dst []byte, server string, version uint8) []byte {
 	dst = appendBytes(dst, server)
 	dst = binary.AppendUvarint(dst, s.boot)
@@ -100,8 +100,8 @@ func (s *session) append(dst []byte, server string, version uint8) []byte {
 	return s.parts.append(dst, version)
 }
 
-// append appends what is known of each unfinished command but its pieces: at
-// version 1 of the one that there may be, or zeros.
+// append appends what describes each unfinished command, without its pieces. At version 1
+// that is the only one, or zeros if there is none.
 func (p *parts) append(dst []byte, version uint8) []byte {
 	if version < 2 {
 		var u unfinished
@@ -123,8 +123,8 @@ func (p *parts) append(dst []byte, version uint8) []byte {
 	return dst
 }
 
-// decodeParts reads what append wrote: the unfinished commands without their
-// pieces, and how many of these each has.
+// decodeParts reads what append wrote. It returns the unfinished commands without their
+// pieces, and how many pieces each has.
 func (d *decoder) decodeParts(version uint8, last uint64) (p parts, pieces []int) {
 	one := func(u unfinished) {
 		u.total = int(d.uvarint(entry.PartsMax))
@@ -151,8 +151,8 @@ func (d *decoder) decodeParts(version uint8, last uint64) (p parts, pieces []int
 	return p, pieces
 }
 
-// decodeSession returns a session of a machine version, and how many pieces of
-// each unfinished command follow.
+// decodeSession reads a session in the layout of a machine version. It also returns how
+// many pieces of each unfinished command follow.
 func decodeSession(data []byte, version uint8) (server string, s *session, pieces []int, err error) {
 	d := decoder{rest: data}
 	server = string(d.bytes())
@@ -185,16 +185,16 @@ func checkReplies(data []byte) error {
 	return nil
 }
 
-// objectField is the name of the field that goes with each object.
+// objectField is the name of the auxiliary field of each object.
 const objectField = "k"
 
-// appendObject appends what RDB does not say of an object.
+// appendObject appends the part of an object's state that RDB has no place for.
 func appendObject(dst []byte, o *keyspace.Object, clockMS int64) []byte {
 	dst = append(dst, byte(o.Encoding()))
 	return binary.AppendVarint(dst, clockMS-o.AccessMS())
 }
 
-// decodeObject reads what appendObject has written.
+// decodeObject reads what appendObject wrote.
 func decodeObject(data []byte, draft *keyspace.Draft, clockMS int64) error {
 	d := decoder{rest: data}
 	draft.Encoding = keyspace.Encoding(d.byte())
@@ -217,8 +217,8 @@ func appendTruth(dst []byte, truth bool) []byte {
 	return append(dst, 0)
 }
 
-// decoder takes values from the front of its bytes. After the first failure it
-// is bad and returns zeros.
+// decoder reads values from the front of its bytes. After the first failure, bad is set
+// and it returns zeros.
 type decoder struct {
 	rest []byte
 	bad  bool
@@ -252,7 +252,7 @@ func (d *decoder) varint() int64 {
 	return v
 }
 
-// fixed takes n bytes, zeros if there are not as many.
+// fixed reads n bytes; it returns zeros if there are fewer.
 func (d *decoder) fixed(n int) []byte {
 	if n > len(d.rest) {
 		d.bad, d.rest = true, nil
@@ -263,10 +263,10 @@ func (d *decoder) fixed(n int) []byte {
 	return v
 }
 
-// bytes takes a string with its length; it shares the decoder's bytes.
+// bytes reads a string preceded by its length. The result shares the decoder's bytes.
 func (d *decoder) bytes() []byte {
 	n := d.uvarint(uint64(len(d.rest)))
-	if n > uint64(len(d.rest)) { // its length took what was left
+	if n > uint64(len(d.rest)) { // reading the length has used up bytes
 		d.bad, d.rest = true, nil
 		return nil
 	}

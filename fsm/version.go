@@ -2,26 +2,25 @@ package fsm
 
 import "fmt"
 
-// Versions of the machine. A version names how entries are applied, what may
-// be in them, what is answered, and what a snapshot holds; everything that a
-// later release changes in these is of a later version, also a mended error text.
+// Versions of the machine. A version determines how entries are applied, what they may
+// hold, what the replies are, and what a snapshot holds. Any change to these needs a new
+// version, even a corrected error text.
 //
-// Which version is active is state: an empty machine is at OldestVersion, and an
-// entry raises it (entry.Head.Raise). While a version is active the machine
-// holds exactly what a snapshot of that version holds, so that the release
-// before can read it.
+// The active version is part of the state. An empty machine is at OldestVersion, and an
+// entry raises it (entry.Head.Raise). While a version is active, the machine holds exactly
+// what a snapshot of that version holds, so that the previous release can read it.
 const (
-	OldestVersion = 1 // of the first release
-	// NewestVersion is the newest that this program applies. Version 2 lets parts
-	// of several commands alternate with each other and with other batches.
+	OldestVersion = 1 // the version of the first release
+	// NewestVersion is the newest version that this program knows. Version 2 lets the
+	// parts of several commands alternate with each other and with other batches.
 	NewestVersion = 2
 )
 
-// NewerError is the error of what a later release has written.
+// NewerError is the error for data that a later release has written.
 type NewerError struct {
 	What    string // what was read, as in "the snapshot is of"
 	Version uint8  // the machine version that it needs
-	Newest  uint8  // the newest that this program knows
+	Newest  uint8  // the newest version that this program knows
 }
 
 func (e *NewerError) Error() string {
@@ -29,14 +28,14 @@ func (e *NewerError) Error() string {
 		e.What, e.Version, e.Newest)
 }
 
-// NewerRelease tells such an error apart where this package is not known.
+// NewerRelease marks the error, for packages that do not import this one.
 func (e *NewerError) NewerRelease() {}
 
-// Version is the active version.
+// Version returns the active version.
 func (m *Machine) Version() uint8 { return m.version }
 
-// raise takes the machine to a version. What a version begins is empty, or
-// follows at once from the little that sessions hold.
+// raise raises the machine to a version. That is cheap: the state that a version adds is
+// empty, or follows at once from the little that sessions hold.
 func (m *Machine) raise(to uint8) error {
 	if to > m.newest {
 		return &NewerError{What: "the log raises the cluster to", Version: to, Newest: m.newest}
