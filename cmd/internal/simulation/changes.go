@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// changeWithin bounds a change of the membership, whatever strikes meanwhile.
+	// changeWithin bounds a membership change, whatever faults strike meanwhile.
 	changeWithin = 2 * time.Minute
-	// askWithin bounds one question for it.
+	// askWithin bounds one request for such a change.
 	askWithin = 6 * time.Second
-	// endsWithin is how long a server that has no place may run, once nothing
-	// keeps it from learning that.
+	// endsWithin is how long a removed server may run, once nothing keeps it from
+	// learning that it was removed.
 	endsWithin = time.Minute
-	// votersLeast stay, so that no change needs FORCE.
+	// votersLeast is how many voters must remain, so that no change needs FORCE.
 	votersLeast = 3
-	// electionLongest is more than those need who could elect one of them.
+	// electionLongest is longer than any servers need that are able to elect a leader.
 	electionLongest = 6 * time.Second
 )
 
-// operate runs f as the only operator.
+// operate runs change as the only operator.
 func (f *faults) operate(change func() (bool, error)) bool {
 	<-f.cluster.operator
 	defer func() { f.cluster.operator <- struct{}{} }()
@@ -37,7 +37,7 @@ func (f *faults) operate(change func() (bool, error)) bool {
 	return done && err == nil
 }
 
-// ask asks members, one after the other, until one says that it is done.
+// ask requests a change from random members, one after the other, until one confirms it.
 func (f *faults) ask(what string, change func(ctx context.Context, s *cluster.Service) error) error {
 	return f.cluster.Await(what, changeWithin, func() error {
 		members := f.cluster.Members()
@@ -51,13 +51,13 @@ func (f *faults) ask(what string, change func(ctx context.Context, s *cluster.Se
 	})
 }
 
-// unrest harms whoever leads while a change is under way, or does not.
+// unrest harms the leader while a change is under way, in half of the cases.
 func (f *faults) unrest() (over func()) {
 	if f.rng.IntN(2) == 0 {
 		return func() {}
 	}
 	wait := time.Duration(f.rng.Int64N(int64(2 * time.Second)))
-	beside := *f // draws beside us
+	beside := *f // with a source of randomness of its own
 	beside.rng = rand.New(rand.NewPCG(f.rng.Uint64(), 3))
 	strike := []func() bool{beside.crashLeader, beside.transfer, beside.cutOff}[f.rng.IntN(3)]
 	done := make(chan struct{})
@@ -69,12 +69,12 @@ func (f *faults) unrest() (over func()) {
 	return func() { <-done }
 }
 
-// awaitPlaces waits until everybody is what they are to be.
+// awaitPlaces waits until every server is in its place (Whole).
 func (f *faults) awaitPlaces(after string) error {
 	return f.cluster.Await("everybody in place after "+after, changeWithin, f.cluster.Whole)
 }
 
-// some is a random one of those that a condition holds for, "" if there is none.
+// some returns a random id for which the condition holds, or "" if there is none.
 func (f *faults) some(condition func(id string, p place) bool) string {
 	var ids []string
 	for _, id := range f.cluster.IDs {
@@ -88,7 +88,7 @@ func (f *faults) some(condition func(id string, p place) bool) string {
 	return ids[f.rng.IntN(len(ids))]
 }
 
-// name is a server's id, or all of its name.
+// name returns a server's id or, just as often, its full name id@incarnation.
 func (f *faults) name(id string) string {
 	if f.rng.IntN(2) == 0 {
 		return id
@@ -96,7 +96,7 @@ func (f *faults) name(id string) string {
 	return f.cluster.disk(id).server()
 }
 
-// join has a new server come, by itself or invited, as a voter or not.
+// join makes a new server join, by itself or invited, as a voter or not.
 func (f *faults) join() bool {
 	return f.operate(func() (bool, error) {
 		id := f.some(func(_ string, p place) bool { return !p.in })
@@ -126,7 +126,7 @@ func (f *faults) enter(id string, voter bool) error {
 	return f.awaitPlaces("the coming of " + id)
 }
 
-// remove takes a member out and waits until it knows.
+// remove removes a member and waits until its process has ended.
 func (f *faults) remove(id string) error {
 	server := f.cluster.disk(id).server()
 	named := f.name(id)
@@ -135,7 +135,7 @@ func (f *faults) remove(id string) error {
 	err := f.ask("remove "+id, func(ctx context.Context, s *cluster.Service) error {
 		err := s.Remove(ctx, named, false)
 		if err != nil {
-			named = server // perhaps it is done, and the id is nobody's
+			named = server // it may be done, so that the short id names nobody
 		}
 		return err
 	})
@@ -146,7 +146,7 @@ func (f *faults) remove(id string) error {
 	return f.awaitEnd(id)
 }
 
-// awaitEnd waits until a server that has no place any more has ended by itself.
+// awaitEnd waits until a removed server has ended by itself.
 func (f *faults) awaitEnd(id string) error {
 	var why error
 	err := f.cluster.Await("the end of "+id+", which has no place", endsWithin, func() error {
@@ -165,8 +165,8 @@ func (f *faults) awaitEnd(id string) error {
 	return err
 }
 
-// leave removes a member, which may come back: with its old disk, which must
-// not be, and with an empty one.
+// leave removes a member. It may come back with its old disk, which must be refused, and
+// with an empty one.
 func (f *faults) leave() bool {
 	return f.operate(func() (bool, error) {
 		spare := f.cluster.voters() > votersLeast || f.rng.IntN(2) == 0
@@ -191,7 +191,7 @@ func (f *faults) leave() bool {
 	})
 }
 
-// comeBackWithOldDisk starts a server that has been removed as if nothing had been.
+// comeBackWithOldDisk starts a removed server on its old disk. It must end and not become a member.
 func (f *faults) comeBackWithOldDisk(id string) error {
 	if err := f.cluster.StartAnyway(id); err != nil {
 		return err
@@ -211,13 +211,13 @@ func (f *faults) comeBackWithOldDisk(id string) error {
 	return nil
 }
 
-// demote makes a voter a non-voter, which stays one until it is promoted.
+// demote makes a voter a non-voter, checks that it stays one, and promotes it again.
 func (f *faults) demote() bool {
 	return f.operate(func() (bool, error) {
 		id := f.some(func(_ string, p place) bool { return p.in && p.voter })
 		named, server := f.name(id), f.cluster.disk(id).server()
-		// One that has stored that it is a voter does not ask to be one again, also if
-		// it cannot be told that it is none any more.
+		// A server that has stored that it is a voter does not ask to become one again,
+		// even if it cannot be told that it was demoted.
 		if err := f.cluster.Await(id+" knows that it is a voter", changeWithin, f.cluster.disk(id).knowsItsVote); err != nil {
 			return false, err
 		}
@@ -249,8 +249,8 @@ func (f *faults) demote() bool {
 	})
 }
 
-// replace gives a server an empty disk while other faults strike, and perhaps
-// its old one back for a while, as from a backup.
+// replace gives a server an empty disk while other faults strike. Afterwards it may give
+// it its old disk for a while, as if from a backup.
 func (f *faults) replace() bool {
 	return f.operate(func() (bool, error) {
 		if err := f.awaitPlaces("what was before a replacement"); err != nil {
@@ -278,7 +278,7 @@ func (f *faults) replace() bool {
 	})
 }
 
-// move starts a server again at another address, with its disk.
+// move restarts a server at another address, with its disk.
 func (f *faults) move() bool {
 	return f.operate(func() (bool, error) {
 		id := f.some(func(_ string, p place) bool { return p.in })
@@ -296,8 +296,8 @@ func (f *faults) move() bool {
 	})
 }
 
-// copied starts a copy of a running server's disk, at another address: it must
-// not run, and the original must.
+// copied starts a server on a copy of a running server's disk, at another address. The
+// copy must end, and the original must go on.
 func (f *faults) copied() bool {
 	return f.operate(func() (bool, error) {
 		if err := f.awaitPlaces("what was before a copy"); err != nil {
@@ -333,7 +333,7 @@ func (f *faults) copied() bool {
 	})
 }
 
-// trio names a leader and two other voters.
+// trio returns the leader and two other voters.
 func (f *faults) trio() (leader, other, laggard string) {
 	leader = f.cluster.Leader()
 	other = f.some(func(id string, p place) bool { return p.voter && p.in && id != leader })
@@ -349,8 +349,8 @@ func (f *faults) cutBoth(id string, others ...string) {
 	}
 }
 
-// wipeBesideLaggard wipes one of the servers that have the newest entries, and
-// cuts all others that have them off, so that the wiped one meets those that lag.
+// wipeBesideLaggard wipes one of the servers that have the newest entries. It cuts off all
+// others that have them, so that the wiped server meets only those that lag behind.
 func (f *faults) wipeBesideLaggard() bool {
 	return f.operate(func() (bool, error) {
 		if err := f.awaitPlaces("what was before a wipe"); err != nil {
@@ -386,8 +386,8 @@ func (f *faults) wipeBesideLaggard() bool {
 	})
 }
 
-// removeBesideLaggard removes a voter that does not hear of it. Later, it meets
-// one that lags, and nobody else.
+// removeBesideLaggard removes a voter that is cut off and does not learn of it. Later the
+// voter meets only a server that lags behind.
 func (f *faults) removeBesideLaggard() bool {
 	return f.operate(func() (bool, error) {
 		for f.cluster.voters() <= votersLeast {

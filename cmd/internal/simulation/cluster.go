@@ -17,37 +17,37 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// Snapshots come often and logs are short, so that a server which was away for
-// a while is caught up by an installed snapshot. More entries stay behind a
-// snapshot than one message of Raft's carries (16), as with any real policy: a
-// follower whose answer was lost must not have cut what its leader sends again,
-// for Raft's leader never goes forward to what the follower has kept.
+// Snapshots are frequent and logs are short, so that a server that was away for a while
+// is caught up by an installed snapshot. As with any real policy, more entries stay in the
+// log after a snapshot than one message of Raft carries (16). If a follower's answer is
+// lost, its leader sends the same entries again, and the follower must not have cut them:
+// Raft's leader never skips ahead to what the follower has kept.
 const (
 	snapshotEntries = 40
 	trailingEntries = 20
 )
 
-// Cluster is servers under simulation.
+// Cluster is a set of simulated machines with their servers.
 type Cluster struct {
 	Network *Network
 	IDs     []string      // of all machines
-	Slow    string        // the server whose clock runs slow, or ""
-	Lease   time.Duration // how long that one believes that it leads
+	Slow    string        // the server whose clock runs slowly, or ""
+	Lease   time.Duration // how long the slow server believes that it leads
 	logger  *slog.Logger
 	policy  node.SnapshotPolicy
 	digests node.DigestPolicy
 
 	mu        sync.Mutex
 	machine   map[string]*machine
-	timing    map[string]node.Timing // of servers whose clocks run at another rate
-	frozen    map[string]time.Time   // until when a server's clients are not heard
+	timing    map[string]node.Timing // the timing of servers whose clocks run at another rate
+	frozen    map[string]time.Time   // until when a server does not hear its clients
 	wipes     int
-	installed map[string]uint64 // snapshots that ended processes had restored from leaders
-	wrong     []string          // promises that were seen broken
+	installed map[string]uint64 // snapshots from leaders that processes restored before they ended
+	wrong     []string          // promises that were found broken
 	witness   *witness
-	keepNames bool          // of wiped servers: a planted fault
+	keepNames bool          // a planted fault: a wiped server keeps its name
 	operator  chan struct{} // holds a token while nobody changes the membership or the releases
-	finished  bool          // the upgrade; only the operator asks
+	finished  bool          // whether the upgrade is finished; only the operator reads it
 }
 
 // machine is one server's hardware, and the process that runs on it, if any.
@@ -57,9 +57,9 @@ type machine struct {
 	clock   *Clock
 	process *process
 	place   place
-	release cluster.Versions // that its program knows
-	ended   error            // why the last process ended by itself, nil if it did not
-	mayEnd  int              // faults under way that make a process end by itself
+	release cluster.Versions // the machine versions that its program knows
+	ended   error            // why the last process ended by itself; nil if it did not
+	mayEnd  int              // how many faults are under way that may make the process end by itself
 }
 
 // process is one run of a server.
@@ -67,10 +67,10 @@ type process struct {
 	ctx    context.Context // ends with the process
 	end    context.CancelFunc
 	server *server.Server
-	own    uint64 // snapshots that it restored, or will, from its own disk
+	own    uint64 // snapshots that it restores from its own disk at its start
 }
 
-// NewCluster makes machines n1 … of a cluster; Start runs them.
+// NewCluster makes the machines n1, n2, … of a cluster. Start starts their servers.
 func NewCluster(size int, rng *rand.Rand, logger *slog.Logger) *Cluster {
 	c := &Cluster{Network: NewNetwork(rand.New(rand.NewPCG(rng.Uint64(), 1))), logger: logger,
 		policy:   node.SnapshotPolicy{Entries: snapshotEntries, LogBytes: 1 << 20, Trailing: trailingEntries},
@@ -84,13 +84,14 @@ func NewCluster(size int, rng *rand.Rand, logger *slog.Logger) *Cluster {
 	return c
 }
 
-// AddGuests makes more machines, which do not belong to the cluster yet.
+// AddGuests adds machines that do not belong to the cluster yet.
 func (c *Cluster) AddGuests(count int) {
 	for range count {
 		c.add(place{})
 	}
 }
 
+// add adds a machine with an empty disk.
 func (c *Cluster) add(p place) {
 	id := fmt.Sprintf("n%d", len(c.IDs)+1)
 	c.IDs = append(c.IDs, id)
@@ -100,8 +101,8 @@ func (c *Cluster) add(p place) {
 	c.machine[id] = m
 }
 
-// Start runs a server on its machine; it does nothing if one runs, or none
-// belongs there.
+// Start starts a machine's server. It does nothing if the server runs already or does not
+// belong to the cluster.
 func (c *Cluster) Start(id string) error {
 	if !c.place(id).in {
 		return nil
@@ -109,7 +110,7 @@ func (c *Cluster) Start(id string) error {
 	return c.StartAnyway(id)
 }
 
-// StartAnyway is Start, also where no server belongs.
+// StartAnyway is Start even if the server does not belong to the cluster.
 func (c *Cluster) StartAnyway(id string) error {
 	m := c.machine[id]
 	<-m.turn
@@ -130,7 +131,7 @@ func (c *Cluster) StartAnyway(id string) error {
 	return nil
 }
 
-// watch takes note of a process that ends by itself.
+// watch records the end of a process that ends by itself.
 func (c *Cluster) watch(id string, p *process) {
 	err := p.server.Wait()
 	c.mu.Lock()
@@ -139,7 +140,7 @@ func (c *Cluster) watch(id string, p *process) {
 	if m.process != p {
 		return // it was crashed
 	}
-	c.Network.Break(id) // as an operating system does, also for what the process has left behind
+	c.Network.Break(id) // as an operating system does with all connections of a process
 	m.process, m.ended = nil, err
 	c.installed[id] += p.installed()
 	p.end()
@@ -148,8 +149,8 @@ func (c *Cluster) watch(id string, p *process) {
 	}
 }
 
-// expectEnd says that a server's process may end by itself, until the function that
-// it returns is called.
+// expectEnd allows a server's process to end by itself, until the returned function is
+// called.
 func (c *Cluster) expectEnd(id string) (over func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,7 +165,7 @@ func (c *Cluster) expectEnd(id string) (over func()) {
 // ended reports whether a server's last process has ended.
 func (c *Cluster) ended(id string) bool { return c.running(c.machine[id]) == nil }
 
-// Wrong is the first promise that was seen broken.
+// Wrong returns the first promise that was found broken, or nil.
 func (c *Cluster) Wrong() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -182,7 +183,7 @@ func (c *Cluster) Crash(id string) bool {
 	return c.crash(id, m)
 }
 
-// crash is Crash for who holds the machine's turn.
+// crash is Crash for a caller that holds the machine's turn.
 func (c *Cluster) crash(id string, m *machine) bool {
 	p := c.running(m)
 	if p == nil {
@@ -199,7 +200,7 @@ func (c *Cluster) crash(id string, m *machine) bool {
 	return true
 }
 
-// installed is how many snapshots a process has restored that leaders sent.
+// installed returns how many snapshots from leaders a process has restored.
 func (p *process) installed() uint64 {
 	n := p.server.Node()
 	if n == nil {
@@ -209,7 +210,7 @@ func (p *process) installed() uint64 {
 	return restored - min(restored, p.own)
 }
 
-// Installed is how many snapshots a server has ever restored that leaders sent.
+// Installed returns how many snapshots from leaders a server has ever restored.
 func (c *Cluster) Installed(id string) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -226,7 +227,7 @@ func (c *Cluster) running(m *machine) *process {
 	return m.process
 }
 
-// Wipe crashes a server and gives it an empty disk.
+// Wipe crashes a server and gives it an empty disk. It reports whether the server ran.
 func (c *Cluster) Wipe(id string) (ran bool) {
 	c.mu.Lock()
 	c.wipes++
@@ -257,8 +258,8 @@ func (c *Cluster) Insert(id string, disk *Disk) (had *Disk, ran bool) {
 	return had, ran
 }
 
-// Process returns the running process of a server, nil if there is none, or it
-// is still at its first start, or no server has that id.
+// Process returns the running process of a server. It returns nil if there is none, if its
+// member is not open yet, or if no server has that id.
 func (c *Cluster) Process(id string) *process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -277,7 +278,7 @@ func (c *Cluster) Node(id string) *node.Node {
 	return nil
 }
 
-// Leader returns the id of a server that leads, "" if none does.
+// Leader returns the id of a server that leads, or "".
 func (c *Cluster) Leader() string {
 	for _, id := range c.IDs {
 		if n := c.Node(id); n != nil && n.IsLeader() {
@@ -287,21 +288,21 @@ func (c *Cluster) Leader() string {
 	return ""
 }
 
-// Freeze makes what a server's clients send wait in their sockets until a moment.
+// Freeze makes whatever a server's clients send wait in the sockets until a moment.
 func (c *Cluster) Freeze(id string, until time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.frozen[id] = until
 }
 
-// Frozen reports whether a server does not hear its clients now.
+// Frozen reports whether a server is frozen now (Freeze).
 func (c *Cluster) Frozen(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.Now().Before(c.frozen[id])
 }
 
-// awaitThaw returns when a server hears its clients, or ctx ends.
+// awaitThaw waits until a server hears its clients again, or ctx ends.
 func (c *Cluster) awaitThaw(ctx context.Context, id string) {
 	for {
 		c.mu.Lock()
@@ -318,7 +319,7 @@ func (c *Cluster) awaitThaw(ctx context.Context, id string) {
 	}
 }
 
-// Await polls until the condition holds, or gives up after limit of virtual time.
+// Await polls until the condition returns nil. It gives up after limit of virtual time.
 func (c *Cluster) Await(what string, limit time.Duration, condition func() error) error {
 	deadline := time.Now().Add(limit)
 	for {
@@ -333,7 +334,7 @@ func (c *Cluster) Await(what string, limit time.Duration, condition func() error
 	}
 }
 
-// AllReady returns nil when every server runs and is ready.
+// AllReady returns nil if every member runs and is ready.
 func (c *Cluster) AllReady() error {
 	for _, id := range c.Members() {
 		n := c.Node(id)
@@ -347,9 +348,9 @@ func (c *Cluster) AllReady() error {
 	return nil
 }
 
-// Whole returns nil when every server is ready and in the committed
-// configuration what it is to be, as what its disk says it is: only then can any
-// one be lost. A server that has just joined is ready before it is a voter.
+// Whole returns nil if every member is ready, and has its intended role and the name on
+// its disk in the committed configuration. Only then can any one of them be lost. (A
+// server that has just joined is ready before it is a voter.)
 func (c *Cluster) Whole() error {
 	if err := errors.Join(c.OneCluster(), c.AllReady()); err != nil {
 		return err
@@ -363,15 +364,15 @@ func (c *Cluster) Whole() error {
 	return c.placed(servers)
 }
 
-// state is what must be equal on all nodes once they have applied the same index.
+// state is what must be equal on all nodes that have applied the same index.
 type state struct {
 	index  uint64
 	hash   uint64
 	digest [20]byte
 }
 
-// Agree returns nil when all servers have applied the same index and hold the
-// same state; a difference at one index is final.
+// Agree returns nil if all members have applied the same index and hold the same state.
+// Different states at the same index are a divergence, which waiting cannot mend.
 func (c *Cluster) Agree() error {
 	var first state
 	members := c.Members()
@@ -414,7 +415,7 @@ func (c *Cluster) Stop() {
 	}
 }
 
-// environment is that of a process on a machine, at one of its hosts.
+// environment returns the simulated environment of a process on a machine, at one of its hosts.
 func (c *Cluster) environment(id, host string, disk *Disk) server.Environment {
 	return server.Environment{
 		ListenPeers: func() (net.Listener, error) { return c.Network.Listen(host) },

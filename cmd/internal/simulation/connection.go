@@ -8,27 +8,27 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// patience is how rarely a client waits for a frozen server: else all would
-// soon wait for one.
+// patience is how rarely a client waits for a frozen server: once in so many times. If
+// clients always waited, all would soon wait for the same server.
 const patience = 16
 
-// connection is a client's way to a server, which it changes now and then.
+// connection is a client's connection, which moves to another server now and then.
 type connection struct {
 	cluster   *Cluster
 	rng       *rand.Rand
 	home      string          // the server that it is connected to
-	via       *process        // what the last pipeline was sent to, nil if to nothing
-	tooLate   <-chan struct{} // closed when nobody waits any more for what must be done to be done
-	uncertain *atomic.Int64   // UNCERTAIN replies of living servers, to everybody
+	via       *process        // the process to which the last pipeline was sent; nil: it was not sent
+	tooLate   <-chan struct{} // closed when the run stops waiting for unfinished work
+	uncertain *atomic.Int64   // UNCERTAIN replies of living servers to all clients
 }
 
-// move connects to any server.
+// move connects to a random server.
 func (c *connection) move() { c.home = c.cluster.IDs[c.rng.IntN(len(c.cluster.IDs))] }
 
-// send routes a pipeline as a connection does: leading reads by themselves, all
-// from the first write on together. It returns false without sending where no
-// server runs, and mostly where one is frozen, and moves on. What a process said that died meanwhile was never
-// heard: dead tells.
+// send routes a pipeline as a real connection does: the leading reads by themselves, and
+// everything from the first write on together. If no server runs, it moves on and returns
+// false without sending; mostly it does so for a frozen server too. dead means that the
+// process died meanwhile, so that its replies were never heard.
 func (c *connection) send(calls []*command.Call) (sent, dead bool) {
 	p := c.cluster.Process(c.home)
 	if p == nil || c.cluster.Frozen(c.home) && c.rng.IntN(patience) > 0 {
@@ -61,7 +61,7 @@ func (c *connection) send(calls []*command.Call) (sent, dead bool) {
 	return true, false
 }
 
-// newCall makes the call of a command.
+// newCall makes a call from a command's words.
 func newCall(fields ...string) *command.Call {
 	args := make([][]byte, len(fields))
 	for i, f := range fields {

@@ -10,27 +10,27 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// Bulk that is put between the entries of some diaries' pipelines: each of
-// them takes a batch of its own, or several.
+// The size of the large values that some diarists' pipelines carry between their numbers.
+// Each of them takes a batch of its own, or several.
 const (
 	bulkBytesMin = 100 << 10
 	bulkBytesMax = 400 << 10
 )
 
-// diarist appends the numbers 1, 2, 3 … to a key that nobody else touches, in
-// pipelines with reads between: their order, and what a pipeline reads of its
-// own writes, must be exact.
+// diarist appends the numbers 1, 2, 3 … to a key that nobody else touches, in pipelines
+// with reads in between. The order of the numbers must be exact, and a pipeline must read
+// its own writes.
 type diarist struct {
 	connection
 	key       string
-	bulky     int    // one pipeline in this many carries bulk
-	notes     []note // of number i+1
+	bulky     int    // one pipeline in this many carries large values
+	notes     []note // notes[i] is about number i+1
 	pipelines int
-	late      int   // numbers of unknown outcome that stand behind later ones, in the whole diary
+	late      int   // how many numbers of unknown outcome come after later ones in the whole diary
 	wrong     error // the first violation
 }
 
-// note is what became of one number.
+// note records what happened to one number.
 type note struct {
 	pipeline       int
 	home           string
@@ -44,7 +44,7 @@ func (n note) String() string {
 	if n.process == nil {
 		return "never sent to " + n.home
 	}
-	epoch := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // of every bubble
+	epoch := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // the start of every bubble
 	text := n.reply
 	if n.unknown && !strings.HasPrefix(text, "UNCERTAIN") {
 		text += " (never heard: the process had ended)"
@@ -52,7 +52,7 @@ func (n note) String() string {
 	return fmt.Sprintf("pipeline %d through %s, sent at %v, answered at %v: %s", n.pipeline, n.home, n.sent.Sub(epoch), n.answered.Sub(epoch), text)
 }
 
-// run writes until done is closed, or a diary is full.
+// run writes until done is closed or the diary is full.
 func (d *diarist) run(done <-chan struct{}) {
 	for len(d.notes) < diaryEntries && d.wrong == nil && !closed(done) {
 		if last := len(d.notes) - 1; d.rng.IntN(6) == 0 || last >= 0 && d.notes[last].unknown {
@@ -67,7 +67,7 @@ func (d *diarist) run(done <-chan struct{}) {
 func (d *diarist) turn() {
 	bulky := d.rng.IntN(d.bulky) == 0
 	var calls []*command.Call
-	var numbers []int // what a call appends; 0: nothing
+	var numbers []int // the number that each call appends; 0: none
 	add := func(number int, fields ...string) {
 		calls, numbers = append(calls, newCall(fields...)), append(numbers, number)
 	}
@@ -106,12 +106,13 @@ func (d *diarist) turn() {
 	}
 }
 
-// look judges a read that came right behind the number last. It returns how
-// many numbers of unknown outcome stand behind later ones.
+// look checks a read that followed the number last. It returns how many numbers come after
+// later ones.
 //
-// Only such a number may: it was on its way when its node gave it up, and came
-// after what was written through another node meanwhile. Behind what the same
-// process wrote later it never comes, since a session keeps its order.
+// Only a number of unknown outcome may do so: it was still under way when its node gave it
+// up, and was applied after numbers that were written through another node meanwhile. It
+// never comes after a later number that the same process wrote, since a session keeps its
+// order.
 func (d *diarist) look(text string, last int) (late int) {
 	written := map[int]bool{}
 	latest := map[*process]int{} // the largest number written through a process
@@ -148,6 +149,7 @@ func (d *diarist) look(text string, last int) (late int) {
 	return late
 }
 
+// fail records the first violation, with the diary and what happened to each number.
 func (d *diarist) fail(text, format string, args ...any) {
 	if d.wrong != nil {
 		return
@@ -160,7 +162,7 @@ func (d *diarist) fail(text, format string, args ...any) {
 	d.wrong = &broken{b.String()}
 }
 
-// finish judges the whole diary, read through every server of a healthy cluster.
+// finish checks the whole diary, read through every server of a healthy cluster.
 func (d *diarist) finish() error {
 	for _, id := range d.cluster.Members() {
 		d.home = id

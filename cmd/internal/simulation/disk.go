@@ -21,16 +21,16 @@ const snapshotsKept = 1
 
 var errDiskLost = errors.New("the process that opened this disk has ended")
 
-// Disk is the data directory of one server: what was stored survives a crash,
-// and nothing that an ended process still tries to write reaches it.
+// Disk is the data directory of one server. What was stored survives a crash. Nothing that
+// an ended process still tries to write reaches it.
 type Disk struct {
 	mu         sync.Mutex
 	identity   member.Identity
 	boot       uint64
-	held       bool   // its operator holds upgrades
-	condemned  string // why no server may be started on it again
-	unfinished bool   // what is to make it has not come to its end
-	opened     uint64 // counts openings: the current one is the only writer
+	held       bool   // whether its operator puts upgrades on hold
+	condemned  string // why no server may be started on it again; "": it may
+	unfinished bool   // whether the command that makes it was cut short
+	opened     uint64 // counts openings; only the newest may read and write
 	slow       func() time.Duration
 	flaws      flaws
 	logs       map[uint64]*raft.Log
@@ -46,7 +46,7 @@ type snapshot struct {
 	data []byte
 }
 
-// NewDisk makes an empty disk whose server will be named server.
+// NewDisk returns an empty disk whose server has the given name.
 func NewDisk(server string) *Disk {
 	return &Disk{
 		identity: member.Identity{Server: server},
@@ -56,21 +56,21 @@ func NewDisk(server string) *Disk {
 	}
 }
 
-// server is the id@incarnation that this disk makes its server.
+// server returns the name (id@incarnation) of this disk's server.
 func (d *Disk) server() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.identity.Server
 }
 
-// cluster is the cluster that this disk's server belongs to, "" for none.
+// cluster returns the cluster to which this disk's server belongs, or "".
 func (d *Disk) cluster() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.identity.Cluster
 }
 
-// knowsItsVote returns nil once the server has stored that it asks for no vote by itself.
+// knowsItsVote returns nil once the server has stored that it need not ask to become a voter.
 func (d *Disk) knowsItsVote() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -80,7 +80,7 @@ func (d *Disk) knowsItsVote() error {
 	return nil
 }
 
-// Copy is a copy of all that is stored, as of a directory.
+// Copy returns a copy of everything that is stored, as when a directory is copied.
 func (d *Disk) Copy() *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -90,21 +90,21 @@ func (d *Disk) Copy() *Disk {
 	}
 }
 
-// restorable is how many snapshots a process restores when it starts here.
+// restorable returns how many snapshots a process restores when it starts on this disk.
 func (d *Disk) restorable() uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return uint64(min(1, len(d.snapshots)))
 }
 
-// Slow makes every write take as long as delay says; nil ends it.
+// Slow makes every write take as long as delay returns; nil ends that.
 func (d *Disk) Slow(delay func() time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.slow = delay
 }
 
-// Open gives the disk to a new process; what an earlier one holds stops working.
+// Open gives the disk to a new process. Whatever an earlier process holds stops working.
 func (d *Disk) Open() *Opened {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -112,16 +112,16 @@ func (d *Disk) Open() *Opened {
 	return &Opened{disk: d, number: d.opened}
 }
 
-// Opened is a disk as one process sees it: it implements server.Disk and all
-// of Raft's stores.
+// Opened is a disk as one process sees it. It implements server.Disk and Raft's log and
+// stable stores.
 type Opened struct {
 	disk     *Disk
 	number   uint64
-	voteTerm uint64 // of the vote that is about to be stored; of Raft's main loop
+	voteTerm uint64 // the term of the vote about to be stored; used by Raft's main loop only
 }
 
-// write runs f on the disk, after the delay of a slow one, unless the process
-// has ended meanwhile.
+// write runs f on the disk, unless the process has ended. On a slow disk it first waits
+// for the delay.
 func (o *Opened) write(f func(*Disk) error) error {
 	o.disk.mu.Lock()
 	slow := o.disk.slow
@@ -195,8 +195,8 @@ func (o *Opened) Condemn(reason string) error {
 	})
 }
 
-// RaiseBoot implements server.Disk; as the real store, it refuses a disk that
-// has been condemned, or is unfinished.
+// RaiseBoot implements server.Disk. Like the real store, it refuses a disk that was
+// condemned or is unfinished.
 func (o *Opened) RaiseBoot() (boot uint64, err error) {
 	err = o.write(func(d *Disk) error {
 		if d.condemned != "" {
@@ -244,8 +244,8 @@ func (o *Opened) GetLog(index uint64, log *raft.Log) error {
 	})
 }
 
-// IsMonotonic implements raft.MonotonicLogStore, as the real stores do: the log goes
-// when a snapshot is installed, and there are no gaps.
+// IsMonotonic implements raft.MonotonicLogStore. As with the real stores, the log has no
+// gaps, and Raft drops it when a snapshot is installed.
 func (o *Opened) IsMonotonic() bool { return true }
 
 // StoreLog implements raft.LogStore.
@@ -295,11 +295,11 @@ func (o *Opened) DeleteRange(from, to uint64) error {
 	})
 }
 
-// errNoValue is the text by which Raft knows that a key was never set.
+// errNoValue has the text by which Raft recognizes that a key was never set.
 var errNoValue = errors.New("not found")
 
-// Set implements raft.StableStore. As in the real store, a vote is stored when its
-// candidate comes, and its term last.
+// Set implements raft.StableStore. As in the real store, a vote is stored once its
+// candidate is set: first the candidate, then the term.
 func (o *Opened) Set(key, value []byte) error {
 	err := o.remember(string(key), func(d *Disk) { d.values[string(key)] = bytes.Clone(value) })
 	if err != nil || string(key) != stepVoteCandidate {
@@ -308,7 +308,7 @@ func (o *Opened) Set(key, value []byte) error {
 	return o.remember(stepVoteTerm, func(d *Disk) { d.numbers[stepVoteTerm] = o.voteTerm })
 }
 
-// remember stores a term or a vote.
+// remember writes a term or a vote, and applies the disk's flaws.
 func (o *Opened) remember(key string, f func(*Disk)) error {
 	return o.write(func(d *Disk) error {
 		if err := d.flaws.fails(key); err != nil {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// DiskFaults are the kinds that make a server's process end by itself, or refuse to
-// start: it must, and nothing else may come of it.
+// DiskFaults are the faults after which a server's process must end by itself, or refuse
+// to start. Nothing worse may follow.
 var DiskFaults = []Fault{
 	{Name: "damage an entry", strike: (*faults).damage, alone: true},
 	{Name: "fail a sync", strike: (*faults).failSync},
@@ -15,13 +15,13 @@ var DiskFaults = []Fault{
 	{Name: "recover", strike: (*faults).recover, alone: true},
 }
 
-// flawWithin bounds the time in which a flaw must show and its process must end.
+// flawWithin bounds how long it takes until a flaw has shown and its process has ended.
 const flawWithin = 20 * time.Second
 
-// damage flips a bit in an entry of one server's log that nobody has applied since its
-// process began, or makes it unreadable, while the others' are intact. The server
-// must notice before it believes it, whenever it reads it, and end; its directory is
-// emptied then, and it joins as a new server.
+// damage damages an entry in one server's log that no process has applied since its start,
+// or makes it unreadable. The others' logs are intact. The server must notice that before
+// it uses the entry, whenever it reads it, and end. Its disk is then wiped, and it joins
+// as a new server.
 func (f *faults) damage() bool {
 	if err := f.cluster.Await("whole before damage", time.Minute, f.cluster.Whole); err != nil {
 		f.errs <- err
@@ -31,7 +31,7 @@ func (f *faults) damage() bool {
 	defer f.cluster.expectEnd(id)()
 	all := f.rng.IntN(2) == 0
 	for _, each := range f.cluster.IDs {
-		if all || each == id { // so that nobody has the entry in memory
+		if all || each == id { // so that no process has the entry in memory
 			f.cluster.Crash(each)
 		}
 	}
@@ -58,7 +58,7 @@ func (f *faults) damage() bool {
 		}
 		return errors.New("the damaged entry has not been read")
 	})
-	if !disk.Struck() { // nobody needed it: it may have been in memory, or gone
+	if !disk.Struck() { // the entry was not read: it was in memory, or gone
 		disk.Mend()
 		f.start(id)
 		return false
@@ -81,8 +81,8 @@ func (f *faults) startOthers(but string) {
 	}
 }
 
-// failSync has one write of a server's log, term or vote fail. Its process must end,
-// and may be started again.
+// failSync makes one write of a server's log, term or vote fail. The process must end, and
+// is restarted.
 func (f *faults) failSync() bool {
 	id, step := f.victim(), stepLog
 	if f.rng.IntN(4) == 0 {
@@ -91,16 +91,16 @@ func (f *faults) failSync() bool {
 	return f.flawed(id, step, func(d *Disk) bool { return d.FailOnce(step, f.rng.IntN(2) == 0) })
 }
 
-// crashBetween kills a server's process right after it has stored a snapshot, a
-// term, or half of a vote, and before the next step.
+// crashBetween kills a server's process after it has stored a snapshot, a term, or half of
+// a vote, and before the next step.
 func (f *faults) crashBetween() bool {
 	id := f.victim()
 	step := []string{stepSnapshot, stepTerm, stepVoteCandidate}[f.rng.IntN(3)]
 	return f.flawed(id, step, func(d *Disk) bool { return d.LoseAfter(step) })
 }
 
-// flawed gives a server's disk a flaw at a step, has the server come to that step, and
-// starts it again after it has ended.
+// flawed gives a server's disk a flaw at a step, makes the server reach that step, and
+// restarts it after it has ended.
 func (f *faults) flawed(id, step string, arm func(*Disk) bool) bool {
 	defer f.cluster.expectEnd(id)()
 	disk, process := f.cluster.disk(id), f.cluster.Process(id)
@@ -111,7 +111,7 @@ func (f *faults) flawed(id, step string, arm func(*Disk) bool) bool {
 	case stepLog:
 	case stepSnapshot:
 		if n := f.cluster.Node(id); n != nil {
-			_ = n.Snapshot() // it fails, or there is nothing new
+			_ = n.Snapshot() // an error means that it failed as planned, or that there is nothing new
 		}
 	default:
 		f.transfer()
@@ -142,7 +142,7 @@ func (f *faults) flawed(id, step string, arm func(*Disk) bool) bool {
 	return struck
 }
 
-// patience bounds the wait for a flaw to show: the workload ends soon.
+// patience returns how long to wait for a flaw to show. It is short, as the workload ends soon.
 func (f *faults) patience() time.Duration {
 	return time.Duration(f.rng.Int64N(int64(4 * time.Second)))
 }

@@ -10,15 +10,15 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// Fault is one kind of harm: strike does it, ends it, and reports whether it
-// met anything that it could harm.
+// Fault is one kind of fault. strike injects it, ends it, and reports whether there was
+// anything to harm.
 type Fault struct {
 	Name   string
 	strike func(f *faults) bool
-	alone  bool // it begins on a healed cluster, and nothing else strikes meanwhile
+	alone  bool // it starts on a healed cluster, and no other fault strikes meanwhile
 }
 
-// Faults are all kinds; a seed draws three of them.
+// Faults are the kinds for a fixed membership. A run without a script draws three.
 var Faults = []Fault{
 	{Name: "cut a server off", strike: (*faults).cutOff},
 	{Name: "cut a server off for long", strike: (*faults).cutOffForLong},
@@ -38,8 +38,8 @@ var Faults = []Fault{
 	{Name: "clock skew", strike: (*faults).skew},
 }
 
-// Changes are the kinds that change the membership, one at a time, while others
-// strike; those that are alone would lose data or a majority otherwise.
+// Changes are the kinds that change the membership, one at a time, while others strike.
+// Those that are alone would otherwise lose data or a majority.
 var Changes = []Fault{
 	{Name: "join", strike: (*faults).join},
 	{Name: "leave", strike: (*faults).leave},
@@ -51,14 +51,14 @@ var Changes = []Fault{
 	{Name: "remove beside a laggard", strike: (*faults).removeBesideLaggard, alone: true},
 }
 
-// faults strikes a cluster.
+// faults injects faults into a cluster.
 type faults struct {
 	cluster *Cluster
 	rng     *rand.Rand
 	errs    chan<- error
 }
 
-// victim is the leader half of the time: that is where harm is done.
+// victim returns the leader half of the time, where faults do most harm, else a random server.
 func (f *faults) victim() string {
 	if leader := f.cluster.Leader(); leader != "" && f.rng.IntN(2) == 0 {
 		return leader
@@ -66,10 +66,10 @@ func (f *faults) victim() string {
 	return f.cluster.IDs[f.rng.IntN(len(f.cluster.IDs))]
 }
 
-// runs reports whether there is a process on a server to be harmed.
+// runs reports whether a server has a running process to harm.
 func (f *faults) runs(id string) bool { return f.cluster.Process(id) != nil }
 
-// hold waits while the harm lasts: shorter or longer than an election.
+// hold waits while a fault lasts, for less or more than an election takes.
 func (f *faults) hold() {
 	time.Sleep(100*time.Millisecond + time.Duration(f.rng.Int64N(int64(4*time.Second))))
 }
@@ -86,13 +86,13 @@ func (f *faults) others(id string) []string {
 
 func (f *faults) cutOff() bool { return f.cutOffWhile(f.hold) }
 
-// cutOffForLong lasts longer than a write may take, and no other fault does:
-// only here are clients told UNCERTAIN.
+// cutOffForLong lasts longer than a write may take. No other fault does, so only here do
+// clients get UNCERTAIN.
 func (f *faults) cutOffForLong() bool {
 	return f.cutOffWhile(func() { time.Sleep(writeLongest + time.Duration(f.rng.Int64N(int64(4*time.Second)))) })
 }
 
-// writeLongest is more than the time after which a node gives a write up.
+// writeLongest is longer than a node waits before it gives up a write.
 const writeLongest = 6 * time.Second
 
 func (f *faults) cutOffWhile(hold func()) bool {
@@ -107,8 +107,8 @@ func (f *faults) cutOffWhile(hold func()) bool {
 	return runs
 }
 
-// reconnect heals a server's links: at once, or one after the other, as each
-// connection sends again in its own time.
+// reconnect heals a server's links, at once or one after the other, since each real
+// connection resends in its own time.
 func (f *faults) reconnect(id string) {
 	others := f.others(id)
 	f.rng.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
@@ -202,7 +202,7 @@ func (f *faults) crashAll() bool {
 	return all
 }
 
-// pause stops a server for a while, the leader often.
+// pause stops a server for a while, often the leader.
 func (f *faults) pause() bool {
 	id := f.victim()
 	runs := f.runs(id)
@@ -210,9 +210,9 @@ func (f *faults) pause() bool {
 	return runs
 }
 
-// pauseSlowLeader makes a server the leader whose clock is slow, and pauses it
-// for longer than an election takes and shorter than its lease: it wakes in
-// the belief that it leads, when another does.
+// pauseSlowLeader makes the server whose clock is slow the leader. Then it pauses that
+// server for longer than an election takes and for less than its lease: the server wakes
+// and believes that it leads, while another one does.
 func (f *faults) pauseSlowLeader() bool {
 	id := f.cluster.Slow
 	if id == "" {
@@ -230,7 +230,7 @@ func (f *faults) pauseSlowLeader() bool {
 	d := 1200*time.Millisecond + time.Duration(f.rng.Int64N(int64(longest-1200*time.Millisecond)))
 	quiet := lull
 	if f.rng.IntN(2) == 0 {
-		quiet = d // the first that it hears is a new leader's heartbeat, or a client's write
+		quiet = d // the first thing it hears is a new leader's heartbeat, or a client's write
 	}
 	for _, each := range f.cluster.IDs {
 		f.cluster.Freeze(each, time.Now().Add(quiet))
@@ -243,15 +243,15 @@ func (f *faults) pauseSlowLeader() bool {
 }
 
 const (
-	// lull is how long all clients are silent before a leader halts, so that
-	// nothing waits for an answer then.
+	// lull is how long all clients are silent before a leader halts, so that no command
+	// waits for a reply then.
 	lull = 50 * time.Millisecond
-	// thawWithin of a halt's end a server hears its clients, or at that moment.
+	// thawWithin bounds how long after the end of a halt a server does not hear its clients.
 	thawWithin = 30 * time.Millisecond
 )
 
-// stop halts a server's disk, network and clients and lets all go on later:
-// what was on its way arrives then, as after SIGCONT. Only its timers run on.
+// stop halts a server's disk, network and clients, and later lets them resume. What was
+// under way arrives then, as after SIGCONT. Only the server's timers go on.
 func (f *faults) stop(id string, d time.Duration) {
 	until := time.Now().Add(d)
 	f.cluster.disk(id).Slow(func() time.Duration { return max(0, time.Until(until)) })
@@ -263,7 +263,7 @@ func (f *faults) stop(id string, d time.Duration) {
 	for _, other := range f.others(id) {
 		f.cluster.Network.Cut(other, id)
 	}
-	time.Sleep(time.Millisecond) // what it has sent arrives, and is answered
+	time.Sleep(time.Millisecond) // what it has sent arrives and is answered
 	for _, other := range f.others(id) {
 		f.cluster.Network.Cut(id, other)
 	}
@@ -272,8 +272,8 @@ func (f *faults) stop(id string, d time.Duration) {
 	f.reconnect(id)
 }
 
-// wipe replaces a server's disk by an empty one, once all others are well: the
-// cluster must be able to lose it.
+// wipe replaces a server's disk with an empty one. It waits until the cluster is whole, so
+// that the cluster can afford the loss.
 func (f *faults) wipe() bool {
 	id := f.victim()
 	if err := f.cluster.Await("whole before a wipe", time.Minute, f.cluster.Whole); err != nil {
@@ -305,7 +305,7 @@ func (f *faults) slowDisk() bool {
 	return slowed.Load()
 }
 
-// install lets a server miss more entries than the others' logs keep.
+// install makes a server miss more entries than the others' logs keep.
 func (f *faults) install() bool {
 	id := f.victim()
 	f.cluster.Crash(id)
@@ -326,8 +326,8 @@ func (f *faults) install() bool {
 	}) == nil
 }
 
-// installWithin is how long a server that has come back may need until it has
-// restored what a leader sent.
+// installWithin bounds how long a restarted server needs to restore a snapshot from a
+// leader.
 const installWithin = 5 * time.Second
 
 func (f *faults) transfer() bool {
@@ -339,8 +339,8 @@ func (f *faults) transfer() bool {
 	return moved
 }
 
-// handOver asks the leader to hand over to a server, whether or not it can
-// reach it. It may fail: that is part of the test; it returns whether it did not.
+// handOver asks the leader to transfer leadership to a server, whether or not it can
+// reach it. That may fail, which is part of the test. handOver reports whether it worked.
 func (f *faults) handOver(to string) bool {
 	from := f.cluster.Leader()
 	n := f.cluster.Node(from)
@@ -350,10 +350,10 @@ func (f *faults) handOver(to string) bool {
 	return n.TransferLeadershipTo(f.cluster.disk(to).server()) == nil
 }
 
-// transferInVain asks the leader to hand over to a server whose disk stands
-// still, and perhaps asks again: it refuses entries for a while, since that one
-// does not catch up, and then takes them again. (One that does not answer is
-// not even tried.)
+// transferInVain asks the leader, once or twice, to transfer leadership to a server whose
+// disk has stalled. The leader accepts no entries for a while, since the other does not
+// catch up, and then accepts them again. (A server that does not answer is not even
+// tried.)
 func (f *faults) transferInVain() bool {
 	refused := false
 	for range 1 + f.rng.IntN(3) {
@@ -377,14 +377,14 @@ func (f *faults) transferInVain() bool {
 	return refused
 }
 
-// standstill is longer than a transfer of leadership is tried.
+// standstill is longer than the leader tries to transfer leadership.
 const standstill = 2 * time.Second
 
-// vain is the least that Raft takes to give a transfer up; the node refuses one
-// that it does not even begin at once.
+// vain is the least time that Raft takes to give up a transfer. A transfer that the node
+// does not even begin is refused at once.
 const vain = 100 * time.Millisecond
 
-// skew moves a server's wall clock, for good.
+// skew changes a server's wall clock, permanently.
 func (f *faults) skew() bool {
 	id := f.victim()
 	clock := f.cluster.clock(id)
@@ -394,8 +394,8 @@ func (f *faults) skew() bool {
 	return clock.Readings() > before
 }
 
-// driftTiming is the timing of a server whose clock runs slow by a factor: it
-// believes in its lease for longer than the others do.
+// driftTiming returns the timing of a server whose clock runs slowly by a factor. The
+// server believes in its lease for longer than the others do.
 func driftTiming(factor float64) node.Timing {
 	stretch := func(d time.Duration) time.Duration { return time.Duration(float64(d) * factor) }
 	return node.Timing{
@@ -404,7 +404,7 @@ func driftTiming(factor float64) node.Timing {
 	}
 }
 
-// randomDelay draws delays below worst; several goroutines may ask.
+// randomDelay returns a function that draws delays below worst, safe for concurrent use.
 func randomDelay(seed uint64, worst int64) func() time.Duration {
 	var mu sync.Mutex
 	rng := rand.New(rand.NewPCG(seed, 2))

@@ -9,23 +9,23 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// flaws makes a disk fail in other ways than being slow. The disk's lock guards it.
+// flaws describes how a disk fails, other than by being slow. The disk's lock guards it.
 type flaws struct {
-	// damage is done to the entry at damaged once it has been read reads times.
+	// damage is applied to the entry with index damaged after reads undamaged readings.
 	damaged uint64
 	reads   int
 	damage  func(l *raft.Log) error
-	// failing is the step that fails once, losing the one after which the disk is lost
-	// to its process, as at a kill.
+	// failing is the step that fails once. losing is the step after which the process
+	// loses the disk, as at a kill.
 	failing, losing string
-	storesAnyway    bool // the entries are on the disk, and only their sync has failed
+	storesAnyway    bool // a failing step stores the entries anyway; only their sync fails
 
 	lost   bool // the disk was lost
-	struck bool // damage has been read, a step has failed, or the disk was lost
+	struck bool // a flaw has shown: damage was read, a step failed, or the disk was lost
 }
 
-// The steps that can fail or be the last: entries, a snapshot, and Raft's keys of a
-// term and a vote.
+// The steps that can fail or be the last: storing entries, a snapshot, and the values of
+// Raft's keys for a term and a vote.
 const (
 	stepLog           = "log"
 	stepSnapshot      = "snapshot"
@@ -34,10 +34,10 @@ const (
 	stepVoteCandidate = "LastVoteCand"
 )
 
-// errNoSync reports a sync that failed.
+// errNoSync is the error of a failed sync.
 var errNoSync = syscall.EIO
 
-// read damages an entry on its way from the disk, if that is its turn.
+// read damages an entry that is being read, if it is the one to damage.
 func (f *flaws) read(l *raft.Log) error {
 	if f.damage == nil || l.Index != f.damaged {
 		return nil
@@ -59,7 +59,7 @@ func (f *flaws) fails(step string) error {
 	return errNoSync
 }
 
-// stored loses the disk to its process after the step that is to be the last.
+// stored makes the process lose the disk after the step that is to be the last.
 func (f *flaws) stored(d *Disk, step string) {
 	if f.losing == step {
 		f.losing, f.struck, f.lost = "", true, true
@@ -67,7 +67,7 @@ func (f *flaws) stored(d *Disk, step string) {
 	}
 }
 
-// damagesOfEntries lists the ways in which a stored entry comes back damaged.
+// damagesOfEntries lists the ways in which a stored entry is damaged when it is read.
 var damagesOfEntries = []func(l *raft.Log) error{
 	func(l *raft.Log) error { l.Type ^= raft.LogNoop; return nil },
 	func(l *raft.Log) error { l.Term ^= 1; return nil },
@@ -84,9 +84,10 @@ var damagesOfEntries = []func(l *raft.Log) error{
 	},
 }
 
-// Damage damages one entry behind the newest snapshot, which a process reads several
-// times at its start, again when it applies it, and again for a follower that lags:
-// one of these times is the first that returns damage. False: there is no such entry.
+// Damage damages one entry after the newest snapshot. A process reads such an entry
+// several times at its start, again to apply it, and again for a follower that lags
+// behind. A random one of these readings is the first that returns damage. Damage returns
+// false if there is no such entry.
 func (d *Disk) Damage(rng *rand.Rand) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -101,13 +102,13 @@ func (d *Disk) Damage(rng *rand.Rand) bool {
 	return true
 }
 
-// FailOnce makes a step fail; entries may be on the disk all the same. False: the disk
-// has another flaw.
+// FailOnce makes a step fail once. With storesAnyway, the entries reach the disk all the
+// same. FailOnce returns false if the disk has another flaw.
 func (d *Disk) FailOnce(step string, storesAnyway bool) bool {
 	return d.flaw(flaws{failing: step, storesAnyway: storesAnyway})
 }
 
-// LoseAfter loses the disk to its process right after a step.
+// LoseAfter makes the process lose the disk right after a step.
 func (d *Disk) LoseAfter(step string) bool { return d.flaw(flaws{losing: step}) }
 
 func (d *Disk) flaw(f flaws) bool {
@@ -131,14 +132,14 @@ func (d *Disk) Struck() bool {
 	return d.flaws.struck
 }
 
-// Lost reports whether the disk was lost to its process.
+// Lost reports whether the process has lost the disk.
 func (d *Disk) Lost() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.flaws.lost
 }
 
-// Mend ends a disk's flaw and reports whether it has shown.
+// Mend removes a disk's flaw and reports whether it has shown.
 func (d *Disk) Mend() (struck bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -19,28 +19,28 @@ type operation struct {
 	value string
 }
 
-// outcome is what the client saw.
+// outcome is what the client saw of an operation.
 type outcome struct {
-	unknown bool   // UNCERTAIN: it may have happened at any time from its call on
-	failed  bool   // CLUSTERDOWN and the like: it must not have happened
+	unknown bool   // UNCERTAIN: it may take effect at any time after its call, or never
+	failed  bool   // CLUSTERDOWN and the like: it must not have taken effect
 	nothing bool   // a null reply
 	text    string // the value, or the number as text
 }
 
-// History collects what clients saw, in an order that a counter gives: calls
-// in one instant of virtual time would else all look concurrent.
+// History collects what clients saw. A counter orders the events: by virtual time, all
+// calls in the same instant would look concurrent.
 type History struct {
 	clock      atomic.Int64
 	mu         sync.Mutex
 	operations []porcupine.Operation
 }
 
-// begin takes the moment of a call.
+// begin returns the moment of a call.
 func (h *History) begin() int64 { return h.clock.Add(1) }
 
-// end records an operation with the moment of its return. An unknown outcome
-// stays open to the end; a failed one is kept as an operation without effect,
-// so that reads show it if it had one.
+// end records an operation with the moment of its return. An operation of unknown outcome
+// stays open to the end. A failed one is recorded without effect, so that reads reveal it
+// if it had one.
 func (h *History) end(client int, op operation, call int64, out outcome) {
 	now := h.clock.Add(1)
 	if out.unknown {
@@ -53,9 +53,9 @@ func (h *History) end(client int, op operation, call int64, out outcome) {
 	})
 }
 
-// Check returns "" for a linearizable history, else the operations of the
-// offending key. An error means that some key took longer than limit to judge,
-// and no other is at fault.
+// Check returns "" for a linearizable history, else the operations of an offending key. An
+// error means that checking some key took longer than limit, and that no other key is
+// wrong.
 func (h *History) Check(limit time.Duration) (string, error) {
 	byKey := map[string][]porcupine.Operation{}
 	for _, op := range h.operations {
@@ -88,11 +88,11 @@ func describe(key string, operations []porcupine.Operation) string {
 // register is the state of one key.
 type register struct {
 	exists   bool
-	mortal   bool // has a deadline: it may vanish once, at any moment
+	mortal   bool // it has a deadline, so it may vanish at any moment
 	contents string
 }
 
-// registers is the model: each key by itself, mortal ones may vanish before any step.
+// registers is the model. Each key is a register of its own; a mortal one may vanish before any step.
 var registers = porcupine.NondeterministicModel{
 	Init: func() []any { return []any{register{}} },
 	Step: func(state, input, output any) []any {
@@ -106,7 +106,7 @@ var registers = porcupine.NondeterministicModel{
 	Equal: func(a, b any) bool { return a == b },
 }
 
-// step returns the states that may follow r, none if the outcome is impossible.
+// step returns the states that may follow r. There is none if the outcome is impossible.
 func step(r register, op operation, out outcome) []any {
 	if out.failed {
 		return []any{r}
@@ -118,7 +118,7 @@ func step(r register, op operation, out outcome) []any {
 	return nil
 }
 
-// effect is what an operation does to a register, and answers.
+// effect returns an operation's effect on a register, and its outcome.
 func effect(r register, op operation) (register, outcome) {
 	switch op.name {
 	case "set":

@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// Network is a set of machines with listeners and the connections between them.
-// A machine's hosts are its own name and all that begin with that and a dash.
-// Bytes that meet a cut wait, as TCP's retransmissions make them, and arrive
-// after it heals; a crash breaks its host's connections.
+// Network connects machines: it holds their listeners and the connections between them. A
+// machine has its own name as a host name, and all names that begin with it and a dash.
+// Bytes that meet a cut wait, as TCP's retransmissions do, and arrive after it heals. A
+// crash breaks the machine's connections.
 type Network struct {
 	mu        sync.Mutex
 	rng       *rand.Rand
 	listeners map[string]*listener
 	links     map[link]*linkState
 	pipes     map[*pipe]struct{}
-	shielded  map[string]bool // machines behind a firewall that lets nobody in
+	shielded  map[string]bool // machines behind a firewall that blocks incoming traffic
 }
 
 // link is one direction between two hosts.
@@ -32,7 +32,7 @@ type linkState struct {
 	delay time.Duration // added to the base latency
 }
 
-// NewNetwork makes a network whose latencies are drawn from rng.
+// NewNetwork returns a network whose latencies are drawn from rng.
 func NewNetwork(rng *rand.Rand) *Network {
 	return &Network{
 		rng:       rng,
@@ -43,7 +43,7 @@ func NewNetwork(rng *rand.Rand) *Network {
 	}
 }
 
-// Cut stops bytes from one host to another until Heal.
+// Cut stops bytes from one machine to another until Heal.
 func (n *Network) Cut(from, to string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -57,7 +57,7 @@ func (n *Network) Delay(from, to string, d time.Duration) {
 	n.link(from, to).delay = d
 }
 
-// Heal ends all cuts and delays of one direction; what waited arrives now.
+// Heal ends all cuts and delays of one direction. Bytes that waited arrive now.
 func (n *Network) Heal(from, to string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -73,8 +73,8 @@ func (n *Network) HealAll() {
 	n.wakeAll()
 }
 
-// Shield stops what comes in to a machine's listeners until it is unshielded; what the
-// machine itself has dialled goes on, both ways.
+// Shield blocks, or unblocks, what others send over connections that they have dialled to
+// a machine. Connections that the machine itself has dialled work both ways.
 func (n *Network) Shield(machine string, shielded bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -82,8 +82,8 @@ func (n *Network) Shield(machine string, shielded bool) {
 	n.wakeAll()
 }
 
-// Break closes every listener and connection of a machine, as the end of its
-// process does.
+// Break closes every listener and connection of a machine, as happens when its process
+// ends.
 func (n *Network) Break(host string) {
 	n.mu.Lock()
 	var doomed []*pipe
@@ -107,13 +107,13 @@ func (n *Network) Break(host string) {
 	}
 }
 
-// machineOf is the machine that a host's name leads to.
+// machineOf returns the machine that a host name belongs to.
 func machineOf(host string) string {
 	machine, _, _ := strings.Cut(host, "-")
 	return machine
 }
 
-// Listen opens the one listener of a host.
+// Listen opens the only listener of a host.
 func (n *Network) Listen(host string) (net.Listener, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -125,8 +125,8 @@ func (n *Network) Listen(host string) (net.Listener, error) {
 	return l, nil
 }
 
-// Dial connects a machine with a host; a cut in either direction makes it wait
-// for ctx, as a lost SYN would.
+// Dial connects a machine with a host. A cut in either direction makes it wait until that
+// heals or ctx ends, as if the SYN were lost.
 func (n *Network) Dial(ctx context.Context, from, host string) (net.Conn, error) {
 	to := machineOf(host)
 	for {
@@ -148,6 +148,7 @@ func (n *Network) Dial(ctx context.Context, from, host string) (net.Conn, error)
 	}
 }
 
+// connect makes a connection and hands its far end to the listener.
 func (n *Network) connect(ctx context.Context, l *listener, from, to string) (net.Conn, error) {
 	n.mu.Lock()
 	out := n.newPipe(from, to)
@@ -183,7 +184,7 @@ func (n *Network) wakeAll() {
 	}
 }
 
-// arrival says when a byte sent now on a link may be read at the earliest.
+// arrival returns the earliest time at which a byte that is sent now on a link can be read.
 func (n *Network) arrival(l link) time.Time {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -191,7 +192,7 @@ func (n *Network) arrival(l link) time.Time {
 	return time.Now().Add(base + n.link(l.from, l.to).delay)
 }
 
-// isCut reports whether what is sent on a pipe does not arrive now.
+// isCut reports whether bytes on a pipe cannot arrive now.
 func (n *Network) isCut(p *pipe) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

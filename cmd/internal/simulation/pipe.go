@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// windowBytes is how much one direction of a connection holds before writes block.
+// windowBytes is how many bytes one direction of a connection holds before writes block.
 const windowBytes = 1 << 20
 
 // conn is one end of a connection.
@@ -21,7 +21,7 @@ type conn struct {
 func (c *conn) Read(b []byte) (int, error)  { return c.in.read(b) }
 func (c *conn) Write(b []byte) (int, error) { return c.out.write(b) }
 
-// Close ends both directions: what was sent may still be read by the other end.
+// Close ends both directions. The other end may still read what was sent.
 func (c *conn) Close() error {
 	c.out.closeWrite()
 	c.in.fail(net.ErrClosed)
@@ -53,10 +53,10 @@ var errReset = errors.New("connection reset by peer")
 type pipe struct {
 	network *Network
 	link    link
-	comesIn bool // its sender has dialled its receiver
+	comesIn bool // the sender has dialled the receiver
 
 	mu            sync.Mutex
-	changed       chan struct{} // closed and replaced at every change
+	changed       chan struct{} // closed and replaced on every change
 	chunks        []chunk
 	queued        int
 	lastArrival   time.Time
@@ -95,7 +95,7 @@ func (p *pipe) setDeadline(field *time.Time, t time.Time) {
 	p.signal()
 }
 
-// fail ends the pipe for both ends, and loses what was on its way.
+// fail breaks the pipe for both ends, and drops what was under way.
 func (p *pipe) fail(err error) {
 	p.mu.Lock()
 	if p.err == nil {
@@ -120,6 +120,7 @@ func (p *pipe) closeWrite() {
 	p.signal()
 }
 
+// write queues bytes once there is room for them.
 func (p *pipe) write(b []byte) (int, error) {
 	at := p.network.arrival(p.link)
 	for {
@@ -150,10 +151,11 @@ func (p *pipe) write(b []byte) (int, error) {
 	}
 }
 
+// read waits for bytes that have arrived.
 func (p *pipe) read(b []byte) (int, error) {
 	for {
 		p.mu.Lock()
-		changed := p.changed // before the cut is looked at, so that no Heal is missed
+		changed := p.changed // read before the cut is checked, so that no Heal is missed
 		p.mu.Unlock()
 		cut := p.network.isCut(p)
 		p.mu.Lock()
@@ -183,6 +185,7 @@ func (p *pipe) read(b []byte) (int, error) {
 	}
 }
 
+// take moves bytes from the first chunk to b.
 func (p *pipe) take(b []byte) int {
 	n := copy(b, p.chunks[0].data)
 	p.queued -= n
@@ -193,8 +196,7 @@ func (p *pipe) take(b []byte) int {
 	return n
 }
 
-// waitUntil waits for changed or until t (zero: for ever) and reports whether
-// t had not come.
+// waitUntil waits for changed until t (zero: for ever). It returns false if t came first.
 func waitUntil(changed <-chan struct{}, t time.Time) bool {
 	if t.IsZero() {
 		<-changed

@@ -8,15 +8,15 @@ import (
 	"github.com/kvorum/kvorum/fsm/member"
 )
 
-// place is what the operator wants a machine's server to be, and where.
+// place is the role and address that the operator wants a machine's server to have.
 type place struct {
-	founder bool   // it is of the first start, and has not been removed since
-	alone   bool   // it has founded the cluster by itself
-	in      bool   // it belongs to the cluster: it must be able to run
+	founder bool   // it took part in the first start, and was not removed since
+	alone   bool   // it founded the cluster alone
+	in      bool   // it belongs to the cluster, so it must be able to run
 	voter   bool   // in the configuration
-	host    string // that its peers dial
+	host    string // the host that its peers dial
 	moves   int
-	joins   bool // it comes by itself, else it is invited; founders need neither
+	joins   bool // it joins by itself, else it is invited; founders need neither
 }
 
 func (p place) peerAddr() string { return p.host + ":16379" }
@@ -27,11 +27,11 @@ func (c *Cluster) place(id string) place {
 	return c.machine[id].place
 }
 
-// config is what a machine's server is told.
+// config returns the configuration of a machine's server, as its operator would write it.
 func (c *Cluster) config(id string) server.Config {
 	p := c.place(id)
-	// One that starts with the first list finds its cluster through that; where none
-	// of the others on it is a member any more, its operator names members.
+	// A server that keeps the first list finds its cluster through that. If none of the
+	// others on the list is still a member, the operator names members instead.
 	p.founder = p.founder && (p.alone || slices.ContainsFunc(c.IDs, func(other string) bool {
 		at := c.place(other)
 		return other != id && at.founder && at.in
@@ -50,7 +50,7 @@ func (c *Cluster) config(id string) server.Config {
 	}
 	cfg.Joining.Await = !p.founder && !p.joins
 	cfg.Joining.Nonvoter = !p.founder && !p.voter
-	for _, other := range c.IDs { // as an operator who moves one changes the lists
+	for _, other := range c.IDs { // an operator who moves a server also changes the lists
 		at := c.place(other)
 		if p.founder && at.founder {
 			cfg.Members = append(cfg.Members, server.Member{ID: other, PeerAddr: at.peerAddr()})
@@ -62,19 +62,19 @@ func (c *Cluster) config(id string) server.Config {
 	return cfg
 }
 
-// arrange changes what a machine's server is to be.
+// arrange changes the place of a machine's server.
 func (c *Cluster) arrange(id string, change func(p *place)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(&c.machine[id].place)
 }
 
-// Members are the ids of the servers that belong to the cluster.
+// Members returns the ids of the servers that belong to the cluster.
 func (c *Cluster) Members() []string {
 	return slices.DeleteFunc(slices.Clone(c.IDs), func(id string) bool { return !c.place(id).in })
 }
 
-// voters counts the members that are to be voters.
+// voters returns how many members are meant to be voters.
 func (c *Cluster) voters() (count int) {
 	for _, id := range c.Members() {
 		if c.place(id).voter {
@@ -84,8 +84,8 @@ func (c *Cluster) voters() (count int) {
 	return count
 }
 
-// Ended returns why a server's last process ended by itself; false while one
-// runs, or when none has.
+// Ended returns why a server's last process ended by itself. It returns false while a
+// process runs, or if none has ended by itself.
 func (c *Cluster) Ended(id string) (error, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,8 +93,8 @@ func (c *Cluster) Ended(id string) (error, bool) {
 	return m.ended, m.process == nil && m.ended != nil
 }
 
-// placed returns nil when a configuration has each member as what it is to be,
-// as what its disk says it is, and nobody else; and all disks are of one cluster.
+// placed returns nil if a configuration holds each member with its intended role and
+// address and under the name on its disk, and holds no other server.
 func (c *Cluster) placed(servers []member.Server) error {
 	members := c.Members()
 	for _, id := range members {

@@ -12,19 +12,18 @@ import (
 
 var errUnfinished = errors.New("the disk is unfinished")
 
-// faultServeUnfinished is a planted fault: what has left a disk unfinished does not
-// matter to a server that starts on it.
+// faultServeUnfinished is a planted fault: a server starts on an unfinished disk.
 var faultServeUnfinished bool
 
 const (
-	// refusedWithin bounds the time in which a server ends that must not start.
+	// refusedWithin bounds how long a server that must not start may run.
 	refusedWithin = 5 * time.Second
-	// servedLongest is more than servers need that could form an empty cluster.
+	// servedLongest is longer than any servers need that are able to form an empty cluster.
 	servedLongest = 10 * time.Second
 )
 
-// foundAlone has the first server found the cluster by itself, as kvorum init has it
-// do, and the others join it.
+// foundAlone makes the first server found the cluster alone, as after kvorum init, and the
+// others join it.
 func (c *Cluster) foundAlone() {
 	for _, id := range c.IDs[1:] {
 		c.arrange(id, func(p *place) { p.founder, p.joins = false, true })
@@ -37,8 +36,8 @@ func (c *Cluster) foundAlone() {
 	d.identity.Promise = &member.Formation{Cluster: d.identity.Cluster, Servers: []member.Server{self}}
 }
 
-// refusesToFound starts a server that founded its cluster by itself, and has lost its
-// disk, as it was started at first: it must end. From then on it is told of others.
+// refusesToFound starts a server that founded its cluster alone and has lost its disk,
+// with the flags of its first start. It must end. From then on, its flags name others.
 func (c *Cluster) refusesToFound(id string) {
 	over := c.expectEnd(id)
 	defer over()
@@ -59,10 +58,10 @@ func (c *Cluster) refusesToFound(id string) {
 	c.arrange(id, func(p *place) { p.alone, p.founder, p.joins = false, false, true })
 }
 
-// recover plays the loss of all servers but one, which has all that any has: from its
-// disk a new cluster is made, at the second try, and the others join it with empty
-// disks. Between the tries, everybody is started as if the first had succeeded: nobody
-// may lead.
+// recover simulates the loss of all servers but one that has the newest log. A new cluster
+// is made from its disk, at the second try, and the others join it with empty disks.
+// Between the tries, all servers are started as if the first try had succeeded: nobody may
+// lead then.
 func (f *faults) recover() bool {
 	c := f.cluster
 	if err := c.Await("whole before a recovery", time.Minute, c.Whole); err != nil {
@@ -97,7 +96,7 @@ func (f *faults) recover() bool {
 	return true
 }
 
-// servesNobody starts all servers beside one whose disk is unfinished.
+// servesNobody starts all servers while one has an unfinished disk, and checks that nobody leads.
 func (f *faults) servesNobody(id string) {
 	c := f.cluster
 	defer c.expectEnd(id)()
@@ -113,7 +112,7 @@ func (f *faults) servesNobody(id string) {
 	}
 }
 
-// survivor is a server whose log is the newest: it has all that was acknowledged.
+// survivor returns a server with the newest log, which has everything that was acknowledged.
 func (f *faults) survivor() (id string) {
 	var term, index uint64
 	for _, each := range f.cluster.Members() {
@@ -125,7 +124,7 @@ func (f *faults) survivor() (id string) {
 	return id
 }
 
-// newest is the term and the index of the last entry, be it in a snapshot.
+// newest returns the term and the index of the last entry, which may be in a snapshot.
 func (d *Disk) newest() (term, index uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -138,14 +137,14 @@ func (d *Disk) newest() (term, index uint64) {
 	return term, index
 }
 
-// Steps of a recovery, beside stepTerm and stepSnapshot.
+// The steps of a recovery besides stepTerm and stepSnapshot.
 const (
 	stepNamed    = "named"
 	stepFinished = "finished"
 )
 
-// recovered makes a disk of what another holds, as kvorum recover does, up to the step
-// after which that is killed; "" is before the first.
+// recovered makes a disk from another one, as kvorum recover does. It stops after the step
+// upTo, as if killed; "" is before the first step.
 func (f *faults) recovered(id string, old *Disk, upTo string) *Disk {
 	c := f.cluster
 	c.mu.Lock()

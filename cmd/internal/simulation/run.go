@@ -13,58 +13,57 @@ import (
 // Limits of one run.
 const (
 	clients           = 5
-	operationsEach    = 48  // 240 in all, or more
-	operationsMost    = 160 // while faults strike: a longer history takes too long to judge
+	operationsEach    = 48  // at least 240 in all
+	operationsMost    = 160 // bound while faults strike: checking a longer history takes too long
 	diaryEntries      = 200
 	bulkyUsually      = 16
 	faultsEach        = 3
-	settleLimit       = 2 * time.Minute // virtual time for the healed cluster to agree
+	settleLimit       = 2 * time.Minute // virtual time in which the healed cluster must agree
 	checkLimit        = 30 * time.Second
 	driftFactorMax    = 3
 	faultPauseLongest = 2 * time.Second
-	// One seed in so many has a cluster that one server has founded; none of the regressions.
+	// One seed in aloneOneIn has a cluster that one server founded; no regression's seed does.
 	aloneOneIn, aloneSeed = 7, 2
 )
 
-// Scenario is what a run is made of; what it leaves out is drawn from the seed.
+// Scenario describes a run. What it leaves out is drawn from the seed.
 type Scenario struct {
 	Seed    uint64
-	Kinds   []string // the faults that may strike; nil: all
-	Script  []string // the faults that strike, in this order; nil: three that are drawn
-	Size    int      // of the cluster; 0: three or five
-	Guests  int      // machines that may join; with any, the membership changes while other faults strike
-	Drift   float64  // how slow one server's clock is; 0: 1 to driftFactorMax, in one run of three
+	Kinds   []string // the faults to draw from; nil: all
+	Script  []string // the faults to inject, in this order; nil: three are drawn
+	Size    int      // the number of servers; 0: three or five
+	Guests  int      // machines that may join; if there are any, the membership changes while other faults strike
+	Drift   float64  // the factor by which one server's clock is slow; 0: in one run of three, 1 to driftFactorMax
 	Mix     []share  // what clients do; nil: the usual
-	Diaries int      // how many are written; 0: one
-	Mixed   bool     // some servers run the first release, and the upgrade is among what strikes
-	Alone   bool     // one server founds the cluster, and the others join it; some seeds do so anyway
-	Names   bool     // a planted fault: a server that is wiped keeps its name
-	Bulky   int      // one pipeline of a diarist's in this many carries bulk; 0: the usual
-	Quiet   bool     // no entry is made only to ask for a digest
-	Log     uint64   // how many entries a log may have before a snapshot; 0: few
+	Diaries int      // the number of diaries; 0: one
+	Mixed   bool     // some servers run the first release, and upgrades are among the faults
+	Alone   bool     // one server founds the cluster and the others join it; some seeds do so anyway
+	Names   bool     // a planted fault: a wiped server keeps its name
+	Bulky   int      // one of a diarist's pipelines in this many carries large values; 0: the usual
+	Quiet   bool     // no entry is made merely to ask for a digest
+	Log     uint64   // how many entries a log may hold before a snapshot; 0: few
 	Logger  *slog.Logger
 }
 
 // Report says what happened in a run.
 type Report struct {
-	Faults    []string // the kinds that were drawn, in order
-	Struck    []string // those of them that did harm, as far as they can tell
+	Faults    []string // the faults that were drawn, in order
+	Struck    []string // those that did harm, as far as they can tell
 	Installed uint64   // snapshots that servers restored from leaders
 	Unjudged  bool     // whether the checker of histories gave up
 	Uncertain int64    // UNCERTAIN replies of living servers; what a dead one said does not count
-	Late      int      // numbers of a diary that stand behind later ones; each was of unknown outcome
-	Scans     int      // that came to their end
+	Late      int      // numbers of unknown outcome that come after later ones in a diary
+	Scans     int      // scans that reached their end
 	History   *History
 }
 
-// broken is a promise that was not kept, other than by a history.
+// broken is the error for a broken promise, other than a history that is not linearizable.
 type broken struct{ text string }
 
 func (b *broken) Error() string { return b.text }
 
-// Run simulates one scenario and returns an error for a violated promise. It
-// must be called in a synctest bubble; the history is checked by the caller,
-// outside.
+// Run simulates one scenario and returns an error for a broken promise. It must be called
+// in a synctest bubble. The caller checks the history, outside the bubble.
 func Run(s Scenario) (report Report, err error) {
 	rng := rand.New(rand.NewPCG(s.Seed, 0))
 	c := s.cluster(rng)
@@ -98,7 +97,7 @@ func Run(s Scenario) (report Report, err error) {
 	return report, errors.Join(c.Wrong(), err)
 }
 
-// cluster makes the servers of a scenario.
+// cluster makes the machines of a scenario.
 func (s Scenario) cluster(rng *rand.Rand) *Cluster {
 	size := 3
 	if rng.IntN(3) == 0 {
@@ -134,7 +133,7 @@ func (s Scenario) cluster(rng *rand.Rand) *Cluster {
 	return c
 }
 
-// script is the kinds that strike, in order.
+// script returns the names of the faults to inject, in order.
 func (s Scenario) script(rng *rand.Rand) (names []string) {
 	if len(s.Script) > 0 {
 		return s.Script
@@ -167,7 +166,7 @@ func kindOf(name string) Fault {
 	return kinds[slices.IndexFunc(kinds, func(f Fault) bool { return f.Name == name })]
 }
 
-// harm strikes the cluster with random faults, some of them at the same time.
+// harm injects the faults of a scenario, some of them at the same time.
 func harm(c *Cluster, rng *rand.Rand, s Scenario, report *Report) error {
 	names := s.script(rng)
 	report.Faults = names

@@ -10,23 +10,23 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// What a scanner's database holds, besides what everybody else writes.
+// The number of keys that a scanner needs, besides those of other clients.
 const (
-	staying  = 40 // keys that are there from the start to the end
-	churning = 60 // that come and go
+	staying  = 40 // keys that exist from start to end
+	churning = 60 // keys that come and go
 )
 
-// scanner walks through all keys step by step, each step through any server,
-// while keys come and go: what is there all the time must be found.
+// scanner walks all keys with SCAN, each step through a random server, while keys come and
+// go. It must find the keys that exist all the time.
 type scanner struct {
 	connection
-	scans int // that have come to their end
+	scans int // scans that have reached their end
 	wrong error
 }
 
 func stayingKey(i int) string { return "stay" + strconv.Itoa(i) }
 
-// prepare writes the keys that stay.
+// prepare writes the keys that exist all the time.
 func (s *scanner) prepare() error {
 	fields := []string{"mset"}
 	for i := range staying {
@@ -39,7 +39,7 @@ func (s *scanner) prepare() error {
 	return nil
 }
 
-// run scans until done is closed, and once more at least.
+// run scans until done is closed, and at least once.
 func (s *scanner) run(done <-chan struct{}) {
 	for again := true; again && s.wrong == nil; again = !closed(done) {
 		s.scan()
@@ -47,6 +47,7 @@ func (s *scanner) run(done <-chan struct{}) {
 	}
 }
 
+// scan makes one whole scan and checks what it has found.
 func (s *scanner) scan() {
 	found := map[string]bool{}
 	for cursor := "0"; ; {
@@ -61,7 +62,7 @@ func (s *scanner) scan() {
 		sent, dead := s.send([]*command.Call{c})
 		if !sent || dead || c.Reply.IsError() {
 			time.Sleep(50 * time.Millisecond)
-			continue // the same step, elsewhere
+			continue // repeat the step through another server
 		}
 		for _, key := range c.Reply.Elems[1].Elems {
 			found[string(key.Bytes)] = true
@@ -83,7 +84,7 @@ func (s *scanner) scan() {
 	}
 }
 
-// churn lets many keys come, or go, so that the keyspace grows and shrinks.
+// churn writes or deletes many keys, so that the keyspace grows and shrinks.
 func (s *scanner) churn() {
 	fields := []string{"del"}
 	come := s.rng.IntN(2) == 0

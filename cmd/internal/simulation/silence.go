@@ -9,8 +9,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// Silences are kinds that only a script names: what must be replaced soon, and what must
-// not be.
+// Silences are kinds that only a script names: cases in which a leader must be replaced
+// soon, and cases in which it must not be.
 var Silences = []Fault{
 	{Name: "a leader falls silent", strike: (*faults).silenceLeader, alone: true},
 	{Name: "a leader's disk stalls", strike: (*faults).stallLeader, alone: true},
@@ -19,7 +19,7 @@ var Silences = []Fault{
 	{Name: "nobody reaches the leader", strike: (*faults).shieldLeader, alone: true},
 }
 
-// How soon a leader must have been replaced.
+// How soon a leader must be replaced, and how long disks stall.
 const (
 	silentWithin   = 1500 * time.Millisecond
 	stalledWithin  = 2500 * time.Millisecond
@@ -27,7 +27,7 @@ const (
 	stallLasts     = 5 * time.Second
 )
 
-// settled is the leader of a cluster that is well, and its term.
+// settled waits until the cluster is whole and returns its leader and term.
 func (f *faults) settled() (id string, term uint64, ok bool) {
 	if err := f.cluster.Await("whole before a silence", time.Minute, f.cluster.Whole); err != nil {
 		f.errs <- err
@@ -42,7 +42,7 @@ func (f *faults) settled() (id string, term uint64, ok bool) {
 	return id, n.CurrentTerm(), true
 }
 
-// replaced waits for another leader in a later term.
+// replaced waits until another server leads in a later term.
 func (f *faults) replaced(id string, term uint64, within time.Duration) {
 	err := f.cluster.Await("another leader than "+id, within, func() error {
 		for _, other := range f.others(id) {
@@ -57,7 +57,7 @@ func (f *faults) replaced(id string, term uint64, within time.Duration) {
 	}
 }
 
-// kept says so if anybody has been elected since a term.
+// kept reports a broken promise if any server has left the term.
 func (f *faults) kept(what string, term uint64) {
 	for _, id := range f.cluster.IDs {
 		if n := f.cluster.Node(id); n != nil && n.CurrentTerm() != term {
@@ -81,14 +81,14 @@ func (f *faults) silenceLeader() bool {
 	return true
 }
 
-// stall has disks answer nothing for a while, in which it does what it is given.
+// stall stalls disks for a while and runs meanwhile during that time.
 func (f *faults) stall(ids []string, meanwhile func()) {
 	until := time.Now().Add(stallLasts)
 	for _, id := range ids {
 		f.cluster.disk(id).Slow(func() time.Duration { return max(0, time.Until(until)) })
 	}
 	var writing sync.WaitGroup
-	for _, id := range f.cluster.IDs { // a disk stalls only if something is written
+	for _, id := range f.cluster.IDs { // a stall shows only if something is written
 		if p := f.cluster.Process(id); p != nil {
 			writing.Go(func() { p.server.Node().Write(p.ctx, []*command.Call{newCall("del", "no such key")}) })
 		}
@@ -110,8 +110,8 @@ func (f *faults) stallLeader() bool {
 	return true
 }
 
-// stallAll is a disk that all servers share: no election makes it answer, and once it
-// does, somebody leads. (Raft's lease is over by then.)
+// stallAll simulates a stalled disk that all servers share. No election helps then, and
+// once the disk answers again, somebody must lead. (Raft's lease is over by then.)
 func (f *faults) stallAll() bool {
 	if _, _, ok := f.settled(); !ok {
 		return false
@@ -129,7 +129,7 @@ func (f *faults) stallAll() bool {
 	return true
 }
 
-// hideLeader cuts the leader off from one voter alone.
+// hideLeader cuts the leader off from only one voter.
 func (f *faults) hideLeader() bool {
 	id, term, ok := f.settled()
 	if !ok {
@@ -145,7 +145,7 @@ func (f *faults) hideLeader() bool {
 	return true
 }
 
-// shieldLeader lets nobody in to the leader, whose own connections stand.
+// shieldLeader blocks connections to the leader, while those that it dialled itself go on.
 func (f *faults) shieldLeader() bool {
 	id, term, ok := f.settled()
 	if !ok {

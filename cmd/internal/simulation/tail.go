@@ -13,10 +13,10 @@ var Scripted = []Fault{
 	{Name: "install over a tail", strike: (*faults).installOverTail, alone: true},
 }
 
-// installOverTail has a leader that was cut off come back with entries that nobody
-// else has, up to where the others' snapshot ends or beyond. Our leaders have one
-// entry in flight, so the tail is made on the disk while the server is down, in
-// the term in which it has led and nobody else can have.
+// installOverTail makes a crashed leader come back with entries that nobody else has, up to
+// the end of the others' snapshot or beyond. Our leaders have one entry in flight, so the
+// tail is forged on the disk while the server is down. It is of the term in which the
+// server led, and in which nobody else can have led.
 func (f *faults) installOverTail() bool {
 	id := f.cluster.Leader()
 	if id == "" {
@@ -32,7 +32,7 @@ func (f *faults) installOverTail() bool {
 		ends = max(ends, f.cluster.disk(other).snapshotEnd())
 	}
 	forged := f.cluster.disk(id).forgeTail(ends + f.rng.Uint64N(4))
-	for range f.rng.IntN(3) { // others lead, in later terms than the snapshot's
+	for range f.rng.IntN(3) { // others lead, in terms later than the snapshot's
 		f.transfer()
 	}
 	before := f.cluster.Installed(id)
@@ -45,7 +45,7 @@ func (f *faults) installOverTail() bool {
 	}) == nil && forged
 }
 
-// snapshotEnd is the entry at which the newest snapshot ends, 0 for none.
+// snapshotEnd returns the index of the last entry in the newest snapshot, 0 if there is none.
 func (d *Disk) snapshotEnd() (index uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -55,8 +55,8 @@ func (d *Disk) snapshotEnd() (index uint64) {
 	return index
 }
 
-// forgeTail appends entries of the last one's term, to an index; it returns false if
-// the log reaches that already.
+// forgeTail appends entries up to an index, in the term of the last entry. It returns false
+// if the log already reaches that index, or is empty.
 func (d *Disk) forgeTail(to uint64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

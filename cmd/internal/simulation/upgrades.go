@@ -11,9 +11,9 @@ import (
 	"github.com/kvorum/kvorum/fsm"
 )
 
-// Upgrades are the kinds that change what release a server runs. They strike a
-// cluster of mixed releases, which has an operator who holds the upgrade: only
-// finishing it raises the version of the machine.
+// Upgrades are the kinds that change which release a server runs. They strike a cluster of
+// mixed releases whose operator holds the upgrade, so only finishing the upgrade raises the
+// machine's version.
 var Upgrades = []Fault{
 	{Name: "upgrade a server", strike: (*faults).upgradeOne},
 	{Name: "put a server back", strike: (*faults).putBack},
@@ -21,15 +21,15 @@ var Upgrades = []Fault{
 	{Name: "finish an upgrade", strike: (*faults).finishUpgrade},
 }
 
-// The releases that a machine's program may be of, by what they know.
+// The releases of the simulated programs, by the machine versions that they know.
 var (
 	firstRelease = cluster.Versions{Oldest: 1, Newest: 1}
 	newRelease   = cluster.Versions{Oldest: fsm.OldestVersion, Newest: fsm.NewestVersion}
 )
 
-// mix gives some machines the first release, at least one, and has an operator
-// hold the upgrade. It draws from a source of its own, so that what else a seed
-// means does not change.
+// mix gives the first release to at least one machine, and makes the operator hold the
+// upgrade. It draws from a source of its own, so that everything else that the seed decides
+// stays the same.
 func (c *Cluster) mix(seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 4))
 	last := c.IDs[rng.IntN(len(c.IDs))]
@@ -41,21 +41,21 @@ func (c *Cluster) mix(seed uint64) {
 	c.machine[c.IDs[0]].disk.held = true
 }
 
-// release is what a machine's program knows.
+// release returns the versions that a machine's program knows.
 func (c *Cluster) release(id string) cluster.Versions {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.machine[id].release
 }
 
-// installRelease gives a machine another program, from its next start on.
+// installRelease installs another program on a machine, for its next start.
 func (c *Cluster) installRelease(id string, release cluster.Versions) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.machine[id].release = release
 }
 
-// raised reports whether any server's machine is past the first version.
+// raised reports whether any server's machine version is above 1.
 func (c *Cluster) raised() bool {
 	for _, id := range c.IDs {
 		if n := c.Node(id); n != nil && n.MachineVersion() > 1 {
@@ -86,7 +86,7 @@ func (f *faults) upgradeOne() bool {
 	})
 }
 
-// putBack gives a server the first release again, while there is a way back.
+// putBack returns a server to the first release, while there is a way back.
 func (f *faults) putBack() bool {
 	return f.operate(func() (bool, error) {
 		id := f.newcomer()
@@ -98,7 +98,7 @@ func (f *faults) putBack() bool {
 	})
 }
 
-// newcomer is a member that runs the new release and can go back, "" for none.
+// newcomer returns a member that runs the new release and can go back, or "".
 func (f *faults) newcomer() string {
 	if f.cluster.finished {
 		return ""
@@ -106,8 +106,8 @@ func (f *faults) newcomer() string {
 	return f.some(func(id string, p place) bool { return p.in && f.cluster.release(id) != firstRelease })
 }
 
-// finishTooEarly asks for the end of an upgrade right after a server has been
-// put back: what that one said before must count for nothing.
+// finishTooEarly asks to finish the upgrade right after a server was put back. What that
+// server said before must not count.
 func (f *faults) finishTooEarly() bool {
 	return f.operate(func() (bool, error) {
 		id := f.newcomer()
@@ -135,11 +135,11 @@ func (f *faults) finishTooEarly() bool {
 	})
 }
 
-// leaderLooks is longer than a leader waits between two looks at the others' versions.
+// leaderLooks is longer than a leader waits before it asks again for the others' versions.
 const leaderLooks = 6 * time.Second
 
-// finishUpgrade gives all servers the new release and raises the version, while
-// something strikes the leader.
+// finishUpgrade gives all servers the new release and raises the version, possibly while a
+// fault strikes the leader.
 func (f *faults) finishUpgrade() bool {
 	return f.operate(func() (bool, error) {
 		if f.cluster.finished {
@@ -157,7 +157,7 @@ func (f *faults) finishUpgrade() bool {
 		if err != nil {
 			return false, err
 		}
-		if f.rng.IntN(2) == 0 { // some begin again from a snapshot of the old layout, and meet the raise in the log
+		if f.rng.IntN(2) == 0 { // some restart from a snapshot of the old layout, and replay the raise from the log
 			f.crashAll()
 		}
 		return true, f.cluster.Await("the new version", changeWithin, func() error {

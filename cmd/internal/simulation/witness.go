@@ -7,14 +7,14 @@ import (
 	"sync"
 )
 
-// witness reads the servers' logs: a term has one leader at most.
+// witness reads the servers' log lines and checks that a term has at most one leader.
 type witness struct {
 	slog.Handler
 	cluster *Cluster
-	server  string // whose log it is
+	server  string // the server whose lines this one reads
 
 	mu      sync.Mutex
-	leaders map[uint64]string // of terms; of the first witness alone
+	leaders map[uint64]string // by term; used in the first witness only
 }
 
 // WithAttrs implements slog.Handler.
@@ -49,7 +49,7 @@ func (w *witness) Handle(ctx context.Context, r slog.Record) error {
 	return w.Handler.Handle(ctx, r)
 }
 
-// forget begins a new cluster, whose terms are its own.
+// forget drops the leaders that were seen, because a new cluster counts its own terms.
 func (w *witness) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

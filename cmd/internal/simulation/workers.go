@@ -12,18 +12,19 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// workload is everybody who uses a cluster.
+// workload is the set of all clients of a cluster.
 type workload struct {
 	history   *History
-	uncertain atomic.Int64 // replies, as living servers gave them
+	uncertain atomic.Int64 // UNCERTAIN replies of living servers
 	clients   []*client
 	diaries   []*diarist
 	scanner   *scanner
 	working   sync.WaitGroup
-	done      chan struct{} // closed when the faults are over
-	tooLate   chan struct{} // closed a while later: the servers do not answer any more
+	done      chan struct{} // closed once the faults are over
+	tooLate   chan struct{} // closed a while later, if servers do not answer any more
 }
 
+// newWorkload makes the clients of a scenario, without starting them.
 func newWorkload(c *Cluster, rng *rand.Rand, s Scenario) *workload {
 	w := &workload{history: &History{}, done: make(chan struct{}), tooLate: make(chan struct{})}
 	members := c.Members()
@@ -57,7 +58,7 @@ func (w *workload) begin() {
 	w.working.Go(func() { w.scanner.run(w.done) })
 }
 
-// end waits until everybody has done what they had to do.
+// end waits until all clients have done their work.
 func (w *workload) end() {
 	close(w.done)
 	late := time.AfterFunc(settleLimit, func() { close(w.tooLate) })
@@ -65,10 +66,10 @@ func (w *workload) end() {
 	w.working.Wait()
 }
 
-// answerWithin is how long a healed cluster may take for one write.
+// answerWithin bounds how long a healed cluster takes for one write.
 const answerWithin = time.Second
 
-// alive writes through every server of a healed cluster, which must serve all.
+// alive writes through every server of a healed cluster. All of them must serve.
 func (w *workload) alive() error {
 	c := w.scanner.connection
 	for _, id := range c.cluster.Members() {
@@ -83,7 +84,7 @@ func (w *workload) alive() error {
 	return nil
 }
 
-// judge is what the diarists and the scanner have found, and whether all are served.
+// judge returns what the diarists and the scanner have found wrong, and whether all servers serve.
 func (w *workload) judge() error {
 	err := errors.Join(w.scanner.wrong, w.alive())
 	for _, d := range w.diaries {
@@ -92,7 +93,7 @@ func (w *workload) judge() error {
 	return err
 }
 
-// late is how many numbers of the diaries stand behind later ones.
+// late returns how many numbers come after later ones in the diaries.
 func (w *workload) late() (late int) {
 	for _, d := range w.diaries {
 		late += d.late

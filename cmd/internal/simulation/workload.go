@@ -10,7 +10,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// client sends random commands on few keys and records what it sees.
+// client sends random commands on a few keys and records the replies.
 type client struct {
 	connection
 	number  int
@@ -19,8 +19,8 @@ type client struct {
 	sent    int
 }
 
-// run sends operations until it has sent enough of them and done is closed, or
-// as many as a history may have.
+// run sends operations until it has sent enough and done is closed, or until it has sent as
+// many as a history may hold.
 func (c *client) run(done <-chan struct{}) {
 	for (c.sent < operationsEach || c.sent < operationsMost && !closed(done)) && !closed(c.tooLate) {
 		if c.rng.IntN(12) == 0 {
@@ -61,7 +61,7 @@ func (c *client) turn() {
 	}
 }
 
-// share is how often an operation is drawn, on one of how many keys.
+// share says how often an operation is drawn, and on how many keys.
 type share struct {
 	weight int
 	name   string
@@ -69,14 +69,14 @@ type share struct {
 	keys   int
 }
 
-// usual is what clients do; counters and texts live under different keys.
+// usual is the default mix of operations. Counters and texts have different keys.
 var usual = []share{
 	{25, "incr", "count", 2}, {10, "get", "count", 2},
 	{13, "set", "text", 3}, {6, "append", "text", 3}, {4, "del", "text", 3}, {18, "get", "text", 3},
 	{10, "setpx", "brief", 1}, {14, "get", "brief", 1},
 }
 
-// draw makes a random operation.
+// draw returns a random operation.
 func (c *client) draw() operation {
 	sum := 0
 	for _, s := range c.mix {
@@ -95,7 +95,7 @@ func (c *client) draw() operation {
 	panic("the weights do not add up")
 }
 
-// call makes the command of an operation.
+// call returns the command for an operation.
 func call(op operation) *command.Call {
 	switch op.name {
 	case "set", "append":
@@ -106,12 +106,12 @@ func call(op operation) *command.Call {
 	return newCall(op.name, op.key)
 }
 
-// uncertain reports whether a reply says itself that its outcome is unknown.
+// uncertain reports whether a reply says that the outcome is unknown.
 func uncertain(v reply.Value) bool {
 	return v.IsError() && strings.HasPrefix(string(v.Bytes), "UNCERTAIN")
 }
 
-// read turns a reply into an outcome; what a dead process said was never heard.
+// read turns a reply into an outcome. The replies of a dead process were never heard.
 func read(v reply.Value, dead bool) outcome {
 	switch {
 	case dead || uncertain(v):
