@@ -8,7 +8,7 @@ import (
 // footerBytes ends a DUMP payload: the version and the checksum.
 const footerBytes = 2 + 8
 
-// AppendDump appends the payload that DUMP answers for a string.
+// AppendDump appends the payload with which DUMP replies for a string.
 func AppendDump(dst, value []byte) []byte {
 	start := len(dst)
 	dst = appendPacked(append(dst, typeString), value)
@@ -16,8 +16,8 @@ func AppendDump(dst, value []byte) []byte {
 	return binary.LittleEndian.AppendUint64(dst, checksum(0, dst[start:]))
 }
 
-// appendPacked appends a string in the form that Redis's DUMP chooses: integer,
-// compressed if that pays, plain.
+// appendPacked appends a string in the form that Redis's DUMP chooses: as an integer,
+// compressed if that saves bytes, or plain.
 func appendPacked(dst, s []byte) []byte {
 	if len(s) < compressBytesMin {
 		return appendString(dst, s)
@@ -30,11 +30,12 @@ func appendPacked(dst, s []byte) []byte {
 	return append(appendLength(dst, uint64(len(s))), packed...)
 }
 
-// ParseDump returns the string of a payload. It has at most bytesMax bytes: a few may
-// claim to decompress to a hundred times as many. The error wraps ErrChecksum when
-// version or checksum are wrong (Redis: "DUMP payload version or checksum are
-// wrong"), ErrCorrupt for "Bad data format", and is an *UnsupportedError for
-// another type. Bytes between the value and the footer are ignored, as Redis does.
+// ParseDump returns the string in a payload. A string of more than bytesMax bytes is an
+// error, since a few bytes may claim to decompress to a hundred times as many. The error
+// wraps ErrChecksum if version or checksum are wrong (Redis: "DUMP payload version or
+// checksum are wrong"), wraps ErrCorrupt for "Bad data format", and is an
+// *UnsupportedError for another type. Bytes between the value and the footer are ignored,
+// as in Redis.
 func ParseDump(payload []byte, bytesMax int64) ([]byte, error) {
 	if len(payload) < footerBytes {
 		return nil, fmt.Errorf("%w: a payload of %d bytes", ErrChecksum, len(payload))

@@ -2,8 +2,8 @@ package rdb
 
 import "encoding/binary"
 
-// The first byte of a length (Redis 7.0: rdb.h, RDB_6BITLEN and on); the first
-// two hold the leading bits of it.
+// The first byte of a length (Redis 7.0: rdb.h, RDB_6BITLEN and on). The first two forms
+// also hold the leading bits of the length.
 const (
 	length6Bits  = 0x00
 	length14Bits = 0x40
@@ -32,8 +32,8 @@ func appendLength(dst []byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, length64Bits), n)
 }
 
-// canonicalInteger returns the value of the decimal text of a 32-bit integer,
-// as it would be printed: no sign but "-", no leading zeros.
+// canonicalInteger parses the decimal text of a 32-bit integer. It accepts only the text
+// that printing would produce: no sign but "-", no leading zeros.
 func canonicalInteger(s []byte) (n int64, ok bool) {
 	digits := s
 	negative := len(s) > 1 && s[0] == '-'

@@ -1,26 +1,27 @@
 package rdb
 
 const (
-	// bufferBytes is what the writer gathers and the reader asks for at once.
-	// Go's crc64 makes itself a table for each large piece; this size hides that.
+	// bufferBytes is how many bytes the writer gathers before it writes, and the reader
+	// asks for at once. Go's crc64 builds a table for each large piece; at this size that
+	// does not matter.
 	bufferBytes = 64 << 10
 
-	// trustBytes is the largest claimed length that is allocated before its
-	// bytes have arrived.
+	// trustBytes is how much of a claimed length is allocated at most before its bytes
+	// have arrived.
 	trustBytes = 1 << 20
 
-	// fieldsMax is how many auxiliary fields one object may have.
+	// fieldsMax bounds the auxiliary fields of one object.
 	fieldsMax = 64
 
-	// databasesMax is above the largest database number accepted (Redis stores
-	// it as an int).
+	// databasesMax is one more than the largest database number accepted (Redis stores it
+	// as an int).
 	databasesMax = 1 << 31
 
-	// integerBytesMax is the longest text that is tried as an integer (Redis
-	// 7.0: rdbSaveRawString).
+	// integerBytesMax is the length of the longest text that may be stored as an integer
+	// (Redis 7.0: rdbSaveRawString).
 	integerBytesMax = 11
 
-	// compressBytesMin is the shortest value that DUMP tries to compress
+	// compressBytesMin is the length of the shortest value that DUMP tries to compress
 	// (Redis 7.0: rdbSaveRawString, more than 20 bytes).
 	compressBytesMin = 21
 )

@@ -1,15 +1,15 @@
 package rdb
 
-// LZF (Marc Lehmann's LibLZF, the compression of RDB): a control byte below 32
-// announces that many literal bytes and one more; another one is a copy from
-// further back: 3 bits of length (7: one more byte of it follows) and 13 of
+// LZF is the compression of RDB (Marc Lehmann's LibLZF). A control byte below 32 is
+// followed by that many literal bytes and one more. Any other control byte begins a copy
+// of earlier output: 3 bits of length (7: one more byte of length follows) and 13 bits of
 // distance.
 const (
 	lzfLiteralMax  = 1 << 5
 	lzfDistanceMax = 1 << 13
-	lzfCopyMax     = 2 + 7 + 255 // three bytes make at most so many
+	lzfCopyMax     = 2 + 7 + 255 // the most that a copy of three bytes produces
 
-	// lzfExpansionMax bounds the plain size by the packed size.
+	// lzfExpansionMax bounds the ratio of plain to packed size.
 	lzfExpansionMax = lzfCopyMax / 3
 )
 

@@ -1,26 +1,24 @@
 package rdb
 
-// lzfTableBits is LibLZF's HLOG as Redis builds it. The table's size decides
-// which matches are found, and so what DUMP answers.
+// lzfTableBits is LibLZF's HLOG as Redis sets it. The table's size decides which matches
+// are found, and so the bytes with which DUMP replies.
 const lzfTableBits = 16
 
-// lzfMargin is by how many bytes compression must pay (Redis 7.0:
-// rdbSaveLzfStringObject).
+// lzfMargin is how many bytes compression must save (Redis 7.0: rdbSaveLzfStringObject).
 const lzfMargin = 4
 
-// lzfPacker packs data with the choices that LibLZF makes in its "very fast"
-// setting: each position is looked up by its next three bytes, the newest
-// earlier position of the same hash is the only candidate, and of a copy only
-// the last two positions are remembered.
+// lzfPacker compresses data with the choices of LibLZF's "very fast" setting. It looks up
+// each position by its next three bytes; the newest earlier position with the same hash is
+// the only candidate. Of the positions that a copy covers, it remembers only the last two.
 type lzfPacker struct {
 	data  []byte
-	out   []byte // ends with a run of literals, whose control byte is not yet known
+	out   []byte // ends with a run of literals whose control byte is not known yet
 	run   int    // the length of that run
 	limit int
-	table []uint32 // position by hash; 0, which LibLZF never copies from, is none
+	table []uint32 // position by hash; 0 means none, as LibLZF never copies from there
 }
 
-// lzfCompress packs data, or returns false when that does not pay.
+// lzfCompress compresses data. It returns false if that does not save enough.
 func lzfCompress(data []byte) ([]byte, bool) {
 	p := &lzfPacker{data: data, limit: len(data) - lzfMargin, table: make([]uint32, 1<<lzfTableBits)}
 	p.begin()
@@ -55,8 +53,8 @@ func lzfCompress(data []byte) ([]byte, bool) {
 	return p.out, true
 }
 
-// remember notes a position under its next three bytes and returns the
-// position that was noted there before.
+// remember records a position under the hash of its next three bytes, and returns the
+// position that was recorded there before.
 func (p *lzfPacker) remember(at int) (before int) {
 	h := uint32(p.data[at])<<16 | uint32(p.data[at+1])<<8 | uint32(p.data[at+2])
 	slot := (h>>(24-lzfTableBits) - h*5) & (1<<lzfTableBits - 1)
@@ -70,10 +68,10 @@ func (p *lzfPacker) same(a, b int) bool {
 	return p.data[a] == p.data[b] && p.data[a+1] == p.data[b+1] && p.data[a+2] == p.data[b+2]
 }
 
-// matching returns how far two positions agree, as LibLZF counts: at least 3,
-// and short of the last two bytes, except that its first 16 comparisons (which
-// it makes only when more than 16 bytes are left to them) and the byte after
-// them are not held to that.
+// matching returns the length of the match at two positions as LibLZF counts it. The
+// length is at least 3 and ends before the last two bytes. LibLZF does not check that end
+// in its first 16 comparisons, which it makes only if more than 16 bytes are left, nor for
+// the byte after them.
 func (p *lzfPacker) matching(from, at int) int {
 	longest := min(len(p.data)-at-2, lzfCopyMax)
 	n := 3
@@ -96,7 +94,7 @@ func (p *lzfPacker) begin() {
 	p.run = 0
 }
 
-// end closes the run, or takes it back when it is empty.
+// end closes the run, or removes it if it is empty.
 func (p *lzfPacker) end() {
 	if p.run == 0 {
 		p.out = p.out[:len(p.out)-1]
@@ -105,6 +103,7 @@ func (p *lzfPacker) end() {
 	p.out[len(p.out)-p.run-1] = byte(p.run - 1)
 }
 
+// literal adds the byte at a position to the run. It returns false if the output is full.
 func (p *lzfPacker) literal(at int) bool {
 	if len(p.out) >= p.limit {
 		return false
@@ -117,7 +116,7 @@ func (p *lzfPacker) literal(at int) bool {
 	return true
 }
 
-// copy writes a copy of n bytes from a distance (0: the byte before).
+// copy writes a copy of n bytes from a distance (0: the previous byte).
 func (p *lzfPacker) copy(distance, n int) bool {
 	size := len(p.out)
 	if p.run == 0 {

@@ -2,10 +2,10 @@ package rdb
 
 import "fmt"
 
-// Version is what the writer writes and the newest that the reader reads.
+// Version is the format's version that the writer writes, and the newest that the reader reads.
 const Version = 10
 
-// versionMin is the oldest version that ends with a checksum.
+// versionMin is the oldest version that the reader reads: the first that ends with a checksum.
 const versionMin = 5
 
 const magic = "REDIS"
@@ -28,12 +28,12 @@ const (
 // typeString is the only type of value so far (RDB_TYPE_STRING).
 const typeString = 0
 
-// UnsupportedError names what a file or payload holds and this package cannot read.
+// UnsupportedError names something in a file or payload that this package cannot read.
 type UnsupportedError struct{ What string }
 
 func (e *UnsupportedError) Error() string { return "rdb: " + e.What + " is not yet supported" }
 
-// unsupported names an opcode or type that is not a string.
+// unsupported returns the error for an opcode or a type that is not a string.
 func unsupported(code byte) error {
 	what := ""
 	switch code {

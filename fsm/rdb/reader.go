@@ -7,24 +7,24 @@ import (
 	"strconv"
 )
 
-// Kind says what an event is.
+// Kind is the kind of an event.
 type Kind uint8
 
 // The kinds of events, and which fields of Event they fill.
 const (
 	Aux      Kind = iota + 1 // a field of the file: Key, Value
 	Database                 // a database begins: DB
-	Size                     // how large it will be, by its own account: DB, Objects, Deadlines
-	String                   // an object with a string value: DB, Key, Value and all below
+	Size                     // the size that the file claims for the database: DB, Objects, Deadlines
+	String                   // an object with a string value: DB, Key, Value, and DeadlineMS to Fields
 	End                      // the end of the file, checksum verified: nothing
 )
 
-// Event is one thing that a file holds.
+// Event is one item of a file.
 type Event struct {
 	Kind       Kind
 	DB         int
 	Key        string
-	Value      []byte // the receiver's own
+	Value      []byte // owned by the receiver
 	DeadlineMS int64  // 0: none
 	IdleS      int64  // seconds since the last use; -1: the file does not say
 	Freq       int    // the logarithmic counter of LFU; -1: the file does not say
@@ -43,19 +43,19 @@ type Reader struct {
 	skipValues bool
 }
 
-// NewReader reads a file from r. It reads to the end of r: bytes after the
+// NewReader returns a reader of the file in r. It reads to the end of r; bytes after the
 // file's end are an error.
 func NewReader(r io.Reader) *Reader { return &Reader{source: newSource(r), db: -1} }
 
-// SkipValues has the objects' values read and not kept: Event.Value is nil then.
+// SkipValues makes Next read the objects' values without keeping them: Event.Value is nil then.
 func (r *Reader) SkipValues() { r.skipValues = true }
 
 // Version returns the file's version, once Next has returned an event.
 func (r *Reader) Version() int { return r.version }
 
-// Next returns the next event. What was returned before End may still prove
-// to be damaged: only End says that the whole file is sound. After End it
-// returns io.EOF, after another error the same error.
+// Next returns the next event. Only End proves that the whole file is sound; events before
+// it may come from a damaged file. After End, Next returns io.EOF. After an error, it
+// returns the same error again.
 func (r *Reader) Next() (Event, error) {
 	if r.err != nil {
 		return Event{}, r.err
@@ -70,6 +70,7 @@ func (r *Reader) Next() (Event, error) {
 	return event, err
 }
 
+// next is Next without the memory for errors.
 func (r *Reader) next() (Event, error) {
 	if r.version == 0 {
 		if err := r.header(); err != nil {
@@ -143,7 +144,7 @@ func (r *Reader) size() (Event, error) {
 	return Event{Kind: Size, DB: r.db, Objects: objects, Deadlines: deadlines}, err
 }
 
-// object reads an object, from its first opcode on.
+// object reads an object; code is its first opcode.
 func (r *Reader) object(code byte) (Event, error) {
 	event := Event{Kind: String, DB: r.db, IdleS: -1, Freq: -1}
 	for code != typeString {
@@ -171,7 +172,7 @@ func (r *Reader) object(code byte) (Event, error) {
 	return event, err
 }
 
-// attribute reads what an opcode before an object's type says about it.
+// attribute reads the attribute that an opcode before an object's type announces.
 func (r *Reader) attribute(code byte, event *Event) (err error) {
 	switch code {
 	case opAux:
@@ -205,7 +206,7 @@ func (r *Reader) attribute(code byte, event *Event) (err error) {
 	return err
 }
 
-// end checks the checksum, and that nothing follows.
+// end verifies the checksum, and that nothing follows it.
 func (r *Reader) end() (Event, error) {
 	sum := r.source.checksum()
 	want, err := r.source.uint64()

@@ -11,31 +11,30 @@ import (
 	"github.com/kvorum/kvorum/internal/memory"
 )
 
-// ErrCorrupt is wrapped by the errors for data that is cut short or is not in
-// the format.
+// ErrCorrupt is wrapped by the errors for data that is truncated or malformed.
 var ErrCorrupt = errors.New("rdb: corrupt data")
 
 // ErrChecksum is wrapped by the errors for data whose checksum does not match.
 var ErrChecksum = errors.New("rdb: wrong checksum")
 
-// source reads from a stream or from memory and adds up what was read.
+// source reads from a stream or from memory, and sums up what was read.
 type source struct {
-	reader io.Reader // nil: all is in buffer
+	reader io.Reader // nil: all data is in buffer
 	buffer []byte
-	at     int // what is left to read is buffer[at:end]
+	at     int // buffer[at:end] is still to be read
 	end    int
-	summed int // buffer[:summed] is in sum, or is not to be
+	summed int // buffer[:summed] is already part of sum
 	sum    uint64
 	before int64 // bytes that have left the buffer
 
-	stringMax uint64 // how long a string may be, compressed or not
+	stringMax uint64 // the longest string accepted, compressed or not
 }
 
 func newSource(r io.Reader) *source {
 	return &source{reader: r, buffer: make([]byte, bufferBytes), stringMax: math.MaxInt64}
 }
 
-// corrupt describes what is wrong at the present position.
+// corrupt returns an ErrCorrupt that says what is wrong at the current position.
 func (s *source) corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w at byte %d: %s", ErrCorrupt, s.before+int64(s.at), fmt.Sprintf(format, args...))
 }
@@ -73,7 +72,7 @@ func (s *source) fill(p []byte) error {
 	return nil
 }
 
-// skip reads n bytes that nobody wants.
+// skip reads n bytes and discards them.
 func (s *source) skip(n uint64) error {
 	for n > 0 {
 		if err := s.some(); err != nil {
@@ -86,7 +85,7 @@ func (s *source) skip(n uint64) error {
 	return nil
 }
 
-// some makes sure that there is at least one byte in the buffer.
+// some makes sure that the buffer holds at least one byte to read.
 func (s *source) some() error {
 	if s.at < s.end {
 		return nil
@@ -128,7 +127,8 @@ func (s *source) uint64() (uint64, error) {
 	return binary.LittleEndian.Uint64(b[:]), err
 }
 
-// bytes reads n bytes into a slice of its own. A large n is believed piece by piece.
+// bytes reads n bytes into a new slice. For a large n, the slice grows as the bytes
+// arrive.
 func (s *source) bytes(n uint64) ([]byte, error) {
 	if s.reader == nil && n > uint64(s.end-s.at) {
 		return nil, s.corrupt("a length of %d is beyond the end", n)
@@ -173,7 +173,7 @@ func (s *source) length() (n uint64, special bool, err error) {
 	return binary.BigEndian.Uint64(b[:]), false, err
 }
 
-// count reads a length that is not a string's.
+// count reads a length that must be a plain number, since it does not begin a string.
 func (s *source) count(what string) (uint64, error) {
 	n, special, err := s.length()
 	if err == nil && special {
@@ -182,7 +182,7 @@ func (s *source) count(what string) (uint64, error) {
 	return n, err
 }
 
-// str reads a string in any of its forms, into bytes of its own.
+// str reads a string in any of its forms, into a new slice.
 func (s *source) str() ([]byte, error) {
 	n, special, err := s.length()
 	if err != nil {
@@ -197,7 +197,7 @@ func (s *source) str() ([]byte, error) {
 	return s.bytes(n)
 }
 
-// skipStr reads a string that nobody wants, and takes no memory for a plain one.
+// skipStr reads a string and discards it. A plain string takes no memory.
 func (s *source) skipStr() error {
 	n, special, err := s.length()
 	if err != nil {

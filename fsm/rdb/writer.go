@@ -8,25 +8,25 @@ import (
 	"slices"
 )
 
-// Field is an auxiliary field: state that RDB itself has no place for.
+// Field is an auxiliary field. It holds state that RDB itself has no place for.
 type Field struct {
-	Name  string // one that begins with "%" is logged by Redis at every load
+	Name  string // Redis logs a field whose name begins with "%" at every load
 	Value []byte
 }
 
-// Writer writes one file: Aux for the file's fields first, then for each
-// database Database and its objects, then Close. After an error every call
-// returns that error.
+// Writer writes one file. First call Aux for the file's fields; then, for each database,
+// Database and String for its objects; then Close. After an error, every call returns that
+// error.
 type Writer struct {
 	writer    io.Writer
 	buffer    []byte
 	sum       uint64
 	written   int64
-	databases bool // Database was called: too late for the file's fields
+	databases bool // Database was called, so it is too late for the file's fields
 	err       error
 }
 
-// NewWriter begins a file.
+// NewWriter returns a writer that has begun a file.
 func NewWriter(w io.Writer) *Writer {
 	return &Writer{
 		writer: w,
@@ -49,7 +49,7 @@ func (w *Writer) field(name string, value []byte) {
 	w.value(value)
 }
 
-// Database begins a database of so many objects, of which so many have a deadline.
+// Database begins a database of size objects, of which expires have a deadline.
 func (w *Writer) Database(db, size, expires int) error {
 	w.databases = true
 	w.buffer = appendLength(append(w.buffer, opSelectDB), uint64(db))
@@ -58,8 +58,8 @@ func (w *Writer) Database(db, size, expires int) error {
 	return w.drain()
 }
 
-// String writes a key and its value, with the fields that the reader is to
-// hand back with it. A deadline of 0 is none.
+// String writes a key and its value, with the fields that the reader returns with it. A
+// deadline of 0 means none.
 func (w *Writer) String(key string, value []byte, deadlineMS int64, fields ...Field) error {
 	if !w.databases {
 		return w.fail(errors.New("rdb: an object before the first database"))
@@ -80,7 +80,7 @@ func (w *Writer) String(key string, value []byte, deadlineMS int64, fields ...Fi
 	return w.drain()
 }
 
-// value writes a string, a large one past the buffer, in pieces.
+// value writes a string. A large one bypasses the buffer and is written in pieces.
 func (w *Writer) value(value []byte) {
 	if len(value) <= bufferBytes {
 		w.buffer = appendString(w.buffer, value)
@@ -101,10 +101,10 @@ func (w *Writer) Close() error {
 	return w.err
 }
 
-// Written returns how many bytes the io.Writer has taken.
+// Written returns how many bytes the io.Writer has accepted.
 func (w *Writer) Written() int64 { return w.written }
 
-// drain hands a full buffer on.
+// drain writes the buffer if it is full.
 func (w *Writer) drain() error {
 	if len(w.buffer) >= bufferBytes {
 		w.flush()

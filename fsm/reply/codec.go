@@ -14,9 +14,9 @@ const kindOK = 0xff
 
 var errCorrupt = errors.New("reply: stored value is corrupt")
 
-// AppendStored appends v to dst in the stored form: a kind byte, then a varint,
-// or a length and bytes, or a count and elements. Equal values have equal
-// forms, so the form can be hashed.
+// AppendStored appends v to dst in the stored form: a kind byte, followed by a varint, by a
+// length and bytes, or by a count and elements. Equal values have equal forms, so the form
+// can be hashed.
 func AppendStored(dst []byte, v Value) []byte {
 	if v.Kind == Simple && string(v.Bytes) == "OK" {
 		return append(dst, kindOK)
@@ -39,10 +39,11 @@ func AppendStored(dst []byte, v Value) []byte {
 	return dst
 }
 
-// DecodeStored reads one value from the front of b and returns what follows
-// it. The value shares b's bytes.
+// DecodeStored decodes the value at the front of b and also returns the rest. The value
+// shares b's bytes.
 func DecodeStored(b []byte) (Value, []byte, error) { return decodeStored(b, 0) }
 
+// decodeStored is DecodeStored for a value that is nested depth levels deep.
 func decodeStored(b []byte, depth int) (Value, []byte, error) {
 	if len(b) == 0 || depth > depthMax {
 		return Value{}, nil, errCorrupt
@@ -73,7 +74,7 @@ func decodeStored(b []byte, depth int) (Value, []byte, error) {
 		return Value{}, nil, errCorrupt
 	}
 	n, size := binary.Uvarint(b)
-	if size <= 0 || n > uint64(len(b)-size) { // an element takes a byte at least
+	if size <= 0 || n > uint64(len(b)-size) { // every element takes at least one byte
 		return Value{}, nil, errCorrupt
 	}
 	b = b[size:]
@@ -85,6 +86,7 @@ func decodeStored(b []byte, depth int) (Value, []byte, error) {
 	return v, b[n:], nil
 }
 
+// decodeElems decodes the n elements of an aggregate v.
 func decodeElems(v Value, b []byte, n, depth int) (Value, []byte, error) {
 	if v.Kind == Map && n%2 != 0 {
 		return Value{}, nil, errCorrupt

@@ -1,6 +1,6 @@
-// Package reply holds the values that commands answer with, apart from any
-// protocol version: a connection renders one for RESP2 or RESP3 (RESP), and a
-// session stores one in a compact form of its own (codec.go).
+// Package reply holds the values with which commands reply, independent of the protocol
+// version. A connection renders a value for RESP2 or RESP3 (resp.go). A session stores it
+// in a compact form (codec.go).
 package reply
 
 import "math"
@@ -27,8 +27,8 @@ const (
 	kindCount
 )
 
-// Value is one reply. It is immutable once made: its bytes may be shared with
-// the keyspace and are read after every lock has been released.
+// Value is one reply. It is immutable once made: its bytes may be shared with the keyspace,
+// and are read after all locks have been released.
 type Value struct {
 	Kind  Kind
 	num   int64   // Integer, Boolean; the bits of a Double
@@ -36,13 +36,13 @@ type Value struct {
 	Elems []Value // Array, Set, Push; a Map as key, value, key, value, …
 }
 
-// OK is the reply of a command that has nothing else to say.
+// OK is the simple string "OK".
 var OK = Value{Kind: Simple, Bytes: []byte("OK")}
 
-// Int is an integer reply.
+// Int returns an integer reply.
 func Int(n int64) Value { return Value{Kind: Integer, num: n} }
 
-// Bool is an integer reply of 0 or 1, as most Redis commands answer a truth.
+// Bool returns an integer reply of 0 or 1, as which most Redis commands return a boolean.
 func Bool(b bool) Value {
 	if b {
 		return Int(1)
@@ -50,14 +50,14 @@ func Bool(b bool) Value {
 	return Int(0)
 }
 
-// Truth is a RESP3 boolean (0 or 1 in RESP2).
+// Truth returns a RESP3 boolean (0 or 1 in RESP2).
 func Truth(b bool) Value {
 	v := Bool(b)
 	v.Kind = Boolean
 	return v
 }
 
-// Bytes is a bulk string that shares b.
+// Bytes returns a bulk string that shares b.
 func Bytes(b []byte) Value {
 	if b == nil {
 		b = []byte{}
@@ -65,34 +65,34 @@ func Bytes(b []byte) Value {
 	return Value{Kind: Bulk, Bytes: b}
 }
 
-// Text is a bulk string.
+// Text returns a bulk string.
 func Text(s string) Value { return Value{Kind: Bulk, Bytes: []byte(s)} }
 
-// Status is a simple string.
+// Status returns a simple string.
 func Status(s string) Value { return Value{Kind: Simple, Bytes: []byte(s)} }
 
-// Err is an error reply; text begins with its code, as in "ERR syntax error".
+// Err returns an error reply. The text begins with the error's code, as in "ERR syntax error".
 func Err(text string) Value { return Value{Kind: Error, Bytes: []byte(text)} }
 
-// Nil is the null reply ($-1 in RESP2).
+// Nil returns the null reply ($-1 in RESP2).
 func Nil() Value { return Value{Kind: Null} }
 
-// NilArray is the null reply of a command that else answers an array (*-1 in RESP2).
+// NilArray returns the null reply of a command that otherwise returns an array (*-1 in RESP2).
 func NilArray() Value { return Value{Kind: NullArray} }
 
-// List is an array of elems.
+// List returns an array of elems.
 func List(elems ...Value) Value { return Value{Kind: Array, Elems: elems} }
 
-// MapOf is a map given as key, value, key, value, … (a flat array in RESP2).
+// MapOf returns a map, given as key, value, key, value, … (a flat array in RESP2).
 func MapOf(pairs ...Value) Value { return Value{Kind: Map, Elems: pairs} }
 
-// SetOf is a set (an array in RESP2).
+// SetOf returns a set (an array in RESP2).
 func SetOf(elems ...Value) Value { return Value{Kind: Set, Elems: elems} }
 
-// Float is a RESP3 double (a bulk string in RESP2).
+// Float returns a RESP3 double (a bulk string in RESP2).
 func Float(f float64) Value { return Value{Kind: Double, num: int64(math.Float64bits(f))} }
 
-// VerbatimText is a RESP3 verbatim string of format "txt" (a bulk string in RESP2).
+// VerbatimText returns a RESP3 verbatim string of format "txt" (a bulk string in RESP2).
 func VerbatimText(s string) Value { return Value{Kind: Verbatim, Bytes: []byte("txt:" + s)} }
 
 // Int returns the number of an Integer or Boolean.

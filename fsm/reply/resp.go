@@ -6,11 +6,10 @@ import (
 	"strconv"
 )
 
-// AppendRESP appends v to dst as protocol proto (2 or 3) has it on the wire.
-// What RESP2 has no type for is converted down as Redis does: a map to a flat
-// array, a set or push to an array, a double to a bulk string in Redis's
-// "%.17g" text, a boolean to 0 or 1, a verbatim string or big number to a bulk
-// string.
+// AppendRESP appends v to dst in the wire format of protocol proto (2 or 3). Types that
+// RESP2 lacks are converted as in Redis: a map to a flat array, a set or push to an array,
+// a double to a bulk string with Redis's "%.17g" text, a boolean to 0 or 1, and a verbatim
+// string or big number to a bulk string.
 func AppendRESP(dst []byte, v Value, proto int) []byte {
 	switch v.Kind {
 	case Simple:
@@ -70,8 +69,8 @@ func appendAggregate(dst []byte, v Value, proto int) []byte {
 	return dst
 }
 
-// AppendAggregateHeader appends the line that announces the elements of an
-// Array, Map, Set or Push, for a writer that sends them one by one.
+// AppendAggregateHeader appends the line that precedes the elements of an Array, Map, Set
+// or Push, for a writer that sends the elements one by one.
 func AppendAggregateHeader(dst []byte, v Value, proto int) []byte {
 	mark, count := byte('*'), len(v.Elems)
 	if proto >= 3 {
@@ -87,8 +86,8 @@ func AppendAggregateHeader(dst []byte, v Value, proto int) []byte {
 	return appendHeader(dst, mark, int64(count))
 }
 
-// AppendBulkHeader appends the line that announces a bulk string of n bytes,
-// for a writer that sends the bytes and their line end without a copy.
+// AppendBulkHeader appends the line that precedes a bulk string of n bytes, for a writer
+// that sends the bytes and their line end without copying them.
 func AppendBulkHeader(dst []byte, n int) []byte { return appendHeader(dst, '$', int64(n)) }
 
 func appendHeader(dst []byte, mark byte, n int64) []byte {
@@ -102,8 +101,8 @@ func appendBulk(dst []byte, mark byte, b []byte) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// appendLine appends a one-line type. A line end within it would be a second
-// reply to its reader, so it becomes spaces, as in Redis.
+// appendLine appends a one-line type. A line end within it would look like the end of the
+// reply, so its bytes become spaces, as in Redis.
 func appendLine(dst []byte, mark byte, b []byte) []byte {
 	dst = append(dst, mark)
 	start := len(dst)
@@ -131,5 +130,5 @@ func appendDouble(dst []byte, f float64) []byte {
 	return strconv.AppendFloat(dst, f, 'g', 17, 64)
 }
 
-// verbatimText is a Verbatim's text without its "txt:" prefix.
+// verbatimText returns a Verbatim's text without its "txt:" prefix.
 func (v Value) verbatimText() []byte { return v.Bytes[min(4, len(v.Bytes)):] }

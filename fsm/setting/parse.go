@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Refusal is why CONFIG SET does not take a value, in Redis's words.
+// Refusal is the error for a value that CONFIG SET refuses, in Redis's words.
 type Refusal struct{ Text string }
 
 func (r *Refusal) Error() string { return r.Text }
@@ -23,12 +23,12 @@ var (
 
 func refuse(format string, args ...any) error { return &Refusal{fmt.Sprintf(format, args...)} }
 
-// UnknownReply is the error reply to CONFIG SET with a name that is in no row.
+// UnknownReply returns the error reply to CONFIG SET for a name that is not in the table.
 func UnknownReply(name string) string {
 	return fmt.Sprintf("ERR Unknown option or number of arguments for CONFIG SET - '%s'", name)
 }
 
-// RefusedReply is the error reply to CONFIG SET whose value for name was refused.
+// RefusedReply returns the error reply to CONFIG SET for a name whose value was refused.
 func RefusedReply(name string, err error) string {
 	text := err.Error()
 	if r := (*Refusal)(nil); errors.As(err, &r) {
@@ -37,7 +37,7 @@ func RefusedReply(name string, err error) string {
 	return fmt.Sprintf("ERR CONFIG SET failed (possibly related to argument '%s') - %s", name, text)
 }
 
-// Fixed returns nil for what CONFIG SET can change, else why it cannot.
+// Fixed returns nil if CONFIG SET can change the setting, else why it cannot.
 func (r *Row) Fixed() error {
 	switch {
 	case !r.Immutable && r.Scope != Fixed:
@@ -48,15 +48,15 @@ func (r *Row) Fixed() error {
 	return &Refusal{r.Why}
 }
 
-// Check says whether CONFIG SET may give the setting this value.
+// Check returns an error if CONFIG SET may not give the setting this value.
 func (r *Row) Check(value string) error {
 	_, err := r.Parse(value, r.Default)
 	return err
 }
 
-// Parse returns the canonical form of what CONFIG SET gave, where the
-// setting's value is now current (a list of buffer limits names only the
-// classes that it changes). What cannot be changed takes no value.
+// Parse returns the canonical form of a value given to CONFIG SET. current is the
+// setting's present value, needed because a list of buffer limits names only the classes
+// that it changes. For a setting that cannot be changed, Parse returns an error.
 func (r *Row) Parse(value, current string) (string, error) {
 	if err := r.Fixed(); err != nil {
 		return "", err
@@ -64,8 +64,7 @@ func (r *Row) Parse(value, current string) (string, error) {
 	return r.Canonical(value, current)
 }
 
-// Canonical is Parse for a node's own start, which may also set what CONFIG
-// SET may not.
+// Canonical is Parse for the start of a node, which may also set what CONFIG SET may not.
 func (r *Row) Canonical(value, current string) (string, error) {
 	switch r.Kind {
 	case Bool:
@@ -114,16 +113,16 @@ func (r *Row) outOfRange() error {
 	return refuse("argument must be between %d and %d inclusive", r.Min, r.Max)
 }
 
-// parseInteger reads a number in the one form that Redis's string2ll takes: no
-// sign but a minus, no leading zeros, no spaces.
+// parseInteger parses a number in the only form that Redis's string2ll accepts: no sign
+// but a minus, no leading zeros, no spaces.
 func parseInteger(s string) (int64, bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	return n, err == nil && strconv.FormatInt(n, 10) == s
 }
 
-// parseMemory reads a number of bytes with an optional unit: b, k and kb (1000
-// and 1024), m and mb, g and gb, in any case. What is too large does not fit, and is
-// saturated.
+// parseMemory parses a number of bytes with an optional unit: b, k and kb (1000 and 1024),
+// m and mb, g and gb, in upper or lower case. If the number is too large, fits is false
+// and n is the largest int64.
 func parseMemory(s string) (n int64, fits, ok bool) {
 	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
 	units := map[string]uint64{"": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 1000_000, "mb": 1 << 20, "g": 1000_000_000, "gb": 1 << 30}
@@ -139,9 +138,10 @@ func parseMemory(s string) (n int64, fits, ok bool) {
 	return int64(lo), true, true
 }
 
-// percentilesMax bounds how many percentiles INFO shows of every command.
+// percentilesMax bounds how many percentiles INFO shows for each command.
 const percentilesMax = 32
 
+// parsePercentiles parses a list of percentiles, separated by spaces.
 func (r *Row) parsePercentiles(value string) (string, error) {
 	if value == "" {
 		return "", nil
@@ -163,7 +163,7 @@ func (r *Row) parsePercentiles(value string) (string, error) {
 	return strings.Join(words, " "), nil
 }
 
-// PercentilesOf reads a canonical value.
+// PercentilesOf parses the canonical form of a list of percentiles.
 func PercentilesOf(canonical string) (percents []float64) {
 	for _, word := range strings.Fields(canonical) {
 		percent, _ := strconv.ParseFloat(word, 64)
@@ -172,7 +172,7 @@ func PercentilesOf(canonical string) (percents []float64) {
 	return percents
 }
 
-// Decimal writes f with at most six digits after the point and no zeros at its end.
+// Decimal formats f with at most six digits after the point and without trailing zeros.
 func Decimal(f float64) string {
 	return strings.TrimRight(strings.TrimRight(strconv.FormatFloat(f, 'f', 6, 64), "0"), ".")
 }
@@ -180,7 +180,7 @@ func Decimal(f float64) string {
 // bufferClasses are the classes of clients in the order that CONFIG GET names them.
 var bufferClasses = []string{"normal", "slave", "pubsub"}
 
-// parseBufferLimits reads a list of limits and replaces these classes' limits in current.
+// parseBufferLimits parses a list of limits, and replaces the limits of its classes in current.
 func parseBufferLimits(value, current string) (string, error) {
 	words := strings.Fields(value)
 	if len(words)%4 != 0 {
@@ -199,7 +199,7 @@ func parseBufferLimits(value, current string) (string, error) {
 		if class < 0 {
 			return "", refuse("Invalid client class specified in buffer limit configuration.")
 		}
-		hard, _, ok1 := parseMemory(group[1]) // Redis takes what is larger than an int64, too: no limit either way
+		hard, _, ok1 := parseMemory(group[1]) // Redis, too, accepts more than an int64 holds; it means no limit either way
 		soft, _, ok2 := parseMemory(group[2])
 		seconds, err := strconv.ParseInt(group[3], 10, 32)
 		if !ok1 || !ok2 || err != nil || seconds < 0 {
@@ -212,12 +212,12 @@ func parseBufferLimits(value, current string) (string, error) {
 	return strings.Join(limits, " "), nil
 }
 
-// BufferLimit is one class's limits of output that waits for its client; 0 is none.
+// BufferLimit holds the limits of one class of clients for output that waits to be sent; 0 is none.
 type BufferLimit struct {
 	HardBytes, SoftBytes, SoftSeconds int64
 }
 
-// BufferLimitOf reads one class ("normal", "slave", "pubsub") of a canonical value.
+// BufferLimitOf returns the limits of one class ("normal", "slave", "pubsub") from a canonical value.
 func BufferLimitOf(canonical, class string) (BufferLimit, bool) {
 	words := strings.Fields(canonical)
 	i := 4 * slices.Index(bufferClasses, class)

@@ -9,10 +9,10 @@ type Scope uint8
 const (
 	Replicated Scope = iota // state of the machine, changed through the log
 	Node                    // kept by each node for itself
-	Fixed                   // what Kvorum is; cannot be changed
+	Fixed                   // a fact about Kvorum; cannot be changed
 )
 
-// Kind says how a setting's value is written.
+// Kind is the type of a setting's value.
 type Kind uint8
 
 // The kinds.
@@ -20,7 +20,7 @@ const (
 	Text         Kind = iota // any bytes
 	Bool                     // yes or no
 	Integer                  // a decimal number from Min to Max
-	Memory                   // a number of bytes from Min to Max, with a unit if one likes
+	Memory                   // a number of bytes from Min to Max, with an optional unit
 	Word                     // one of Words
 	Percentiles              // numbers from 0 to 100
 	BufferLimits             // class, hard bytes, soft bytes, soft seconds; any number of times
@@ -34,27 +34,27 @@ type Row struct {
 	Default   string // canonical
 	Min, Max  int64  // Integer and Memory
 	Words     []string
-	Immutable bool // a Node's that only its start can set: CONFIG SET refuses it
+	Immutable bool // a Node setting that only the node's start can set: CONFIG SET refuses it
 	Secret    bool // must not be logged
 
-	// Why says why CONFIG SET does not change it, where Redis would.
+	// Why says why CONFIG SET does not change the setting although Redis would.
 	Why string
 }
 
-// ProtoMaxBulkLen is the one setting that commands read while they are applied.
+// ProtoMaxBulkLen is the only setting that commands read while they are applied.
 const ProtoMaxBulkLen = "proto-max-bulk-len"
 
-// RemoveDeadAfter is how many seconds the leader lets a server be unreachable
-// before it removes it, 0 for ever.
+// RemoveDeadAfter is how many seconds a server may be unreachable before the leader
+// removes it; 0: for ever.
 const RemoveDeadAfter = "remove-dead-after"
 
 // LatencyPercentiles are the percentiles that INFO latencystats shows.
 const LatencyPercentiles = "latency-tracking-info-percentiles"
 
-// UpgradeHold says that this node does not want the machine's version raised yet.
+// UpgradeHold is whether this node's operator puts the raise of the machine's version on hold.
 const UpgradeHold = "upgrade-hold"
 
-// Table is every setting, ordered by name. Nothing may change it.
+// Table lists all settings, ordered by name. Nothing may change it.
 var Table = []Row{
 	{Name: "appendfsync", Scope: Fixed, Kind: Word, Default: "always", Words: []string{"everysec", "always", "no"},
 		Why: "a write is on the disks of a majority before it is answered, and nothing less can be chosen"},
@@ -65,7 +65,7 @@ var Table = []Row{
 	{Name: "client-output-buffer-limit", Scope: Node, Kind: BufferLimits,
 		Default: "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"},
 	{Name: "client-query-buffer-limit", Scope: Node, Kind: Memory, Default: "1073741824", Min: 1 << 20, Max: 1<<63 - 1},
-	{Name: "cluster-enabled", Scope: Fixed, Kind: Bool, Default: "yes"}, // CLUSTER is answered, whether clients are redirected or not
+	{Name: "cluster-enabled", Scope: Fixed, Kind: Bool, Default: "yes"}, // CLUSTER works whether or not clients are redirected
 	{Name: "daemonize", Scope: Fixed, Kind: Bool, Default: "no"},
 	{Name: "databases", Scope: Fixed, Kind: Integer, Default: "16", Min: 1, Max: 1<<31 - 1},
 	{Name: "dir", Scope: Node, Kind: Text, Immutable: true,
@@ -99,10 +99,10 @@ var Table = []Row{
 	{Name: "stale-read-max", Scope: Node, Kind: Integer, Default: "0", Max: 1<<31 - 1}, // milliseconds, of READONLY; 0: any age
 	{Name: "tcp-keepalive", Scope: Node, Kind: Integer, Default: "300", Max: 1<<31 - 1},
 	{Name: "timeout", Scope: Node, Kind: Integer, Default: "0", Max: 1<<31 - 1},
-	{Name: UpgradeHold, Scope: Node, Kind: Bool, Default: "no"}, // it stays over restarts
+	{Name: UpgradeHold, Scope: Node, Kind: Bool, Default: "no"}, // it survives restarts
 }
 
-// Find returns the row of a name in any case, nil for an unknown one.
+// Find returns the row with a name, ignoring case, or nil.
 func Find(name string) *Row {
 	for i := range Table {
 		if strings.EqualFold(Table[i].Name, name) {

@@ -10,13 +10,13 @@ import (
 	"strconv"
 )
 
-// Values are the replicated settings of one machine, always canonical.
+// Values holds the replicated settings of one machine, in canonical form.
 type Values struct {
 	byName  map[string]string
-	bulkMax int64 // ProtoMaxBulkLen, which every growing string asks for
+	bulkMax int64 // ProtoMaxBulkLen, parsed, since every command that grows a string reads it
 }
 
-// NewValues returns the defaults.
+// NewValues returns the default values.
 func NewValues() *Values {
 	v := &Values{byName: make(map[string]string)}
 	for i := range Table {
@@ -32,7 +32,7 @@ func (v *Values) refresh() {
 	v.bulkMax, _ = strconv.ParseInt(v.byName[ProtoMaxBulkLen], 10, 64)
 }
 
-// BulkMax is the largest string that a command may make (ProtoMaxBulkLen).
+// BulkMax returns the size of the largest string that a command may make (ProtoMaxBulkLen).
 func (v *Values) BulkMax() int64 { return v.bulkMax }
 
 // Get returns the value of a replicated setting by its name in lower case.
@@ -41,8 +41,8 @@ func (v *Values) Get(name string) (string, bool) {
 	return s, ok
 }
 
-// Set changes one replicated setting. The error is a *Refusal, whose text
-// RefusedReply completes.
+// Set changes one replicated setting. Its error is a *Refusal; RefusedReply makes the
+// reply from it.
 func (v *Values) Set(name, value string) error {
 	row := Find(name)
 	if row == nil || row.Scope != Replicated {
@@ -68,13 +68,13 @@ func (v *Values) All() iter.Seq2[string, string] {
 	}
 }
 
-// Clone returns a copy that later changes do not touch.
+// Clone returns an independent copy.
 func (v *Values) Clone() *Values {
 	return &Values{byName: maps.Clone(v.byName), bulkMax: v.bulkMax}
 }
 
-// Append appends the settings to dst as a snapshot keeps them: a count, and
-// each one's name and value with their lengths, as varints.
+// Append appends the settings to dst in the form that a snapshot keeps: a count, and then
+// the name and value of each. Counts and lengths are varints.
 func (v *Values) Append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(v.byName)))
 	for name, value := range v.All() {
@@ -88,8 +88,8 @@ func (v *Values) Append(dst []byte) []byte {
 
 var errMalformed = errors.New("setting: stored settings are malformed")
 
-// Decode reads what Append wrote. A name that is not in the table is an error:
-// this version of the program would not apply what another did.
+// Decode decodes what Append wrote. A name that is not in the table is an error, because
+// this program would then apply entries differently from the one that wrote it.
 func Decode(data []byte) (*Values, error) {
 	v := NewValues()
 	count, data, err := takeUvarint(data)
