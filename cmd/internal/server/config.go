@@ -36,8 +36,8 @@ type Joining struct {
 type Guessed struct{ Client, Peer bool }
 
 // Config holds the settings of one node. It is complete: Open fills in only zero
-// time-outs and policies, with the defaults of package node. It has many fields
-// because it carries every flag of a node.
+// time-outs and policies, with the defaults of package node. Wide because it carries
+// every flag of a node.
 type Config struct {
 	ID         string
 	ClientAddr string // the address given to clients, host:port
