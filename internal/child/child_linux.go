@@ -2,9 +2,10 @@ package child
 
 import "syscall"
 
-// Attributes keep Ctrl-C in the terminal from a child, which its parent still has
-// something to ask, and kill it when the parent has ended. The kernel takes the parent
-// for dead when the thread that has started the child ends.
+// Attributes returns the attributes of a child that must not outlive its parent. Ctrl-C in
+// the terminal does not reach the child, because its parent may still need it. The kernel
+// kills the child once the parent has ended; it considers the parent dead once the thread
+// that started the child has ended.
 func Attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

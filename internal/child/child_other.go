@@ -4,6 +4,6 @@ package child
 
 import "syscall"
 
-// Attributes keep Ctrl-C in the terminal from a child, which its parent still has
-// something to ask.
+// Attributes returns the attributes of a child. Ctrl-C in the terminal does not reach the
+// child, because its parent may still need it.
 func Attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -1,2 +1,3 @@
-// Package child says how a program starts processes that must not outlive it.
+// Package child holds the attributes with which a program starts processes that must not
+// outlive it.
 package child

@@ -11,7 +11,7 @@ import (
 // Print writes a reply on one line.
 func Print(v reply.Value) string { return printValue(v, false) }
 
-// PrintSorted is Print with the elements of arrays and sets in order.
+// PrintSorted is Print with the elements of arrays and sets sorted.
 func PrintSorted(v reply.Value) string { return printValue(v, true) }
 
 func printValue(v reply.Value, sorted bool) string {
@@ -68,7 +68,7 @@ func printMap(v reply.Value, sorted bool) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// quoteBytes writes bytes so that ParseCommand reads them back; only ASCII stays as it is.
+// quoteBytes quotes bytes so that ParseCommand can read them back. Only ASCII is left as it is.
 func quoteBytes(b []byte) string {
 	var out strings.Builder
 	out.WriteByte('"')

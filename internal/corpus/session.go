@@ -8,14 +8,14 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// Engine answers commands on one connection, as values of the protocol that
-// the connection speaks: in RESP2 a map is an array.
+// Engine executes commands on one connection. It returns values as they are in the
+// connection's protocol: in RESP2, for example, a map is an array.
 type Engine interface {
 	Do(args [][]byte) (reply.Value, error)
 }
 
-// Passer is an Engine in whose world time stands still unless it is told: Pass
-// lets some milliseconds go by. An until calls it between two tries.
+// Passer is an Engine whose time stands still except in Pass, which lets some milliseconds
+// go by. The directive until calls it between two tries.
 type Passer interface {
 	Engine
 	Pass()
@@ -32,10 +32,10 @@ type Directive struct {
 // Session runs the directives of one file on one engine.
 type Session struct{ engine Engine }
 
-// NewSession begins a file; the engine's databases should be empty.
+// NewSession starts a session for one file. The engine's databases should be empty.
 func NewSession(e Engine) *Session { return &Session{engine: e} }
 
-// Run runs a directive's commands and returns what its output should be.
+// Run runs a directive's commands and returns the output.
 func (s *Session) Run(d Directive) (string, error) {
 	var out strings.Builder
 	for _, line := range strings.Split(strings.TrimRight(d.Input, "\n"), "\n") {
@@ -118,7 +118,7 @@ func (s *Session) do(line string) (reply.Value, error) {
 	return s.engine.Do(args)
 }
 
-// expand replaces $now and $nowms, with an offset, by the engine's time.
+// expand replaces $now and $nowms, with their offset, by the engine's time.
 func (s *Session) expand(arg []byte) ([]byte, error) {
 	offset, ok := strings.CutPrefix(string(arg), "$now")
 	if !ok {

@@ -12,7 +12,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// AppendCommand appends a command as clients send it.
+// AppendCommand appends a command in the form in which clients send it.
 func AppendCommand(dst []byte, args [][]byte) []byte {
 	dst = fmt.Appendf(dst, "*%d\r\n", len(args))
 	for _, arg := range args {
@@ -26,7 +26,7 @@ func OnWire(v reply.Value, proto int) (reply.Value, error) {
 	return ReadReply(bufio.NewReader(bytes.NewReader(reply.AppendRESP(nil, v, proto))))
 }
 
-// kinds are the types of replies by their first byte.
+// kinds maps the first byte of a reply to its kind.
 var kinds = map[byte]reply.Kind{
 	'+': reply.Simple, '-': reply.Error, ':': reply.Integer, '$': reply.Bulk, '*': reply.Array,
 	'%': reply.Map, '~': reply.Set, '>': reply.Push, '(': reply.BigNumber, '=': reply.Verbatim,
@@ -35,7 +35,7 @@ var kinds = map[byte]reply.Kind{
 
 var errReply = errors.New("corpus: a malformed reply")
 
-// ReadReply reads one reply of either protocol.
+// ReadReply reads one reply, in RESP2 or RESP3.
 func ReadReply(r *bufio.Reader) (reply.Value, error) {
 	line, err := r.ReadBytes('\n')
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package memory moves large values without holding the process up.
+// Package memory copies large values without stalling the process.
 package memory
 
 import (
@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// pieceBytesMax bounds one copy. The collector cannot stop the process within one,
-// and everybody else waits for that, heartbeats too.
+// pieceBytesMax bounds one copy. The garbage collector cannot preempt a copy when it has
+// to stop the world, and all other goroutines wait for it then, even heartbeats.
 const pieceBytesMax = 256 << 10
 
-// Grow returns a copy of p with room for size bytes in all, zero beyond p.
+// Grow returns a copy of p with capacity for size bytes in all, which are zero beyond p.
 func Grow(p []byte, size int) []byte {
 	grown := make([]byte, len(p), max(size, len(p)))
 	move(grown, p)
@@ -25,7 +25,7 @@ func Clone(p []byte) []byte {
 	return Grow(p, len(p))
 }
 
-// Append is append: where p has no room, a quarter more is taken than is needed.
+// Append works like append. If p lacks room, it allocates a quarter more than needed.
 func Append(p, tail []byte) []byte {
 	size := len(p) + len(tail)
 	if size <= pieceBytesMax {
@@ -42,7 +42,7 @@ func move(to, from []byte) {
 	for at := 0; at < len(from); at += pieceBytesMax {
 		n := copy(to[at:], from[at:min(at+pieceBytesMax, len(from))])
 		if n == pieceBytesMax {
-			runtime.Gosched() // nothing else in this loop lets the collector in
+			runtime.Gosched() // nothing else in this loop lets the collector preempt it
 		}
 	}
 }

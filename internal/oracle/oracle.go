@@ -1,6 +1,6 @@
-// Package oracle starts a real redis-server for tests that hold Kvorum's
-// replies, bytes or files against it. A machine without one skips such tests
-// and says so; with KVORUM_REQUIRE_REDIS set, as CI has it, they fail instead.
+// Package oracle starts a real redis-server for tests that compare Kvorum's replies, bytes
+// or files with it. Without a redis-server such tests are skipped, with a message. If
+// KVORUM_REQUIRE_REDIS is set, as in CI, they fail instead.
 package oracle
 
 import (
@@ -19,28 +19,28 @@ import (
 
 // Limits of the package.
 const (
-	startTimeout = 20 * time.Second      // until a server must answer
-	startPause   = 10 * time.Millisecond // between two looks whether it does
-	startsMax    = 5                     // tries: another process may take the port first
+	startTimeout = 20 * time.Second      // how long a server may take to answer
+	startPause   = 10 * time.Millisecond // between two checks whether it does
+	startsMax    = 5                     // how often to try, since another process may take the port first
 )
 
-// version is the Redis that Kvorum's replies are those of.
+// version is the version of Redis whose replies Kvorum gives.
 const version = "7.0."
 
-// Options are how a server is started.
+// Options says how to start a server.
 type Options struct {
-	Dir   string   // its working directory, which may hold a dump.rdb; "" is a fresh one
-	Port  bool     // it listens on TCP too (cluster mode insists)
-	Flags []string // more of its own flags
+	Dir   string   // its working directory, which may hold a dump.rdb; "": a fresh one
+	Port  bool     // whether it also listens on TCP (cluster mode requires that)
+	Flags []string // additional flags of redis-server
 }
 
 // Server is a running redis-server.
 type Server struct {
 	Socket string // the path of its Unix socket
-	Addr   string // host:port, "" without Options.Port
+	Addr   string // host:port; "" without Options.Port
 }
 
-// Start starts a server that ends with the test.
+// Start starts a server that stops at the end of the test.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
 	program, err := find()
@@ -64,8 +64,8 @@ func Start(t testing.TB, o Options) *Server {
 	}
 }
 
-// Tool returns the path of one of Redis's programs for clients; false where it is
-// not installed, which fails the test if KVORUM_REQUIRE_REDIS is set.
+// Tool returns the path of one of Redis's client programs. It returns false if the program
+// is not installed, and fails the test then if KVORUM_REQUIRE_REDIS is set.
 func Tool(t testing.TB, name string) (path string, ok bool) {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -129,8 +129,8 @@ func (o Options) start(t testing.TB, program string) (*Server, error) {
 	return s, nil
 }
 
-// await returns once the server answers PING, be it with a demand for a
-// password: it may have to load a file first.
+// await waits until the server answers PING, even if only to ask for a password. The
+// server may have to load a file first.
 func (s *Server) await(exited <-chan struct{}) error {
 	deadline := time.After(startTimeout)
 	tick := time.NewTicker(startPause)
@@ -165,7 +165,7 @@ func (s *Server) answers() bool {
 	return err == nil && (strings.HasPrefix(said, "+PONG") || said == "-NOAUTH")
 }
 
-// freePort finds a port whose bus port, 10,000 above it, is a port too.
+// freePort finds a free port whose bus port, 10,000 above it, is also a valid port.
 func freePort() (int, error) {
 	for range 100 {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,6 +1,6 @@
-// Package places bounds how many connections a port holds, so that somebody who
-// opens many and says nothing shuts nobody out: a newcomer who finds no place
-// free gets the one whose holder has been silent for the longest time.
+// Package places bounds how many connections a port holds. Whoever opens many idle
+// connections cannot shut others out: if no place is free, a newcomer gets the place of the
+// connection that has been silent for the longest time.
 package places
 
 import (
@@ -9,23 +9,23 @@ import (
 	"sync/atomic"
 )
 
-// Limits are how many connections a room holds.
+// Limits says how many connections a room holds.
 type Limits struct {
-	All       int // at once
-	PerHolder int // of one holder; 0: as many as there are
+	All       int // in all
+	PerHolder int // of one holder; 0: as many as All
 }
 
 // Room is a bounded number of places.
 type Room struct {
 	limits Limits
-	heard  atomic.Uint64 // counts what was heard, which orders places by silence
+	heard  atomic.Uint64 // counts what was heard, to order places by how long they are silent
 
 	mu    sync.Mutex
 	taken map[*Place]struct{}
-	ended uint64 // to make room
+	ended uint64 // how many connections were ended to make room
 }
 
-// Place is one connection's.
+// Place is the place of one connection.
 type Place struct {
 	room   *Room
 	holder string
@@ -34,14 +34,15 @@ type Place struct {
 	busy   atomic.Bool
 }
 
-// New makes an empty room.
+// New returns an empty room.
 func New(limits Limits) *Room {
 	return &Room{limits: limits, taken: map[*Place]struct{}{}}
 }
 
 // Take gives a connection a place. If none is free, it ends the connection that has been
-// silent for the longest time, of this holder if that one has too many: end closes it,
-// and returns when its descriptor is free again, as net.Conn's Close does.
+// silent for the longest time; if the holder has too many, it ends one of the holder's. end
+// must close the new connection and return once its descriptor is free, as net.Conn's Close
+// does.
 func (r *Room) Take(holder string, end func()) *Place {
 	p := &Place{room: r, holder: holder, end: end}
 	p.Heard()
@@ -59,7 +60,7 @@ func (r *Room) Take(holder string, end func()) *Place {
 	return p
 }
 
-// crowded returns who has to leave for a newcomer, nil if nobody has; the caller holds mu.
+// crowded returns the place that must make room for a newcomer, or nil; the caller holds mu.
 func (r *Room) crowded(newcomer *Place) (out *Place) {
 	held := 0
 	for p := range r.taken {
@@ -83,8 +84,8 @@ func (r *Room) crowded(newcomer *Place) (out *Place) {
 	return out
 }
 
-// rank orders places: those that are silent come before those that are busy, and those
-// that were heard long ago before those that were heard since.
+// rank orders places by who makes room first: idle ones before busy ones, and then those
+// that were heard longest ago.
 func (p *Place) rank() uint64 {
 	rank := p.heard.Load()
 	if p.busy.Load() {
@@ -93,20 +94,20 @@ func (p *Place) rank() uint64 {
 	return rank
 }
 
-// Ended counts the connections that were ended to make room.
+// Ended returns how many connections were ended to make room.
 func (r *Room) Ended() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.ended
 }
 
-// Heard notes that the holder has said something just now.
+// Heard records that the holder has just sent something.
 func (p *Place) Heard() { p.heard.Store(p.room.heard.Add(1)) }
 
-// Busy says whether the holder waits for us: it is the last to make room then.
+// Busy sets whether the holder waits for an answer of ours. A busy place makes room last.
 func (p *Place) Busy(busy bool) { p.busy.Store(busy) }
 
-// Leave gives the place back. It may be called again, and by who was ended.
+// Leave gives up the place. It may be called repeatedly, also after the connection was ended.
 func (p *Place) Leave() {
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()

@@ -13,9 +13,9 @@ import (
 	"strings"
 )
 
-// Binary returns the path of the release's program for this machine. It builds the
-// program from the commit's source, in the history of the repository that the working
-// directory belongs to, unless an earlier call has left it in the user's cache.
+// Binary returns the path of the release's program for this computer. Unless the program is
+// in the user's cache, it builds it from the release's commit, which must be in the
+// repository that the working directory belongs to.
 func (r Release) Binary(ctx context.Context) (string, error) {
 	path, err := r.cached(ctx)
 	if err == nil {
@@ -30,7 +30,7 @@ func (r Release) Binary(ctx context.Context) (string, error) {
 	return path, nil
 }
 
-// cached returns where the program is kept. Another compiler makes another program.
+// cached returns the program's path in the cache. It depends on the compiler's version.
 func (r Release) cached(ctx context.Context) (string, error) {
 	home, err := os.UserCacheDir()
 	if err != nil {
@@ -44,8 +44,8 @@ func (r Release) cached(ctx context.Context) (string, error) {
 	return filepath.Join(home, "kvorum", "releases", fmt.Sprintf("%s-%x", r.Commit, sum[:6]), "kvorum"), nil
 }
 
-// build makes the program in a directory of its own and moves it into its place, so
-// that two that build at the same time do not disturb each other.
+// build builds the program in a temporary directory and then moves it to its path, so that
+// two builds at the same time do not disturb each other.
 func (r Release) build(ctx context.Context, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("make its directory: %w", err)
@@ -70,7 +70,7 @@ func (r Release) build(ctx context.Context, path string) error {
 	return nil
 }
 
-// Source writes the release's source tree to a directory that does not exist yet.
+// Source writes the release's source tree to a directory, which must not exist yet.
 func (r Release) Source(ctx context.Context, dir string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return fmt.Errorf("make a directory for its source: %w", err)
@@ -98,8 +98,8 @@ func (r Release) Source(ctx context.Context, dir string) error {
 var errHistory = errors.New("its commit is not in this repository, which has no full history: " +
 	`clone with history, or fetch it by "git fetch --unshallow" (in CI: a checkout of any depth)`)
 
-// output runs a command in a directory, with static builds for its own, and returns
-// what it prints; an error quotes what it complains of.
+// output runs a command in a directory, set up for static builds, and returns what it
+// prints. An error quotes the command's error output.
 func output(ctx context.Context, dir, name string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir

@@ -11,7 +11,7 @@ import (
 // Release is a commit that was declared a release.
 type Release struct {
 	Machine int    // the machine version that it brought
-	Commit  string // in full: 40 hexadecimal digits
+	Commit  string // the full name: 40 hexadecimal digits
 	Words   string // what people call it
 }
 
@@ -26,7 +26,7 @@ var list string
 func All() []Release {
 	releases, err := parse(list)
 	if err != nil {
-		panic("release: releases.txt: " + err.Error()) // a test reads it
+		panic("release: releases.txt: " + err.Error()) // cannot happen: a test reads the file
 	}
 	return releases
 }
@@ -41,7 +41,7 @@ func OfVersion(machine int) (Release, bool) {
 	return Release{}, false
 }
 
-// parse reads the list: machine versions count 1, 2, 3, …
+// parse reads the list. Its machine versions must be 1, 2, 3, …
 func parse(text string) ([]Release, error) {
 	var releases []Release
 	for number, line := range strings.Split(text, "\n") {
@@ -78,5 +78,5 @@ func parseLine(line string) (Release, error) {
 	return Release{Machine: machine, Commit: fields[1], Words: fields[2]}, nil
 }
 
-// commitDigits is the length of a commit's name.
+// commitDigits is the length of a commit's full name.
 const commitDigits = 40

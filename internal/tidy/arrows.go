@@ -6,18 +6,19 @@ import (
 	"strings"
 )
 
-// arrow says what of ours the packages at and below a folder may import.
+// arrow says which of our packages the packages at and below a folder may import.
 type arrow struct {
 	from string
 	to   []string // "x/..." is x and all below it
 }
 
-// arrows is the whole table; the row with the longest folder that fits holds.
-// The machine knows nobody, the two wires never meet, and only cmd sees all.
+// arrows is the whole table. For each package, the row with the longest matching folder
+// applies. The machine imports no other part, the two transports do not import each other,
+// and only cmd may import everything.
 var arrows = []arrow{
 	{"fsm", []string{"fsm/...", "internal/memory"}},
 	{"node", []string{"fsm/...", "node/..."}},
-	{"node/store", []string{"fsm/member", "node", "node/store/..."}}, // an adapter: it implements what node declares
+	{"node/store", []string{"fsm/member", "node", "node/store/..."}}, // an adapter, which implements what node declares
 	{"transport/resp", []string{"fsm/command/...", "internal/memory", "fsm/reply", "fsm/setting"}},
 	{"transport/peer", []string{"internal/places"}},
 	{"cluster", []string{"transport/peer", "fsm/member", "fsm/reply", "fsm/command/..."}},
@@ -29,8 +30,8 @@ var arrows = []arrow{
 	{".", nil},
 }
 
-// machineLibraries are the libraries of others that the machine may use: pure
-// ones, which keep no clock, no randomness and no goroutine.
+// machineLibraries are the external libraries that the machine may use. They are pure: they
+// have no clock, no randomness and no goroutines.
 var machineLibraries = []string{
 	"github.com/cespare/xxhash/v2",
 	"github.com/dchest/siphash",
@@ -61,7 +62,7 @@ func (a arrow) allows(dir string) bool {
 	})
 }
 
-// checkArrows holds imports against the table. Tests may import what they compare with.
+// checkArrows checks imports against the table. Tests may import what they compare with.
 func checkArrows(f *file) []Finding {
 	if f.test {
 		return nil

@@ -8,8 +8,8 @@ import (
 // dependenciesFile holds the table of modules that are not ours.
 const dependenciesFile = "docs/dependencies.md"
 
-// checkDependencies wants every module that our source imports to be named in
-// the table of dependencies, which says why it is there.
+// checkDependencies finds modules that our source imports and that the table of
+// dependencies does not name. The table says why each module is used.
 func checkDependencies(files []*file, table string) []Finding {
 	var findings []Finding
 	seen := map[string]bool{}
@@ -30,8 +30,8 @@ func checkDependencies(files []*file, table string) []Finding {
 	return findings
 }
 
-// modulesOf returns the names under which the table may list the module of an
-// import: its path or any longer prefix of it, GitHub's without the host.
+// modulesOf returns the names under which the table may list the module of an import: any
+// prefix of the import path with at least two elements, without the host for GitHub.
 func modulesOf(importPath string) []string {
 	parts := strings.Split(strings.TrimPrefix(importPath, "github.com/"), "/")
 	var names []string

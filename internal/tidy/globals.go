@@ -5,9 +5,9 @@ import (
 	"go/types"
 )
 
-// checkGlobals finds assignments to package-level variables (or to what they
-// hold): such a variable is state that every node of a process shares, and a
-// simulation runs many nodes in one.
+// checkGlobals finds assignments to package-level variables, or to what they hold. Such a
+// variable is state that all nodes of a process share, and a simulation runs many nodes in
+// one process.
 func checkGlobals(f *file, t *typed) []Finding {
 	if !t.covers(f) {
 		return nil
@@ -38,7 +38,7 @@ func checkGlobals(f *file, t *typed) []Finding {
 	return findings
 }
 
-// rootOf returns the variable that an assignment goes through: a of a[1].b.
+// rootOf returns the variable at the root of an assigned expression: a of a[1].b.
 func rootOf(e ast.Expr) *ast.Ident {
 	for {
 		switch inner := e.(type) {

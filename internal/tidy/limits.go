@@ -1,13 +1,13 @@
 package tidy
 
-// The limits. They only ever get smaller.
+// The limits. They may only be lowered.
 const (
 	functionLinesMax = 70  // from "func" to its closing brace
-	fileLinesMax     = 500 // of a file that is not a test
-	longFileLinesMax = 700 // of a file that says why at its top (longMark)
-	parametersMax    = 4   // of a function; a receiver is not one, a context is
-	fieldsMax        = 20  // of a struct whose doc comment does not say why it has more
-	methodsMax       = 5   // of an interface: it is declared by its consumer, for one use
+	fileLinesMax     = 500 // for a file that is not a test
+	longFileLinesMax = 700 // for a file that gives a reason at its top (longMark)
+	parametersMax    = 4   // of a function; a receiver does not count, a context does
+	fieldsMax        = 20  // of a struct, unless its doc comment says why it has more (fieldsMark)
+	methodsMax       = 5   // of an interface, since its consumer declares it for one use
 )
 
 // longMark begins the comment that allows a file up to longFileLinesMax lines.

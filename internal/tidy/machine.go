@@ -6,27 +6,27 @@ import (
 	"strings"
 )
 
-// machineImports are packages of the standard library that the replicated
-// machine may not import at all (and nothing below them).
+// machineImports are packages of the standard library that the replicated machine must not
+// import, nor any package below them.
 var machineImports = []string{
 	"crypto/rand", "expvar", "hash/maphash", "log", "math/rand", "net", "os", "plugin", "runtime", "syscall", "testing",
 }
 
-// machineClock are the names of package time that read or wait for a clock.
+// machineClock holds the names of package time that read a clock or wait for one.
 var machineClock = []string{
 	"After", "AfterFunc", "NewTicker", "NewTimer", "Now", "Since", "Sleep", "Tick", "Until",
 }
 
-// machineRandom are the names of math/rand/v2 that are seeded by the caller;
-// everything else of it draws from the process's own source.
+// machineRandom holds the names of math/rand/v2 that the caller seeds. All other names of
+// it draw from the process's own source.
 var machineRandom = []string{"ChaCha8", "New", "NewChaCha8", "NewPCG", "NewZipf", "PCG", "Rand", "Source", "Zipf"}
 
-// faultTag builds the planted faults that the simulation must find. One of
-// them judges expiry by the wall clock, so the ban on clocks does not hold there.
+// faultTag is the build tag of the planted faults that the simulation must find. One of them
+// expires keys by the wall clock, so the ban on clocks does not apply there.
 const faultTag = "kvorum_faults"
 
-// checkMachine finds what could make two nodes differ: clocks, randomness, the
-// environment, files, sockets (design, invariant 1). Its tests are free.
+// checkMachine finds what could make two nodes differ: clocks, randomness, the environment,
+// files and sockets (design, invariant 1). It does not check tests.
 func checkMachine(f *file) []Finding {
 	if f.test || !f.under("fsm") {
 		return nil
@@ -59,8 +59,8 @@ func checkMachine(f *file) []Finding {
 	})...)
 }
 
-// uses finds the uses of a package's names within a part of the file for which
-// fix has an answer.
+// uses finds, within a part of the file, the uses of a package's names for which fix
+// returns a fix.
 func (f *file) uses(part ast.Node, importPath string, fix func(name string) string) []Finding {
 	local := f.importName(importPath)
 	if local == "" {

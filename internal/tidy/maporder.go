@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// orderMark begins the comment that allows a loop over a Go map under fsm/:
-// on the line of the loop or the one above it, it says why the order is lost.
+// orderMark begins the comment that allows a loop over a Go map under fsm/. The comment is
+// on the line of the loop or the line above, and says why the order does not matter.
 const orderMark = "any order:"
 
-// checkMapOrder finds loops over Go maps in the machine: their order differs
-// at every run. It goes by types, so it sees a map behind any name.
+// checkMapOrder finds loops over Go maps in the machine, whose order differs at every run.
+// It uses type information, so it finds a map under any type name.
 func checkMapOrder(f *file, t *typed) []Finding {
 	if !f.under("fsm") || !t.covers(f) {
 		return nil
@@ -42,7 +42,7 @@ func checkMapOrder(f *file, t *typed) []Finding {
 	return findings
 }
 
-// checkMapIterators finds iterators over Go maps that are not sorted at once.
+// checkMapIterators finds iterators over Go maps whose result is not sorted at once.
 func checkMapIterators(f *file) []Finding {
 	maps, slices := f.importName("maps"), f.importName("slices")
 	if maps == "" {
@@ -66,7 +66,7 @@ func checkMapIterators(f *file) []Finding {
 	return findings
 }
 
-// selected splits a selector on a package's name.
+// selected splits a qualified identifier into the package's name and the identifier.
 func selected(e ast.Expr) (pkg, name string) {
 	if s, ok := e.(*ast.SelectorExpr); ok {
 		if x, ok := s.X.(*ast.Ident); ok {

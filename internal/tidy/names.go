@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// bannedPackages are names that say nothing about what is inside.
+// bannedPackages are package names that say nothing about the content.
 var bannedPackages = []string{"base", "common", "helper", "helpers", "lib", "manager", "misc", "shared", "types", "util", "utils"}
 
-// unfinished matches the marks of work left lying.
+// unfinished matches the marks of unfinished work.
 var unfinished = regexp.MustCompile(`\b(TODO|FIXME|XXX|HACK)\b`)
 
-// checkNames holds package names, init functions and comments against the rules.
+// checkNames checks package names, init functions and comments.
 func checkNames(f *file) []Finding {
 	var findings []Finding
 	if name := f.syntax.Name.Name; slices.Contains(bannedPackages, strings.TrimSuffix(name, "_test")) || slices.Contains(bannedPackages, path.Base(f.dir)) {
@@ -41,12 +41,12 @@ func checkNames(f *file) []Finding {
 	return findings
 }
 
-// pollingHelper matches the names of helpers that look for an event again and
-// again until a deadline, and may pause in between.
+// pollingHelper matches the names of helpers that poll for an event until a deadline. They
+// may sleep between two polls.
 var pollingHelper = regexp.MustCompile(`^(await|eventually|poll|until|wait)`)
 
-// checkSleeps finds tests that sleep to wait. In a synctest bubble a sleep
-// takes no time, and is how a test lets time pass.
+// checkSleeps finds tests that sleep in order to wait. In a synctest bubble, sleeping is
+// allowed: it takes no real time, and is how a test lets time pass.
 func checkSleeps(files []*file) []Finding {
 	bubbles := map[string]bool{} // packages whose tests run in bubbles
 	for _, f := range files {
@@ -77,7 +77,7 @@ func sleeps(f *file) []Finding {
 	return findings
 }
 
-// checkDocs holds one file's exported names against "each has a sentence".
+// checkDocs finds exported names of a file that have no doc comment.
 func checkDocs(f *file) []Finding {
 	if f.test || f.syntax.Name.Name == "main" {
 		return nil
@@ -103,7 +103,7 @@ func checkDocs(f *file) []Finding {
 	return findings
 }
 
-// wellKnown are methods whose contract is a standard interface's.
+// wellKnown are methods whose contract is that of a standard interface.
 var wellKnown = map[string]bool{
 	"Error": true, "Unwrap": true, "String": true, "Len": true, "Less": true, "Swap": true,
 	"Read": true, "Write": true, "Close": true, "ServeHTTP": true,
@@ -130,8 +130,8 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 	}
 }
 
-// undocumented returns the exported names of a spec that neither it nor its
-// group has a comment for.
+// undocumented returns the exported names of a spec, if neither the spec nor its group has
+// a comment.
 func undocumented(d *ast.GenDecl, spec ast.Spec) []string {
 	switch s := spec.(type) {
 	case *ast.TypeSpec:
@@ -153,7 +153,7 @@ func undocumented(d *ast.GenDecl, spec ast.Spec) []string {
 	return nil
 }
 
-// checkPackageComments wants one comment above a package clause for each package.
+// checkPackageComments finds packages that do not have exactly one package comment.
 func checkPackageComments(files []*file) []Finding {
 	documented := map[string]bool{}
 	first := map[string]*file{}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// checkSizes holds functions, files, parameter lists, structs and interfaces
-// against the limits. Tests may be longer.
+// checkSizes checks functions, files, parameter lists, structs and interfaces against the
+// limits. Tests may be longer.
 func checkSizes(f *file) []Finding {
 	if f.test {
 		return nil
@@ -59,8 +59,8 @@ func checkFunction(f *file, function *ast.FuncDecl) []Finding {
 	return findings
 }
 
-// foreign reports whether a method's shape is dictated by an interface of
-// another module, as its comment says ("Create implements raft.SnapshotStore").
+// foreign reports whether an interface of another module dictates a method's parameters, as
+// its comment says ("Create implements raft.SnapshotStore").
 func foreign(function *ast.FuncDecl) bool {
 	return function.Recv != nil && strings.Contains(function.Doc.Text(), " implements ")
 }

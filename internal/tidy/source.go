@@ -17,7 +17,7 @@ import (
 // Module is the import path that every package of this repository begins with.
 const Module = "github.com/kvorum/kvorum"
 
-// Finding is one broken rule: where, what, and how to mend it.
+// Finding is one violation of a rule: where it is, what it is, and how to fix it.
 type Finding struct {
 	Position string // path:line
 	Problem  string
@@ -87,7 +87,7 @@ func parseFile(fset *token.FileSet, name string, content []byte) (*file, error) 
 	}, nil
 }
 
-// at names a position of the file.
+// at returns a position of the file as path:line.
 func (f *file) at(pos token.Pos) string {
 	return fmt.Sprintf("%s:%d", f.path, f.fset.Position(pos).Line)
 }
@@ -97,7 +97,7 @@ func (f *file) under(folder string) bool {
 	return f.dir == folder || strings.HasPrefix(f.dir, folder+"/")
 }
 
-// tagged reports whether the file is built only with the given tag.
+// tagged reports whether the file is built only with the given build tag.
 func (f *file) tagged(tag string) bool {
 	for _, group := range f.syntax.Comments {
 		if group.Pos() > f.syntax.Package {
@@ -116,7 +116,7 @@ func (f *file) tagged(tag string) bool {
 	return false
 }
 
-// importName returns the name under which the file uses an import, "" if it does not.
+// importName returns the name under which the file uses an import, or "" if it does not.
 func (f *file) importName(importPath string) string {
 	for _, spec := range f.syntax.Imports {
 		if strings.Trim(spec.Path.Value, `"`) != importPath {

@@ -1,5 +1,5 @@
-// Package folder runs a folder of the corpus's scripts as tests. It stands apart
-// from package corpus, which programs use too.
+// Package folder runs a folder of the corpus's scripts as tests. It is separate from
+// package corpus because programs use that one too.
 package folder
 
 import (
@@ -11,8 +11,8 @@ import (
 	"github.com/kvorum/kvorum/internal/corpus"
 )
 
-// Run runs each script of a folder in a test of its own, on an engine of its own
-// whose databases it empties.
+// Run runs each script of a folder in its own test and on its own engine, whose databases
+// it empties first.
 func Run(t *testing.T, path string, engine func() corpus.Engine) {
 	files, err := filepath.Glob(filepath.Join(path, "*.txt"))
 	if err != nil || len(files) == 0 {

@@ -27,13 +27,13 @@ const (
 	AndSnapshot Stage = "snapshot"
 )
 
-// Stores are the log stores of which there are archives.
+// Stores are the log stores for which there are archives.
 var stores = []string{"wal", "bolt"}
 
-// Stores returns the log stores of which there are archives for each release.
+// Stores returns the log stores for which each release has an archive.
 func Stores() []string { return append([]string(nil), stores...) }
 
-// Unpack writes an archive's content to a directory, which is then the test's own.
+// Unpack writes an archive's content to a directory, which the test may then change.
 func Unpack(machine int, store, dir string) error {
 	name := archiveName(machine, store)
 	packed, err := archives.ReadFile("testdata/" + name)
@@ -50,11 +50,11 @@ func archiveName(machine int, store string) string {
 	return fmt.Sprintf("%d-%s.tar.gz", machine, store)
 }
 
-// sizeField holds the size of a file whose zeros at the end are left out.
+// sizeField is the header field with the size of a file whose trailing zeros are left out.
 const sizeField = "KVORUM.size"
 
-// pack writes a directory as an archive. Files end where nothing but zeros follow: a
-// segment of the log is made in its full size.
+// pack writes a directory as an archive. It leaves out the trailing zeros of files, because
+// a segment of the log is created at its full size.
 func pack(dir string, to io.Writer) error {
 	zipped, err := gzip.NewWriterLevel(to, gzip.BestCompression)
 	if err != nil {

@@ -12,17 +12,17 @@ import (
 	"strings"
 )
 
-// Exchange is what one client has sent at once, and what it was answered.
+// Exchange is what one client sent at once, with the replies.
 type Exchange struct {
 	Connection int      // counts from 1
-	SentMS     int64    // the recorder's clock, which was the node's too, before it sent this
-	AnsweredMS int64    // and after it had the replies
-	Commands   []string // one or, in a pipeline, several, as lines of the corpus
-	Replies    []string // in the protocol of the connection, as the corpus prints them
+	SentMS     int64    // the recorder's clock, the same as the node's, before it sent the commands
+	AnsweredMS int64    // the recorder's clock after it had the replies
+	Commands   []string // one command or a pipeline of several, as lines of the corpus
+	Replies    []string // in the connection's protocol, as the corpus prints them
 }
 
-// The transcript: of each exchange a line "= connection sent answered", then for each
-// command a line "> command" and a line with its reply.
+// append appends the exchange in the form of the transcript: a line "= connection sent
+// answered", and then, for each command, a line "> command" and a line with its reply.
 
 func (e *Exchange) append(dst []byte) []byte {
 	dst = fmt.Appendf(dst, "= %d %d %d\n", e.Connection, e.SentMS, e.AnsweredMS)
@@ -74,7 +74,7 @@ func readTranscript(from io.Reader) (all []Exchange, err error) {
 	}
 }
 
-// Facts are what a node said of itself when its directory was recorded.
+// Facts is what a node reported about itself when its directory was recorded.
 type Facts struct {
 	Index uint64 // of the last entry that its machine had applied
 	Hash  uint64 // the machine's running hash there
