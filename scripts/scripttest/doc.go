@@ -1,3 +1,3 @@
-// Package scripttest has the tests of those scripts that would change the machine: they run
-// with stand-ins for the programs by which they would.
+// Package scripttest tests the scripts that would change the computer they run on. The
+// tests replace the programs with which the scripts would do so.
 package scripttest
