@@ -1,6 +1,7 @@
 package release_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,5 +90,21 @@ func TestWithoutHistoryTheMessageSaysToCloneWithIt(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(os.Getenv("XDG_CACHE_HOME"), "kvorum", "releases", "*", "*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// Whoever upgrades looks there for what a release brings.
+func TestEveryReleaseHasItsSectionInTheChangelog(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "CHANGELOG.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range release.All() {
+		heading := fmt.Sprintf("\n## [Machine version %d] – ", r.Machine)
+		_, section, found := strings.Cut(string(text), heading)
+		section, _, _ = strings.Cut(section, "\n## ")
+		if !found || !strings.Contains(section, "Commit "+r.Commit[:7]) {
+			t.Errorf("CHANGELOG.md has no section %q that names its commit, %.7s", strings.TrimSpace(heading), r.Commit)
+		}
 	}
 }
