@@ -102,6 +102,7 @@ func TestANodeOutlivesItsLogsReaderAndItsTerminal(t *testing.T) {
 // SIGQUIT asks for the stacks of a process that is stuck: it ends also if nobody reads them.
 func TestSIGQUITEndsANodeWhoeverReadsTheStacks(t *testing.T) {
 	t.Parallel()
+	kvorumBinary(t)
 	written := filepath.Join(t.TempDir(), "stderr")
 	file := func(t *testing.T) *os.File {
 		f, err := os.Create(written)
