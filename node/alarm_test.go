@@ -29,11 +29,15 @@ func (l *lab) capturesAt(index uint64) map[string]Capture {
 // The question travels in the entry of a write, at most once a second. A digest costs no entry
 // while anything is written, one after the last write, and none on an idle cluster.
 func TestADigestCostsNoEntryWhileThereAreWrites(t *testing.T) {
+	idleFor := time.Hour
+	if testing.Short() {
+		idleFor = 10 * time.Minute
+	}
 	inBubble(t, 3, nil, func(t *testing.T, l *lab) {
 		leader := l.leader()
 		time.Sleep(5 * time.Second)
 		idle := leader.LastIndex()
-		time.Sleep(time.Hour)
+		time.Sleep(idleFor)
 		if now := leader.LastIndex(); now != idle {
 			t.Fatalf("an idle cluster wrote %d entries", now-idle)
 		}
