@@ -135,7 +135,7 @@ func TestAPromiseIsStoredOnceAndRefusedToOthers(t *testing.T) {
 	})
 }
 
-// fault is what happens to a process at one point of a start.
+// fault describes what happens to a process at one point of a start.
 type fault struct {
 	id    string
 	wiped bool

@@ -12,7 +12,7 @@ import (
 	"github.com/kvorum/kvorum/transport/peer"
 )
 
-// Health is what this server last learned of another server.
+// Health holds what this server last learned of another server.
 type Health struct {
 	Server    string
 	Reachable bool // it answered the last question

@@ -70,7 +70,7 @@ type Configuration struct {
 	Servers []member.Server
 }
 
-// Step is what a change does to its server.
+// Step names what a change does to its server.
 type Step uint8
 
 // The steps.
@@ -96,7 +96,7 @@ type ReadAnswer struct {
 	StampMS int64  // the leader's time
 }
 
-// State is what a server reports of itself.
+// State holds what a server reports of itself.
 type State struct {
 	Stored  uint64 // index of the last entry on its disk
 	Applied uint64 // index of the last entry that its machine has applied

@@ -35,7 +35,7 @@ type UpgradeStatus struct {
 	Waits  string // what the leader waits for; "" if nothing, or if this server does not lead
 }
 
-// upgrading is what the leader knows about an upgrade.
+// upgrading holds what the leader knows about an upgrade.
 type upgrading struct {
 	founded time.Time // when this process founded the cluster; zero if it did not
 	since   time.Time // since when all servers have known the next version, as this leader counts; zero: not yet

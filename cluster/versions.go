@@ -13,7 +13,8 @@ import (
 // Versions is the range of machine versions that a program knows.
 type Versions struct{ Oldest, Newest uint8 }
 
-// firstRelease is what the first release knows: one version, and not the question about versions.
+// firstRelease describes what the first release knows: one version, and not the question about
+// versions.
 var firstRelease = Versions{Oldest: 1, Newest: 1}
 
 // knows reports whether a program can run the machine at a version.

@@ -288,8 +288,7 @@ func (p *process) run(ctx context.Context) error {
 	return p.service.Settle(ctx)
 }
 
-// register is what a process does first: it tells the log its boot, which refuses a
-// lower one than it has.
+// register tells the log a boot, as a process does first. The log refuses a lower one than it has.
 func (w *world) register(cluster string, p *process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -41,7 +41,7 @@ func body(lines ...string) []byte {
 	return entry.AppendBody(nil, commands)
 }
 
-// judge is what a leader does with a batch: Check, and CheckBody where that is due.
+// judge does what a leader does with a batch: Check, and CheckBody where that is due.
 func judge(c *fsm.Checker, m *fsm.Machine, data []byte) error {
 	b, err := c.Check(data, m.Version())
 	if err != nil || !fsm.EndsParts(b, m.Version()) {

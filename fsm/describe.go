@@ -39,7 +39,7 @@ func decodePlace(data []byte) (*Place, error) {
 	return p, d.end("place")
 }
 
-// Description is what a snapshot says about its place in the log and about the members.
+// Description holds what a snapshot says about its place in the log and about the members.
 type Description struct {
 	Index   uint64          // the machine's
 	Servers []member.Server // the configuration that the machine has recorded

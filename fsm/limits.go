@@ -31,7 +31,7 @@ const (
 	announcedBytesMax = partsBytesMax + unfinishedMax*entry.PartBytesMax
 	unfinishedMax     = 64
 
-	// partsIdleMS is how long, by the machine's clock, an unfinished body is kept without
+	// partsIdleMS is the time, by the machine's clock, for which an unfinished body is kept without
 	// a new part (from version 2 on).
 	partsIdleMS = 60_000
 

@@ -133,7 +133,7 @@ func (m *Machine) BulkMax() int64 { return m.settings.BulkMax() }
 // count begins when the machine is made, and is not part of its state.
 func (m *Machine) Expired() uint64 { return m.keys.Expired() }
 
-// DatabaseInfo is what INFO keyspace shows about one database.
+// DatabaseInfo holds what INFO keyspace shows about one database.
 type DatabaseInfo struct {
 	Objects   int
 	Deadlines int   // objects with a deadline

@@ -56,7 +56,7 @@ type restoring struct {
 	objects [keyspace.Databases]int
 }
 
-// stage is what has been read so far.
+// stage says what has been read so far.
 type stage uint8
 
 const (

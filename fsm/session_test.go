@@ -88,7 +88,7 @@ func (l *log) replay(b entry.Batch) string {
 	return answers[0] + "\n"
 }
 
-// nextDeadline is what falls due next, in seconds.
+// nextDeadline says when each machine's next deadline falls due, in seconds.
 func (l *log) nextDeadline() string {
 	var answers []string
 	for _, m := range l.machines {

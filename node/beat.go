@@ -29,7 +29,7 @@ type heardBeat struct {
 	owed time.Duration
 }
 
-// owed is what another server has reported about its disk.
+// owed holds what another server has reported about its disk.
 type owed struct {
 	owed time.Duration
 	at   time.Time

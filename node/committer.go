@@ -333,7 +333,7 @@ func (c *committer) take() bool {
 	return ok
 }
 
-// nodes is how many other nodes have forwarded what no entry has taken.
+// nodes returns the number of other nodes that have forwarded what no entry has taken.
 func (c *committer) nodes() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// kept is how much a node keeps for the other servers.
+// kept counts what a node keeps for the other servers.
 func (n *Node) kept() map[string]int {
 	kept := map[string]int{}
 	n.notices.mu.Lock()

@@ -39,7 +39,7 @@ var (
 	errStopped    = errors.New("stopped")
 )
 
-// errStuck is what Close returns if it has left goroutines behind.
+// errStuck reports that Close has left goroutines behind.
 var errStuck = errors.New("the stop is not over: the disk does not answer")
 
 // errUnknownOutcome answers a forwarded batch whose entry may or may not be committed later.

@@ -11,7 +11,7 @@ func GuardLogs(logs raft.LogStore) raft.LogStore {
 	return &guardedLogs{LogStore: logs, stores: Stores{Logs: logs, SealedFrom: 1}, departure: &departure{}, leave: func(error) {}}
 }
 
-// DeleteEntries is how many entries are deleted at a time.
+// DeleteEntries is the number of entries that are deleted at a time.
 const DeleteEntries = deleteEntries
 
 // RaftLogs returns a log store as Raft gets it, given the entry at which Raft's newest snapshot

@@ -53,7 +53,7 @@ type lab struct {
 	refuseSilence func(asked string) error   // a server that does not know the question
 }
 
-// disk is what survives a crash.
+// disk holds what survives a crash.
 type disk struct {
 	logs      *raft.InmemStore
 	snapshots *memorySnapshots

@@ -9,7 +9,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// freshness is how old this node's data may be. When a confirmation succeeds, the machine has
+// freshness tells how old this node's data may be. When a confirmation succeeds, the machine has
 // everything that was committed when the confirmation was asked for. So the data is at most as old
 // as that moment, by this process's own monotonic clock.
 type freshness struct {

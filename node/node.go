@@ -59,8 +59,8 @@ type Config struct {
 	Digests      DigestPolicy
 }
 
-// Port is where clients connect. It learns of a changed machine setting before the client that
-// changed the setting gets its reply.
+// Port is the place where clients connect. It learns of a changed machine setting before the client
+// that changed the setting gets its reply.
 type Port interface {
 	SetBulkBytes(n int64) // proto-max-bulk-len
 }

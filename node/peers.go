@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Peers is how a node reaches the other nodes. Every call names the server that it is meant for
-// (id@incarnation). A method with a done function returns at once and calls done exactly once,
-// from any goroutine, possibly before the method returns; done never blocks. An error means that
-// the outcome is unknown, unless it is one of this package's errors.
+// Peers is a node's way to reach the other nodes. Every call names the server that it is meant for
+// (id@incarnation). A method with a done function returns at once and calls done exactly once, from
+// any goroutine, possibly before the method returns; done never blocks. An error means that the
+// outcome is unknown, unless it is one of this package's errors.
 type Peers interface {
 	// Forward hands an encoded batch to the leader. It calls done when the leader knows the fate
 	// of the batch's entry: nil means that it is committed; ErrNotLeader, ErrBusy and ErrNotYet
@@ -23,7 +23,7 @@ type Peers interface {
 	Electorate
 }
 
-// Electorate is what nodes ask and tell each other about who leads.
+// Electorate carries what nodes ask and tell each other about who leads.
 type Electorate interface {
 	// Beat tells a voter that this node leads.
 	Beat(server string, b Beat, done func(BeatAnswer, error))

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// progress is how far this node's machine has come, readable without the machine's lock, and the
+// progress holds how far this node's machine has come, readable without the machine's lock, and the
 // list of those who wait for it to advance.
 type progress struct {
 	index      atomic.Uint64 // of the last entry applied

@@ -263,7 +263,7 @@ func TestPartsThatWereGivenUpBeforeTheRaiseAreFreedAfterIt(t *testing.T) {
 	})
 }
 
-// leaderBut is who leads the others while one is cut off.
+// leaderBut returns the node that leads the others while one is cut off.
 func (l *lab) leaderBut(but *Node) (leader *Node) {
 	l.eventually("a leader of the others", func() bool {
 		for _, n := range l.all() {

@@ -48,7 +48,7 @@ type session struct {
 	partBuffer []byte
 }
 
-// sending is where batches are sent and when run looks at them again.
+// sending holds where batches are sent and when run looks at them again.
 type sending struct {
 	local     bool
 	leader    string // where batches are sent unless local

@@ -7,8 +7,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// Status is what a node knows about itself, for administration and metrics. It is unconfirmed, and
-// its parts are read one after the other.
+// Status holds what a node knows about itself, for administration and metrics. It is unconfirmed,
+// and its parts are read one after the other.
 type Status struct {
 	State        raft.RaftState
 	Leader       string // the server that leads, "" when none is known

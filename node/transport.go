@@ -66,7 +66,7 @@ func (s sentEntry) after(req *raft.AppendEntriesRequest) sentEntry {
 	return s
 }
 
-// delivery is what a follower has confirmed of this process's entries.
+// delivery records what a follower has confirmed of this process's entries.
 type delivery struct {
 	calls uint64
 	last  time.Time

@@ -27,12 +27,12 @@ const (
 	digestTimeout     = 5 * time.Second
 	fullDigestTimeout = time.Minute
 
-	// loadingLag is how many entries a node may be behind before CLUSTER SHARDS reports it as
-	// loading.
+	// loadingLag bounds the number of entries that a node may be behind before CLUSTER SHARDS
+	// reports it as loading.
 	loadingLag = 10_000
 
-	// portMax is the largest TCP port. busPortOffset is what CLUSTER MEET adds to a client port to
-	// get the peer port, as in Redis.
+	// portMax is the largest TCP port. CLUSTER MEET adds busPortOffset to a client port to get the
+	// peer port, as in Redis.
 	portMax       = 65535
 	busPortOffset = 10000
 )

@@ -93,7 +93,7 @@ type Process interface {
 	Shutdown(now bool)
 }
 
-// Status is what a member knows about itself and its leader.
+// Status holds what a member knows about itself and its leader.
 type Status struct {
 	State        string // "leader", "follower", "candidate" or "shutdown", in Raft's words
 	Leading      bool   // it leads and has applied an entry of its own term

@@ -3,7 +3,7 @@ package main
 import "time"
 
 const (
-	// dataDirDefault is where nodes keep their data by default.
+	// dataDirDefault is the directory in which nodes keep their data by default.
 	dataDirDefault = "kvorum-data"
 
 	// portMax is the largest TCP port.
@@ -41,15 +41,15 @@ const (
 	// a warning.
 	resolveWithin = 2 * time.Second
 
-	// localGoRunPoll is how often local checks whether its parent, go run, still runs.
+	// localGoRunPoll is the interval at which local checks whether its parent, go run, still runs.
 	localGoRunPoll = 500 * time.Millisecond
 
 	// localNodesMax bounds --nodes, which keeps the nodes' ports apart and Raft's majorities small.
 	localNodesMax = 9
-	// localStopWithin is how long local waits for its nodes to stop before it kills them.
+	// localStopWithin bounds the time that local waits for its nodes to stop before it kills them.
 	localStopWithin = shutdownTogetherWithin + 8*time.Second
-	// localPoll is how often local asks its nodes who leads. localPollStarting is how
-	// often it asks until there is a first leader.
+	// localPoll is the interval at which local asks its nodes who leads. localPollStarting is the
+	// interval until there is a first leader.
 	localPoll         = 500 * time.Millisecond
 	localPollStarting = 50 * time.Millisecond
 	// localPollWithin bounds one such question, since a paused node never answers.
@@ -58,7 +58,7 @@ const (
 	// cannot start does not keep a core busy.
 	localRestartAfter = time.Second
 
-	// lastWordsBytesMax is how much of the end of a dead node's log local reads.
+	// lastWordsBytesMax bounds how much local reads of the end of a dead node's log.
 	lastWordsBytesMax = 4 << 10
 
 	// healthWithin bounds the request of kvorum health.
@@ -78,8 +78,8 @@ const (
 	// takes to change its members.
 	askDialTimeout = 3 * time.Second
 	askWithin      = 40 * time.Second
-	// waitsAfter is how long a change may take before its user is told what it waits
-	// for. waitsEvery is how often that is looked up again, and waitsWithin bounds each
+	// waitsAfter is the time that a change may take before its user is told what it waits for.
+	// waitsEvery is the interval at which that is looked up again, and waitsWithin bounds each
 	// look-up.
 	waitsAfter  = 600 * time.Millisecond
 	waitsEvery  = time.Second

@@ -63,8 +63,8 @@ func forceful(words []string, force bool, word string) []string {
 	return words
 }
 
-// changing builds a sub-command that asks for one change. arguments is how many
-// arguments it takes; -1 means at most one.
+// changing builds a sub-command that asks for one change. arguments is the number of arguments that
+// it takes; -1 means at most one.
 func (f *askFlags) changing(use, short string, arguments int, words func(args []string) (ask []string, done string)) *cobra.Command {
 	takes := cobra.MaximumNArgs(1)
 	if arguments >= 0 {

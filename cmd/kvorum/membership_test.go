@@ -27,7 +27,7 @@ type served struct {
 	exit chan error
 }
 
-// transcript is what a process says, which may be read while it runs.
+// transcript collects what a process says, which may be read while it runs.
 type transcript struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -306,7 +306,7 @@ type load struct {
 	counters []*counter
 }
 
-// counter is what one connection knows of its counter.
+// counter holds what one connection knows of its counter.
 type counter struct {
 	key     string
 	node    int

@@ -76,7 +76,7 @@ func TestANodeThatLagsSaysByHowMuch(t *testing.T) {
 	<-stalled
 }
 
-// readyz is what a node's health port says.
+// readyz returns what a node's health port says.
 func (r *localRun) readyz(node int) (status int, body string) {
 	r.t.Helper()
 	response, err := http.Get("http://" + loopback(r.port+node+httpPortOffset) + "/readyz")

@@ -34,7 +34,7 @@ func statusCommand() *cobra.Command {
 	return cmd
 }
 
-// clusterStatus is what "kvorum status" found out about a cluster.
+// clusterStatus holds what "kvorum status" found out about a cluster.
 type clusterStatus struct {
 	Cluster string       `json:"cluster"`
 	Asked   string       `json:"asked"`  // the node that named the members

@@ -13,7 +13,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// allocated is how many bytes run allocates. No other test runs beside it.
+// allocated returns the number of bytes that run allocates. No other test runs beside it.
 func allocated(run func()) int64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -7,7 +7,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// Slots is how many hash slots Redis Cluster has.
+// Slots is the number of hash slots in Redis Cluster.
 const Slots = 16384
 
 // KeySlot is the hash slot of a key: CRC-16/XMODEM of the part between the

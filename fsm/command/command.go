@@ -65,14 +65,14 @@ func (l *Lookups) Add(others Lookups) {
 	l.Misses += others.Misses
 }
 
-// Context is what a command's function may see and change.
+// Context holds what a command's function may see and change.
 type Context struct {
 	Keys  *keyspace.Keyspace
 	DB    int      // the selected database
 	NowMS int64    // of a write: the machine's clock; of a read: the leader's stamp that confirmed it
 	Args  [][]byte // Args[0] is the name; the bytes belong to the caller: keep what is kept
-	// BodyBytes is how many bytes the arguments share that nobody else refers to, since
-	// the command came in parts; 0: they are the log's.
+	// BodyBytes is the number of bytes that the arguments share and that nobody else refers to,
+	// since the command came in parts; 0: they are the log's.
 	BodyBytes int
 	Seed      uint64 // the entry's randomness (of a read: the node's)
 	Stream    uint64 // tells apart the commands of one entry

@@ -75,7 +75,7 @@ func (c *Context) put(d keyspace.Draft) {
 	c.Keys.Put(c.DB, d)
 }
 
-// bulkMax is how long a string may be; a context without settings has the default.
+// bulkMax returns the greatest length of a string; a context without settings has the default.
 func (c *Context) bulkMax() int64 {
 	if c.Settings == nil {
 		return bulkBytesMax

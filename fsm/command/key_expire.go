@@ -95,7 +95,7 @@ func pexpiretimeCommand(c *Context) reply.Value {
 	return c.lifetimeLeft((*keyspace.Object).DeadlineMS, 1)
 }
 
-// leftMS is how long an object with a deadline has left, at least 1 while it is there.
+// leftMS returns the time that an object with a deadline has left, at least 1 while it is there.
 func (c *Context) leftMS(o *keyspace.Object) int64 { return max(o.DeadlineMS()-c.NowMS, 1) }
 
 // lifetimeLeft answers what of says of the object in units of unitMS, rounded

@@ -1,6 +1,7 @@
 package command
 
-// expireCondition is what EXPIRE and its kin may be asked to look at first.
+// expireCondition describes the argument with which EXPIRE and its kin are asked to look at a
+// condition first.
 const expireCondition = "condition=[NX | XX | GT | LT]@7.0.0"
 
 // keyRows are the commands of the generic group: those on keys of any type.

@@ -4,7 +4,7 @@ const (
 	// nameBytesMax bounds the name of a command or sub-command that can be found.
 	nameBytesMax = 32
 
-	// quotedBytesMax is how much of a client's bytes an error reply quotes (Redis: 128).
+	// quotedBytesMax bounds how much of a client's bytes an error reply quotes (Redis: 128).
 	quotedBytesMax = 128
 
 	// embstrBytesMax is up to which length a string is embedded in its object,
@@ -19,19 +19,19 @@ const (
 	// (Redis: the default of proto-max-bulk-len).
 	bulkBytesMax = 512 << 20
 
-	// objectBytes is what MEMORY USAGE counts for an object beside the bytes of its key
+	// objectBytes is the size that MEMORY USAGE counts for an object beside the bytes of its key
 	// and value: the object, its place in a bucket and in the index of deadlines.
 	objectBytes = 120
 
-	// floatBytesMax is which length of a number's text INCRBYFLOAT refuses
-	// (Redis: MAX_LONG_DOUBLE_CHARS).
+	// floatBytesMax is the length from which INCRBYFLOAT refuses a number's text (Redis:
+	// MAX_LONG_DOUBLE_CHARS).
 	floatBytesMax = 5 * 1024
 
 	// decimalExponentMax bounds the decimal exponents of long doubles on both
 	// sides, so that a short text cannot ask for a number of many megabytes.
 	decimalExponentMax = 5000
 
-	// floatExponentMax is where a written exponent stops counting: no mantissa
-	// of floatBytesMax digits brings it back into range.
+	// floatExponentMax is the value at which a written exponent stops counting: no mantissa of
+	// floatBytesMax digits brings it back into range.
 	floatExponentMax = 1 << 20
 )

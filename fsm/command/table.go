@@ -159,7 +159,7 @@ func unknownSubcommand(args [][]byte, row *Command) reply.Value {
 	return errorf("ERR unknown subcommand '%s'. Try %s HELP.", printed(args[1], quotedBytesMax), strings.ToUpper(row.Name))
 }
 
-// subcommandName is what the table calls a sub-command, in lower case.
+// subcommandName returns the table's name for a sub-command, in lower case.
 func subcommandName(container string, sub []byte) string {
 	return container + "|" + strings.ToLower(string(sub))
 }
@@ -168,7 +168,7 @@ func notYetSupported(name string) reply.Value {
 	return reply.Err("ERR command '" + name + "' is not yet supported by Kvorum")
 }
 
-// printed is what C's "%.*s" prints of b: up to max bytes, ending at a zero byte.
+// printed returns what C's "%.*s" prints of b: up to max bytes, ending at a zero byte.
 func printed(b []byte, max int) []byte {
 	b, _, _ = bytes.Cut(b, []byte{0})
 	return b[:min(len(b), max)]

@@ -49,8 +49,8 @@ var (
 	allNames      = nameRows(rows, func(*Command) bool { return true })
 )
 
-// told is what COMMAND answers of a row. It is built once: a short name in a
-// request stands for kilobytes of reply, and a client may send it a million times.
+// told holds what COMMAND answers of a row. It is built once: a short name in a request stands for
+// kilobytes of reply, and a client may send it a million times.
 type told struct {
 	name, info, docs reply.Value
 }

@@ -229,7 +229,7 @@ type Arg struct {
 	Args            []Arg
 }
 
-// Doc is what COMMAND DOCS shows of a row.
+// Doc holds what COMMAND DOCS shows of a row.
 type Doc struct {
 	Summary         string
 	Since           string // Redis's version; empty: the row is not listed

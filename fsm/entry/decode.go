@@ -8,7 +8,7 @@ import (
 	"math"
 )
 
-// Header is what a leader needs to know about a batch that it only passes on.
+// Header holds what a leader needs to know about a batch that it only passes on.
 type Header struct {
 	Session
 	Kind   Kind

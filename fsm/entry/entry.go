@@ -67,7 +67,7 @@ type Command struct {
 	Args [][]byte
 }
 
-// Batch is what a node sends in one group commit, under one number of its session.
+// Batch holds what a node sends in one group commit, under one number of its session.
 type Batch struct {
 	Session
 	Kind     Kind

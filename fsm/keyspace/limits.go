@@ -34,7 +34,7 @@ const (
 	// entries. It is a compromise between memory and copying.
 	bucketSpare = 8
 
-	// probesNear is how many entries a search probes next to its first guess before it
+	// probesNear is the number of entries that a search probes next to its first guess before it
 	// changes to bisection.
 	probesNear = 32
 

@@ -2,7 +2,8 @@ package keyspace
 
 import "unsafe"
 
-// Encoding is what OBJECT ENCODING replies. It is part of the state, because clients can ask for it.
+// Encoding names what OBJECT ENCODING replies. It is part of the state, because clients can ask for
+// it.
 type Encoding uint8
 
 // The encodings of strings (Redis 7.0: object.c, OBJ_ENCODING_*).

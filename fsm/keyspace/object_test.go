@@ -185,7 +185,7 @@ func TestWhatAKeyTakes(t *testing.T) {
 	runtime.KeepAlive(k)
 }
 
-// scannedBytes is how much of the heap the collector has to look into.
+// scannedBytes returns the size of the part of the heap that the collector has to look into.
 func scannedBytes() uint64 {
 	runtime.GC()
 	sample := []metrics.Sample{{Name: "/gc/scan/heap:bytes"}}

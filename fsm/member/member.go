@@ -16,7 +16,7 @@ type Server struct {
 	Voter    bool
 }
 
-// Formation is what the founders of a cluster promise each other at its first start: the
+// Formation holds what the founders of a cluster promise each other at its first start: the
 // cluster's identity and its whole first configuration.
 type Formation struct {
 	Cluster string // random, minted by the founder with the lowest id
@@ -58,7 +58,7 @@ func ID(server string) string {
 	return id
 }
 
-// Identity is what a data directory stores about its server.
+// Identity holds what a data directory stores about its server.
 type Identity struct {
 	Server  string     // id@incarnation, minted with the directory
 	Cluster string     // "" until the server has promised itself to a cluster or joined one

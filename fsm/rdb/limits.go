@@ -1,13 +1,12 @@
 package rdb
 
 const (
-	// bufferBytes is how many bytes the writer gathers before it writes, and the reader
-	// asks for at once. Go's crc64 builds a table for each large piece; at this size that
+	// bufferBytes is the number of bytes that the writer gathers before it writes, and that the
+	// reader asks for at once. Go's crc64 builds a table for each large piece; at this size that
 	// does not matter.
 	bufferBytes = 64 << 10
 
-	// trustBytes is how much of a claimed length is allocated at most before its bytes
-	// have arrived.
+	// trustBytes bounds how much of a claimed length is allocated before its bytes have arrived.
 	trustBytes = 1 << 20
 
 	// fieldsMax bounds the auxiliary fields of one object.

@@ -4,7 +4,7 @@ package rdb
 // are found, and so the bytes with which DUMP replies.
 const lzfTableBits = 16
 
-// lzfMargin is how many bytes compression must save (Redis 7.0: rdbSaveLzfStringObject).
+// lzfMargin is the number of bytes that compression must save (Redis 7.0: rdbSaveLzfStringObject).
 const lzfMargin = 4
 
 // lzfPacker compresses data with the choices of LibLZF's "very fast" setting. It looks up

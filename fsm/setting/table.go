@@ -44,14 +44,14 @@ type Row struct {
 // ProtoMaxBulkLen is the only setting that commands read while they are applied.
 const ProtoMaxBulkLen = "proto-max-bulk-len"
 
-// RemoveDeadAfter is how many seconds a server may be unreachable before the leader
+// RemoveDeadAfter is the number of seconds for which a server may be unreachable before the leader
 // removes it; 0: for ever.
 const RemoveDeadAfter = "remove-dead-after"
 
 // LatencyPercentiles are the percentiles that INFO latencystats shows.
 const LatencyPercentiles = "latency-tracking-info-percentiles"
 
-// UpgradeHold is whether this node's operator puts the raise of the machine's version on hold.
+// UpgradeHold says whether this node's operator puts the raise of the machine's version on hold.
 const UpgradeHold = "upgrade-hold"
 
 // Table lists all settings, ordered by name. Nothing may change it.

@@ -9,7 +9,7 @@ type Epoch struct {
 	Captured uint64 // the counter as the last capture raised it: what is older may be part of one
 }
 
-// owner is what a tree knows about who else may see its nodes.
+// owner holds what a tree knows about who else may see its nodes.
 //
 // Invariants:
 //  1. A node whose epoch is below the floor (the larger of the last capture's

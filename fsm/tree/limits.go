@@ -1,9 +1,9 @@
 package tree
 
 const (
-	// widthDefault is how many elements a leaf, or children an inner node, holds
-	// at most. It bounds what the first change after a capture copies (about a
-	// kilobyte for each level) and divides what nodes cost beside elements.
+	// widthDefault bounds the number of elements in a leaf, and of children in an inner node. It
+	// bounds what the first change after a capture copies (about a kilobyte for each level) and
+	// divides what nodes cost beside elements.
 	widthDefault = 64
 
 	// widthMin is the smallest width for which a split leaves two nodes that are

@@ -46,7 +46,8 @@ var (
 
 	// sourcePath is a path of ours to a file, in code type: `node/session.go`.
 	sourcePath = regexp.MustCompile("`((?:cluster|cmd|docs|fsm|internal|node|scripts|transport)/[\\w./-]+\\.(?:go|sh|md))`")
-	// place is where a document says that something is declared: `session.seal` in [`node/session.go`].
+	// place matches the words in which a document says where that something is declared:
+	// `session.seal` in [`node/session.go`].
 	place = regexp.MustCompile("`(?:(\\w+)\\.)?(\\w+)` in \\[?`([\\w./-]+\\.go)`")
 )
 

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// typed is what the type checker knows of the packages of this module. It
-// reads their source only: packages of others are left empty, so that some
-// expressions have no type; what is ours has one.
+// typed holds what the type checker knows of the packages of this module. It reads their source
+// only: packages of others are left empty, so that some expressions have no type; what is ours has
+// one.
 type typed struct {
 	fset  *token.FileSet
 	byDir map[string][]*file

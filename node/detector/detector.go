@@ -30,7 +30,7 @@ const (
 	Deaf    Reason = "it is heard and answers nothing"
 )
 
-// View is what a voter that does not lead sees at one moment.
+// View holds what a voter that does not lead sees at one moment.
 type View struct {
 	Term    uint64
 	Leader  string    // the last leader that it knew, "" for none
@@ -187,7 +187,7 @@ func (p Position) Beyond(q Position) bool {
 	return p.Term > q.Term || p.Term == q.Term && p.Index > q.Index
 }
 
-// Answer is what a voter reports about itself.
+// Answer holds what a voter reports about itself.
 type Answer struct {
 	Server   string
 	Agrees   bool // it, too, would replace the leader, and its term is not later

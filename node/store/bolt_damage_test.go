@@ -388,7 +388,7 @@ func TestAnOpenRaftDBThatIsCutOffIsAnError(t *testing.T) {
 	}
 }
 
-// faultError is what the runtime panics with over a page that cannot be read.
+// faultError is the value with which the runtime panics over a page that cannot be read.
 type faultError struct{ error }
 
 func (faultError) Addr() uintptr { return 4096 }

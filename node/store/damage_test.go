@@ -43,7 +43,7 @@ var layouts = map[store.LogStore]layout{
 	store.Bolt: {"data": 3, "length of the seal": 23, "version": 24, "seal": 26, "index": 35, "term": 41, "type": 47},
 }
 
-// place is where an entry's data begins in a file.
+// place is the position in a file at which an entry's data begins.
 type place struct {
 	path string
 	at   int64

@@ -3,12 +3,12 @@ package store
 import "time"
 
 const (
-	// snapshotsKept is how many verified snapshots are kept. The log never reaches back to an
-	// older one. To make an older one a usable fallback, twice the log would have to be kept as
-	// well.
+	// snapshotsKept is the number of verified snapshots that are kept. The log never reaches back
+	// to an older one. To make an older one a usable fallback, twice the log would have to be kept
+	// as well.
 	snapshotsKept = 1
-	// snapshotSyncBytes is how much of a snapshot is written before it is sent to the disk. The
-	// log's own syncs wait behind no more than that (20 ms at 200 MB/s).
+	// snapshotSyncBytes is the amount of a snapshot that is written before it is sent to the disk.
+	// The log's own syncs wait behind no more than that (20 ms at 200 MB/s).
 	snapshotSyncBytes = 4 << 20
 	// snapshotPauseMax bounds the pause after each such piece if the disk did not keep up. During
 	// the pause the disk belongs to the log.
@@ -21,8 +21,8 @@ const (
 	metaBytesMax = 1 << 20
 	// checkBuffer is the size of the read buffer for checking a snapshot.
 	checkBuffer = 256 << 10
-	// lockWait is how long a killed process may take to release the directory. lockRetry is the
-	// pause between two attempts to lock it.
+	// lockWait bounds the time that a killed process may take to release the directory. lockRetry
+	// is the pause between two attempts to lock it.
 	lockWait  = time.Second
 	lockRetry = 20 * time.Millisecond
 	// boltLockWait bounds the wait for raft.db's own lock, which only a process that ignores our
@@ -42,10 +42,10 @@ const (
 	identityBytesMax = 1 << 20
 	// voteRecordBytes is the size of the vote file: one sector.
 	voteRecordBytes = 512
-	// presenceLook is how often a directory in use is checked for missing files. Two checks in a
-	// row must find the same.
+	// presenceLook is the interval at which a directory in use is checked for missing files. Two
+	// checks in a row must find the same.
 	presenceLook = time.Second
 
-	// termsAheadMax is how many terms raft.db may be ahead of the vote file.
+	// termsAheadMax bounds the number of terms by which raft.db may be ahead of the vote file.
 	termsAheadMax = 1 << 32
 )

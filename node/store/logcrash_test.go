@@ -230,7 +230,7 @@ func workload() []change {
 		deletes(10, 21, 12, 0), appends(101, 3, 300), appends(104, 5, 800)) // an install
 }
 
-// outcome is where a run of the workload ended.
+// outcome tells where a run of the workload ended.
 type outcome struct {
 	before, after content // the call under way
 	err           error   // nil: it ended by itself

@@ -31,7 +31,7 @@ func copyFile(t *testing.T, from, to string) {
 	write(t, to, string(content))
 }
 
-// moved is what somebody does to a file or directory that is in use.
+// moved lists what somebody does to a file or directory that is in use.
 var moved = map[string]func(t *testing.T, path string) error{
 	"removed": func(_ *testing.T, path string) error { return os.RemoveAll(path) },
 	"moved":   func(_ *testing.T, path string) error { return os.Rename(path, path+".away") },

@@ -13,7 +13,7 @@ import (
 // voteFile is the name of the file with Raft's term and last vote, beside raft.db.
 const voteFile = "votes"
 
-// ballot is what a server must never forget: its term and its last vote.
+// ballot holds what a server must never forget: its term and its last vote.
 type ballot struct {
 	term      uint64
 	voteTerm  uint64 // 0: it has never voted

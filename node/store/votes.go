@@ -173,7 +173,7 @@ func readKeys(db raft.StableStore) (b ballot, err error) {
 	return b, nil
 }
 
-// found is what the two places hold when a directory is opened.
+// found holds what the two places hold when a directory is opened.
 type found struct {
 	known   bool   // the directory was last used by a release that keeps the file
 	inFile  ballot // what the file holds

@@ -70,7 +70,7 @@ func join(ctx context.Context, c *cluster, keys int, polite bool) error {
 	return nil
 }
 
-// paced is what writes at a steady rate have waited for.
+// paced holds how long writes at a steady rate have waited.
 type paced struct {
 	sorted []time.Duration // from when a write was due until it was answered
 	took   time.Duration
@@ -183,7 +183,7 @@ func (j *joiner) awaitVoter(ctx context.Context, leader *node) (most int64, err 
 	}
 }
 
-// memory is what a node's process holds in bytes, 0 where that cannot be read
+// memory returns the bytes of memory that a node's process holds, 0 where that cannot be read
 // (proc(5), statm, second field, in pages).
 func (n *node) memory() (int64, error) {
 	pid, err := n.processID()

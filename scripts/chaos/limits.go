@@ -17,7 +17,7 @@ const (
 	// turnPause keeps the clients of a stopping node from spinning, should all
 	// nodes refuse.
 	turnPause = time.Millisecond
-	// awayFor is how long they stay with another node.
+	// awayFor is the time for which they stay with another node.
 	awayFor = time.Second
 
 	// pauseMin and pauseMax are on both sides of an election time-out, and
@@ -25,13 +25,13 @@ const (
 	pauseMin = 200 * time.Millisecond
 	pauseMax = 3 * time.Second
 
-	// downFor is how long a leader that was killed behind a network stays down.
+	// downFor is the time for which a leader that was killed behind a network stays down.
 	downFor = time.Second
 
-	// goneFor is how long a leader stands still, or its machine is gone, that is to be
-	// replaced meanwhile. stallFor is how long its disk stalls, and cutFor how long it is cut off:
-	// longer than the write time-out, after which its clients have been told, within
-	// answerSlack.
+	// goneFor is the time for which a leader stands still, or its machine is gone, that is to be
+	// replaced meanwhile. stallFor is the time for which its disk stalls, and cutFor the time for
+	// which it is cut off: longer than the write time-out, after which its clients have been told,
+	// within answerSlack.
 	goneFor     = 3 * time.Second
 	stallFor    = 5 * time.Second
 	cutFor      = 6 * time.Second
@@ -50,12 +50,12 @@ const (
 	busyLoops   = 2
 	busyClients = 50
 
-	// calmMax is how long at most the cluster is left alone between two faults.
+	// calmMax bounds the time for which the cluster is left alone between two faults.
 	calmMax = 300 * time.Millisecond
 
-	// httpOffset is how far a node's HTTP port lies above its client port.
+	// httpOffset is the distance of a node's HTTP port above its client port.
 	httpOffset = 2000
-	// peerOffset is how far its port for the other nodes does.
+	// peerOffset is that of its port for the other nodes.
 	peerOffset = 10000
 
 	// fillBatch keys are set by one command when the cluster is filled.
@@ -78,6 +78,6 @@ const (
 	idleFor     = 20 * time.Second
 	idleSamples = 1000
 
-	// clockTicks is how many units of /proc/PID/stat make a second (USER_HZ).
+	// clockTicks is the number of units of /proc/PID/stat in a second (USER_HZ).
 	clockTicks = 100
 )

@@ -26,7 +26,7 @@ func main() {
 	}
 }
 
-// flags are what the caller wants.
+// flags hold what the caller wants.
 type flags struct {
 	handovers, rolling, kills, pauses, stills, stalls, blackouts, crashes, cuts, losses, clients, port int
 
@@ -153,7 +153,7 @@ func (f *flags) onClusters(ctx context.Context, s start) (kept bool, err error) 
 	return kept, nil
 }
 
-// work is what is done to one cluster, in this order.
+// work lists what is done to one cluster, in this order.
 type work struct {
 	figures  figures
 	fullLoad time.Duration
@@ -191,7 +191,7 @@ func (w work) do(ctx context.Context, c *cluster) (kept bool, err error) {
 	return kept, nil
 }
 
-// figures is what is measured before any fault.
+// figures says what is measured before any fault.
 type figures struct {
 	idle         bool
 	snapshotKeys int // 0: no snapshot

@@ -21,7 +21,7 @@ type rounds struct {
 	bounds
 }
 
-// bounds are what a run promises; 0 is none.
+// bounds hold what a run promises; 0 is none.
 type bounds struct {
 	p50, max  time.Duration // of the gaps
 	answerMax time.Duration // until a client of the struck node has its answer

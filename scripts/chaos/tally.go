@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// tally is what the clients of one run have seen.
+// tally counts what the clients of one run have seen.
 type tally struct {
 	reads atomic.Int64
 

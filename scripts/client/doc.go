@@ -1,3 +1,3 @@
-// Package client is how the programs under scripts talk to a node: one plain
-// connection that tries nothing twice, and what a node says of itself.
+// Package client lets the programs under scripts talk to a node: it has one plain connection that
+// tries nothing twice, and what a node says of itself.
 package client

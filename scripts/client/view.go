@@ -6,7 +6,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// View is what a node says of itself.
+// View holds what a node says of itself.
 type View struct {
 	Ready         bool
 	Leads         bool

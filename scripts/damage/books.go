@@ -12,9 +12,9 @@ import (
 	"github.com/kvorum/kvorum/scripts/client"
 )
 
-// books is what clients know of the data: for each counter the largest number
-// that was acknowledged and how many INCRs since then have an unknown outcome,
-// and for each text what was stored.
+// books hold what clients know of the data: for each counter the largest number that was
+// acknowledged and how many INCRs since then have an unknown outcome, and for each text what was
+// stored.
 type books struct {
 	counters map[string]counter
 	texts    map[string]string

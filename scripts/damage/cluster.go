@@ -47,7 +47,7 @@ func newCluster(kvorum, dir, store string, port int) (*cluster, error) {
 	return c, nil
 }
 
-// join is what a node needs to come to the cluster, or back to it.
+// join returns the flag that a node needs to come to the cluster, or back to it.
 func (c *cluster) join(n *node) string {
 	var others []string
 	for _, other := range c.nodes {

@@ -32,7 +32,7 @@ func (k *crash) String() string {
 	return fmt.Sprintf("%s/%s/%s/%s", k.sequence.title, k.deed, who, strconv.Itoa(k.at))
 }
 
-// place is what a node needs to find the cluster.
+// place returns the flags that a node needs to find the cluster.
 func (k *crash) place(n *node) []string {
 	if !k.sequence.fresh {
 		return []string{k.cluster.join(n), "--log-store=" + k.cluster.store}

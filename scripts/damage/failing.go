@@ -28,7 +28,7 @@ type failing struct {
 	gap    time.Duration // the longest time without an answered write, for a client of another node
 }
 
-// work is what the leader does beside the clients' writes, and which changes count.
+// work says what the leader does beside the clients' writes, and which changes count.
 type work struct {
 	title string
 	only  string
@@ -61,7 +61,7 @@ func (f *failing) rotate() {
 
 func (f *failing) String() string { return fmt.Sprintf("%s/%s/%d", f.work.title, f.deed, f.at) }
 
-// causes are what the operator has to read, of each deed.
+// causes holds, for each deed, what the operator has to read.
 var causes = map[tracer.Deed]string{tracer.EIO: "input/output error", tracer.NoSpace: "no space left on device"}
 
 // run fails the change under load, restarts the node, and compares the books.
@@ -264,7 +264,7 @@ func (l *load) stop() {
 	l.running.Wait()
 }
 
-// merged is what the clients know, after stop.
+// merged returns what the clients know, after stop.
 func (l *load) merged() *books {
 	all := l.books.clone()
 	for _, w := range l.clients {

@@ -60,7 +60,7 @@ func (h harm) do(dir string) error {
 	return err
 }
 
-// names are what a log line has to contain, one of them, for the damage to be named.
+// names returns the names of which a log line has to contain one for the damage to be named.
 func (h harm) names() []string {
 	names := []string{filepath.Base(h.path)}
 	if h.snapshot() {
@@ -173,7 +173,8 @@ func thin(all []harm, n int) []harm {
 	return kept
 }
 
-// cuts are where a file is cut: at each sector, and at each frame of a log's segment.
+// cuts returns the offsets at which a file is cut: at each sector, and at each frame of a log's
+// segment.
 func cuts(f imageFile, segment bool) []int64 {
 	var at []int64
 	used := int64(len(f.used))
@@ -187,9 +188,9 @@ func cuts(f imageFile, segment bool) []int64 {
 	return slices.Compact(at)
 }
 
-// frames are where the frames of a raft-wal segment begin (its README: a file
-// header of 32 bytes; a type, three zeros and a length before each; a multiple of
-// 8 bytes long). A commit frame has a checksum in the length's place.
+// frames returns the offsets at which the frames of a raft-wal segment begin (its README: a file
+// header of 32 bytes; a type, three zeros and a length before each; a multiple of 8 bytes long). A
+// commit frame has a checksum in the length's place.
 func frames(segment []byte) []int64 {
 	const fileHeader, header, commit = 32, 8, 3
 	var at []int64

@@ -11,8 +11,8 @@ const (
 	portsPerWorker = 20
 	peerOffset     = 10
 
-	// writeTimeout is what the nodes are given for a write: where nobody leads, a
-	// case does not wait longer for each answer.
+	// writeTimeout is the time that the nodes are given for a write: where nobody leads, a case
+	// does not wait longer for each answer.
 	writeTimeout = "2s"
 	// askWithin bounds a request of this program, above the nodes' own time-outs.
 	askWithin  = 8 * time.Second
@@ -21,12 +21,12 @@ const (
 
 	// prepareWithin bounds each step of making a directory.
 	prepareWithin = 60 * time.Second
-	// serveWithin is how long a majority of intact nodes may need to serve: some
-	// elections, of 1 to 2 s each, after one that a damaged node was part of. On a
-	// machine that is busy with something else, 15 s were not always enough.
+	// serveWithin bounds the time that a majority of intact nodes may need to serve: some
+	// elections, of 1 to 2 s each, after one that a damaged node was part of. On a machine that is
+	// busy with something else, 15 s were not always enough.
 	serveWithin = 45 * time.Second
-	// chanceWithin is how long a damaged node and one other have to serve before
-	// the third is started: unavailable is allowed there.
+	// chanceWithin is the time that a damaged node and one other have to serve before the third is
+	// started: unavailable is allowed there.
 	chanceWithin = 5 * time.Second
 	// stopWithin bounds an orderly stop.
 	stopWithin = 20 * time.Second
@@ -43,19 +43,19 @@ const (
 	// writesBehindRotation entries go into a further segment.
 	writesBehindRotation = 2
 
-	// failingFor is how long clients write after a change has failed, and gapMax
-	// how long those of the other nodes may wait. The tests allow sampleGapMax:
-	// beside other tests a machine is that slow without a fault, and a leader that
-	// is elected again with its failed disk costs 2 to 5 s.
+	// failingFor is the time for which clients write after a change has failed, and gapMax bounds
+	// the time that those of the other nodes may wait. The tests allow sampleGapMax: beside other
+	// tests a machine is that slow without a fault, and a leader that is elected again with its
+	// failed disk costs 2 to 5 s.
 	failingFor   = 3 * time.Second
 	gapMax       = 300 * time.Millisecond
 	sampleGapMax = 2500 * time.Millisecond
-	// writesFailedMax is how many changes are failed, or crashed at, while nodes only
+	// writesFailedMax bounds the number of changes that are failed, or crashed at, while nodes only
 	// store entries, of which one is like the other.
 	writesFailedMax = 12
 
-	// repeatsMax is how many of the same change in a row count: a new segment is
-	// zeroed by a thousand writes, of which one is like the other.
+	// repeatsMax bounds how many of the same change in a row count: a new segment is zeroed by a
+	// thousand writes, of which one is like the other.
 	repeatsMax = 3
 
 	// pageBytes is the page of the file cache, in which a disk loses what was written.
@@ -77,10 +77,10 @@ const (
 	rotationStep = 5
 	// sampleWorkers prepare directories for a few crashes.
 	sampleWorkers = 2
-	// lastWordsBytesMax is how much of a log line is shown.
+	// lastWordsBytesMax bounds how much of a log line is shown.
 	lastWordsBytesMax = 600
-	// shownMax is how many violations of a group are printed in full.
+	// shownMax bounds the number of violations of a group that are printed in full.
 	shownMax = 5
-	// progressEvery is how often a long run says how far it is.
+	// progressEvery is the interval at which a long run says how far it is.
 	progressEvery = time.Minute
 )

@@ -15,7 +15,8 @@ import (
 	"github.com/kvorum/kvorum/scripts/damage/tracer"
 )
 
-// parentPipe is where a node finds the pipe whose end tells it that this program has gone.
+// parentPipe is the descriptor at which a node finds the pipe whose end tells it that this program
+// has gone.
 const parentPipe = 3
 
 // node is one member, whose process may run or not.
@@ -121,7 +122,7 @@ func (n *node) stop() error {
 	return nil
 }
 
-// report is where a tracer tells what it has counted.
+// report returns the path of the file in which a tracer tells what it has counted.
 func (n *node) report() string { return n.data + ".changes" }
 
 // arm has the tracer count from now on.
@@ -131,7 +132,7 @@ func (n *node) arm() {
 	}
 }
 
-// said is what the process has logged since its start.
+// said returns what the process has logged since its start.
 func (n *node) said() []byte {
 	log, err := os.ReadFile(n.log)
 	if err != nil || int64(len(log)) < n.logged {
@@ -151,8 +152,8 @@ func (n *node) names(names []string) bool {
 	return false
 }
 
-// lastWords is the last line that the process has logged, which is why it ended,
-// or what a stack trace begins with.
+// lastWords returns the last line that the process has logged, which says why it ended, or the line
+// with which a stack trace begins.
 func (n *node) lastWords() string {
 	lines := bytes.Split(bytes.TrimSpace(n.said()), []byte("\n"))
 	last := lines[len(lines)-1]

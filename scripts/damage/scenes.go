@@ -9,7 +9,7 @@ import (
 	"github.com/kvorum/kvorum/scripts/client"
 )
 
-// scene is what is done around a damage.
+// scene says what is done around a damage.
 type scene struct {
 	title string
 	play  func(*trial) error
@@ -23,7 +23,7 @@ var scenes = []scene{
 	{"leading", (*trial).leading},
 }
 
-// outcome is what has become of a damage.
+// outcome says what has become of a damage.
 type outcome string
 
 const (

@@ -23,9 +23,9 @@ type sequence struct {
 	fresh bool
 	// victim is the number of the node that it is about.
 	victim int
-	// only is what the changes have to match that count, "" for all.
+	// only is the text that the changes that count have to match, "" for all.
 	only string
-	// most is how many of the changes count, 0 for all.
+	// most is the number of changes that count, 0 for all.
 	most int
 	// play does it, from a cluster that does not run. Errors of what asks nodes
 	// that are being ended are none.

@@ -51,7 +51,7 @@ func (t *table) add(to io.Writer, title, reproduce string, result *trial) {
 	}
 }
 
-// cases is how many have been played.
+// cases returns the number of cases that have been played.
 func (t *table) cases() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -62,7 +62,7 @@ func (t *table) cases() int {
 	return sum
 }
 
-// violations is how many cases broke a promise.
+// violations returns the number of cases that broke a promise.
 func (t *table) violations() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()

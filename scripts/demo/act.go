@@ -10,7 +10,7 @@ import (
 	"github.com/kvorum/kvorum/scripts/demo/tally"
 )
 
-// result is what one act did to one side.
+// result holds what one act did to one side.
 type result struct {
 	tally.Verdict
 	gap    time.Duration // without a write, for the clients that were not cut off

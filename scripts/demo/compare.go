@@ -13,7 +13,8 @@ import (
 
 // contender is a store on three machines that is compared.
 type contender interface {
-	// Targets are where a client on a machine sends its commands now, best first.
+	// Targets returns the addresses to which a client on a machine sends its commands now, best
+	// first.
 	Targets(host int) []string
 	// Leader is the machine of the one node that takes writes, 0 if that is not agreed on.
 	Leader() int

@@ -7,7 +7,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// phase is where a partition demo stands.
+// phase says where a partition demo stands.
 type phase int
 
 const (
@@ -16,7 +16,7 @@ const (
 	healed
 )
 
-// kind is what a client asks of a node.
+// kind names what a client asks of a node.
 type kind int
 
 const (
@@ -100,14 +100,14 @@ func (c *cutting) book(node string, k kind) *book {
 	return c.books[node][k]
 }
 
-// during is what a node answered while the cut lasted.
+// during returns what a node answered while the cut lasted.
 func (c *cutting) during(node string, k kind) book {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return *c.book(node, k)
 }
 
-// last is what a node's clients heard last.
+// last returns what a node's clients heard last.
 func (c *cutting) last(node string, k kind) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

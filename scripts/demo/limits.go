@@ -3,18 +3,18 @@ package main
 import "time"
 
 const (
-	// frameEvery is how often the picture is drawn, progressEvery how often a
+	// frameEvery is the interval at which the picture is drawn, progressEvery the one at which a
 	// line is printed instead where there is no terminal.
 	frameEvery    = 100 * time.Millisecond
 	progressEvery = 2 * time.Second
 
-	// pulseSpan is what one column of a sparkline stands for.
+	// pulseSpan is the time that one column of a sparkline stands for.
 	pulseSpan = 200 * time.Millisecond
 	// sparkWidthMax keeps sparklines short on wide terminals.
 	sparkWidthMax = 80
 
-	// watchEvery is how often a node is asked for its state, watchWithin how
-	// long it may take to answer before it counts as silent.
+	// watchEvery is the interval at which a node is asked for its state, watchWithin the time that
+	// it may take to answer before it counts as silent.
 	watchEvery  = 50 * time.Millisecond
 	watchWithin = time.Second
 
@@ -24,8 +24,8 @@ const (
 	// retryPause keeps clients of a dead node from spinning.
 	retryPause = 20 * time.Millisecond
 
-	// calm is how long the cluster is left alone before a fault, and settle
-	// after the writes go on, so that a person sees both.
+	// calm is the time for which the cluster is left alone before a fault, and settle that after
+	// the writes go on, so that a person sees both.
 	calm   = 2 * time.Second
 	settle = time.Second
 	// newLeaderWithin bounds the wait for another leader.
@@ -36,25 +36,25 @@ const (
 	// The comparison: clients send so often, and wait so long for an answer.
 	orderEvery  = 20 * time.Millisecond
 	orderWithin = time.Second
-	// clientsEach is how many clients are on each machine.
+	// clientsEach is the number of clients on each machine.
 	clientsEach = 2
 	// detectAfter is Kvorum's default heartbeat timeout, and what Sentinels are given as theirs.
 	detectAfter = time.Second
-	// killHold and cutDefault are how long a fault lasts before it is mended.
+	// killHold and cutDefault are the times for which a fault lasts before it is mended.
 	killHold   = 7 * time.Second
 	cutDefault = 8 * time.Second
 	cutMin     = time.Second
 	cutMax     = 5 * time.Minute
 	// redisOffset is added to the demo's first port for Redis's ports.
 	redisOffset = 100
-	// askTogether is how many keys are read by one command at the end.
+	// askTogether is the number of keys that are read by one command at the end.
 	askTogether = 500
 
-	// apartDefault is how long the partition lasts: long enough for the nodes'
-	// write timeout (5 s) to pass twice.
+	// apartDefault is the time for which the partition lasts: long enough for the nodes' write
+	// timeout (5 s) to pass twice.
 	apartDefault = 12 * time.Second
 	apartMin     = 6 * time.Second
-	// probeEvery is how often each node is read.
+	// probeEvery is the interval at which each node is read.
 	probeEvery = 100 * time.Millisecond
 
 	killsDefault = 5

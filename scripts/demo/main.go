@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string) error {
 	return demos[args[0]](ctx, p, args[1:])
 }
 
-// play is what every demo has.
+// play holds what every demo has.
 type play struct {
 	name   string
 	screen *screen.Screen

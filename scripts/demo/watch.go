@@ -9,7 +9,7 @@ import (
 	"github.com/kvorum/kvorum/scripts/demo/stage"
 )
 
-// watch is what the nodes last said of themselves.
+// watch holds what the nodes last said of themselves.
 type watch struct {
 	nodes []stage.Node
 

@@ -74,7 +74,7 @@ func (w *writers) write(node stage.Node) {
 	}
 }
 
-// outcome is what a client knows of its write.
+// outcome says what a client knows of its write.
 type outcome int
 
 const (

@@ -55,7 +55,7 @@ const (
 	// something to send.
 	firstWordWithin = 3 * time.Second
 	// idleMax ends a connection of requests on which nothing arrives or no answers are taken.
-	// keepAliveEvery is how often an idle link sends a probe to prevent that.
+	// keepAliveEvery is the interval at which an idle link sends a probe to prevent that.
 	idleMax        = time.Minute
 	keepAliveEvery = 15 * time.Second
 	// complainEvery is the minimum interval between log lines about one kind of event that
@@ -69,11 +69,11 @@ const (
 	// backoffMax bounds the pause between dials, so that a returning server is found within half a
 	// second.
 	backoffMax = 500 * time.Millisecond
-	// silenceProbe is how long a connection with waiting requests may be silent before it is
-	// probed, and how often it is checked.
+	// silenceProbe is the time for which a connection with waiting requests may be silent before it
+	// is probed, and the interval at which it is checked.
 	silenceProbe = time.Second
-	// silenceProbesMax is how many probes in a row may go unanswered before the connection counts
-	// as broken. A cut network gives no other sign.
+	// silenceProbesMax is the number of probes in a row that may go unanswered before the
+	// connection counts as broken. A cut network gives no other sign.
 	silenceProbesMax = 3
 )
 

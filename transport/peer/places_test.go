@@ -33,7 +33,7 @@ func greetAs(conn net.Conn, lane Lane) {
 	exchange(context.Background(), conn, Greeting{lane, "c", "n3@c", "n2@b"})
 }
 
-// held is how many connections are open, dialled ones among them.
+// held returns the number of connections that are open, dialled ones among them.
 func (e *Endpoint) held() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()

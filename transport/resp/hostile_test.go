@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// long is how the tests below take the sizes that the limits are meant for.
+// long has the tests below take the sizes that the limits are meant for.
 var long = flag.Bool("long", false, "stream 1 GB where the tests stream 48 MB")
 
-// heap is what is in use after a collection.
+// heap returns the bytes of the heap that are in use after a collection.
 func heap() int64 {
 	runtime.GC()
 	var m runtime.MemStats

@@ -50,7 +50,7 @@ type input struct {
 // mark is the position of an argument in the input's buffer.
 type mark struct{ from, to int }
 
-// policy is what an input needs to know and tell about its client and server.
+// policy provides what an input needs to know and tell about its client and server.
 type policy interface {
 	mustAuthenticate() bool                       // only authentication is allowed yet
 	inputLimits() (bulkBytes, commandBytes int64) // the largest bulk string and command

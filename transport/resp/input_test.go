@@ -222,7 +222,7 @@ func referenceSplit(line string) (args []string, ok bool) {
 	}
 }
 
-// expectation is what the reference makes of an input.
+// expectation holds what the reference makes of an input.
 type expectation struct {
 	input   []byte
 	policy  fixedPolicy

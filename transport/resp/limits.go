@@ -20,7 +20,7 @@ const (
 	strangerBulkBytesMax = 16 << 10
 	// ClientsMax is the default of the setting maxclients.
 	ClientsMax = 10000
-	// databases is how many logical databases SELECT accepts.
+	// databases is the number of logical databases that SELECT accepts.
 	databases = 16
 )
 
@@ -45,7 +45,8 @@ const (
 	// readBytesMax bounds one read. A fast sender would fill a larger one completely, and keep a
 	// processor busy until then.
 	readBytesMax = 1 << 20
-	// quietReads is how many small reads in a row must pass before a large input buffer is freed.
+	// quietReads is the number of small reads in a row that must pass before a large input buffer
+	// is freed.
 	quietReads = 64
 	// planCommandsMax bounds how many commands of one pipeline run together.
 	planCommandsMax = 4096
@@ -53,19 +54,19 @@ const (
 	// be large and wait for each other. The bound starts lower and rises while the replies are
 	// small.
 	planSlowMax = 16
-	// planCommandsKeep is how many commands' memory a busy connection keeps between plans;
-	// planCommandsIdle is how many an idle one keeps.
+	// planCommandsKeep is the number of commands whose memory a busy connection keeps between
+	// plans; planCommandsIdle is the number for an idle one.
 	planCommandsKeep = 256
 	planCommandsIdle = 4
 
-	// outputBytesMax is how many rendered bytes of replies are sent at once, without waiting for
-	// the rest of the plan.
+	// outputBytesMax is the number of rendered bytes of replies that are sent at once, without
+	// waiting for the rest of the plan.
 	outputBytesMax = 64 << 10
 	// outputWriteBytesMax bounds one write to a socket. A client that takes that much within
 	// outputStallMax counts as reading.
 	outputWriteBytesMax = 256 << 10
-	// outputBytesFree is how many pending bytes client-output-buffer-limit does not count, which
-	// leaves room for one ordinary reply (Redis: PROTO_REPLY_CHUNK_BYTES).
+	// outputBytesFree is the number of pending bytes that client-output-buffer-limit does not
+	// count, which leaves room for one ordinary reply (Redis: PROTO_REPLY_CHUNK_BYTES).
 	outputBytesFree = 16 << 10
 	// outputBytesKeep is the largest output buffer that a busy connection keeps between plans;
 	// outputBytesIdle is the largest that an idle one keeps.
@@ -85,22 +86,24 @@ const (
 
 // Durations.
 const (
-	// outputStallMax is how long a client may take none of its replies. It is also how long it may
-	// have more than aheadBytesMax unread bytes behind a node command.
+	// outputStallMax bounds the time for which a client may take none of its replies. It also
+	// bounds the time for which it may have more than aheadBytesMax unread bytes behind a node
+	// command.
 	outputStallMax = 60 * time.Second
 	// keepAlive is the default of the setting tcp-keepalive: after this much silence, the operating
 	// system starts to probe whether a client is still there.
 	keepAlive = 300 * time.Second
-	// keepAliveProbes is how many unanswered probes, a third of keepAlive apart, end a connection
-	// (Redis: anetKeepAlive).
+	// keepAliveProbes is the number of unanswered probes, a third of keepAlive apart, that end a
+	// connection (Redis: anetKeepAlive).
 	keepAliveProbes = 3
-	// sweepInterval is how often the sweep looks for idle, stalled and lost connections.
+	// sweepInterval is the interval at which the sweep looks for idle, stalled and lost
+	// connections.
 	sweepInterval = time.Second
-	// restAfter is how long a client must have been silent before the memory that it needed while
-	// it was busy is freed.
+	// restAfter is the time for which a client must have been silent before the memory that it
+	// needed while it was busy is freed.
 	restAfter = 2 * sweepInterval
-	// lookoutAfter is how long a node command must have run before the lookout takes the end of the
-	// client's input for a disconnect.
+	// lookoutAfter is the time for which a node command must have run before the lookout takes the
+	// end of the client's input for a disconnect.
 	lookoutAfter = time.Second
 	// finishWithin bounds how long a stopping server waits for running node commands, and for a
 	// client to take some of its replies.
@@ -118,7 +121,7 @@ const (
 const (
 	// errorCodesMax bounds how many different error codes are counted separately.
 	errorCodesMax = 128
-	// errorCodeBytesMax is how many bytes of a code are kept.
+	// errorCodeBytesMax bounds the number of bytes of a code that are kept.
 	errorCodeBytesMax = 32
 )
 

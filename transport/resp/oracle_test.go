@@ -52,7 +52,7 @@ func transcripts(t *testing.T, addr string, conversations []string, wait time.Du
 	return got
 }
 
-// differing is what two servers may answer differently.
+// differing lists what two servers may answer differently.
 var differing = []struct{ pattern, to string }{
 	{`:id\r\n:\d+`, ":id"},
 	{`(\$2\r\nid\r\n):\d+`, "$1:N"},

@@ -2,7 +2,7 @@ package resp
 
 import "sync/atomic"
 
-// ratesWindow is how many sweeps INFO's instantaneous figures cover.
+// ratesWindow is the number of sweeps that INFO's instantaneous figures cover.
 const ratesWindow = 4
 
 // rates holds INFO's instantaneous figures, which each sweep updates.

@@ -11,7 +11,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// keys is what KEYS answers where there are n.
+// keys returns what KEYS answers where there are n.
 func keys(n int) reply.Value {
 	all := make([]reply.Value, n)
 	for i := range all {

@@ -48,7 +48,7 @@ type OutputLimit struct {
 	SoftTime   time.Duration
 }
 
-// Greeting is what HELLO says about the server. Zero values mean what Redis 7.0 says.
+// Greeting holds what HELLO says about the server. Zero values mean what Redis 7.0 says.
 type Greeting struct {
 	Server, Version, Mode string
 	Role                  func() string // "master" or "replica"

@@ -4,7 +4,7 @@ import (
 	"github.com/kvorum/kvorum/fsm/reply"
 )
 
-// state is what a connection is doing, which decides which commands it accepts. The session's
+// state says what a connection is doing, which decides which commands it accepts. The session's
 // choices (protocol, database, READONLY, …) are kept apart from it.
 type state int32
 

@@ -64,7 +64,7 @@ func (g *gate) patiently(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// opened is what clients reach through the gate.
+// opened holds what clients reach through the gate.
 type opened struct {
 	executor resp.Executor
 	admin    resp.Admin

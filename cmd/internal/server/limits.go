@@ -10,7 +10,7 @@ const (
 	httpAnswerWithin   = 30 * time.Second
 	httpHeaderBytesMax = 16 << 10
 
-	// httpIdleWithin is how long a connection to the health port may stay idle.
+	// httpIdleWithin bounds the time that a connection to the health port may stay idle.
 	httpIdleWithin = time.Minute
 	// httpConnectionsMax bounds the connections to the health port. Descriptors are
 	// reserved for all of them.
@@ -27,28 +27,27 @@ const (
 	filesReservedMax = 320 // the segments of the largest log between two snapshots
 	peersReservedMin = 48
 	peersReservedMax = 320
-	// dialsReserved is how many descriptors are reserved for outgoing connections: several
-	// to each of up to eight other servers.
+	// dialsReserved is the number of descriptors that are reserved for outgoing connections:
+	// several to each of up to eight other servers.
 	dialsReserved = 48
 
 	// handOverWithin bounds the hand-over of leadership at a stop. It leaves time for
 	// two elections.
 	handOverWithin = 3 * time.Second
 
-	// stopGrace is how long an orderly stop may overrun its deadline. It exceeds the
+	// stopGrace bounds the time by which an orderly stop may overrun its deadline. It exceeds the
 	// node's own grace.
 	stopGrace = 4 * time.Second
 
-	// leaderlessMax is how long a member goes without a leader before it asks whether
-	// it has been removed. It spans many elections. leaderlessEvery is the interval
-	// between checks.
+	// leaderlessMax is the time that a member goes without a leader before it asks whether it has
+	// been removed. It spans many elections. leaderlessEvery is the interval between checks.
 	leaderlessMax   = 10 * time.Second
 	leaderlessEvery = time.Second
 
-	// gatePatience is how long after its start a node lets clients wait before it
+	// gatePatience bounds the time after its start in which a node lets clients wait. Later, it
 	// replies LOADING. They wait as long for any other reply.
 	gatePatience = 5 * time.Second
-	// registrationLook is how often a client that waits for its id checks whether this
+	// registrationLook is the interval at which a client that waits for its id checks whether this
 	// process is registered.
 	registrationLook = 10 * time.Millisecond
 

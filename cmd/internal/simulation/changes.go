@@ -17,10 +17,10 @@ const (
 	changeWithin = 2 * time.Minute
 	// askWithin bounds one request for such a change.
 	askWithin = 6 * time.Second
-	// endsWithin is how long a removed server may run, once nothing keeps it from
-	// learning that it was removed.
+	// endsWithin bounds the time that a removed server may run once nothing keeps it from learning
+	// that it was removed.
 	endsWithin = time.Minute
-	// votersLeast is how many voters must remain, so that no change needs FORCE.
+	// votersLeast is the number of voters that must remain, so that no change needs FORCE.
 	votersLeast = 3
 	// electionLongest is longer than any servers need that are able to elect a leader.
 	electionLongest = 6 * time.Second

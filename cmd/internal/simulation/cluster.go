@@ -364,7 +364,7 @@ func (c *Cluster) Whole() error {
 	return c.placed(servers)
 }
 
-// state is what must be equal on all nodes that have applied the same index.
+// state holds what must be equal on all nodes that have applied the same index.
 type state struct {
 	index  uint64
 	hash   uint64

@@ -8,8 +8,8 @@ import (
 	"github.com/kvorum/kvorum/fsm/command"
 )
 
-// patience is how rarely a client waits for a frozen server: once in so many times. If
-// clients always waited, all would soon wait for the same server.
+// patience has a client wait for a frozen server only once in so many times. If clients always
+// waited, all would soon wait for the same server.
 const patience = 16
 
 // connection is a client's connection, which moves to another server now and then.

@@ -16,7 +16,7 @@ import (
 	"github.com/kvorum/kvorum/node"
 )
 
-// snapshotsKept is how many snapshots a disk keeps, as the real store does.
+// snapshotsKept is the number of snapshots that a disk keeps, as the real store does.
 const snapshotsKept = 1
 
 var errDiskLost = errors.New("the process that opened this disk has ended")

@@ -243,7 +243,7 @@ func (f *faults) pauseSlowLeader() bool {
 }
 
 const (
-	// lull is how long all clients are silent before a leader halts, so that no command
+	// lull is the time for which all clients are silent before a leader halts, so that no command
 	// waits for a reply then.
 	lull = 50 * time.Millisecond
 	// thawWithin bounds how long after the end of a halt a server does not hear its clients.

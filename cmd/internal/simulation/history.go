@@ -19,7 +19,7 @@ type operation struct {
 	value string
 }
 
-// outcome is what the client saw of an operation.
+// outcome holds what the client saw of an operation.
 type outcome struct {
 	unknown bool   // UNCERTAIN: it may take effect at any time after its call, or never
 	failed  bool   // CLUSTERDOWN and the like: it must not have taken effect

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// windowBytes is how many bytes one direction of a connection holds before writes block.
+// windowBytes is the number of bytes that one direction of a connection holds before writes block.
 const windowBytes = 1 << 20
 
 // conn is one end of a connection.

@@ -130,7 +130,7 @@ func TestNoUpgradeBreaksAPromise(t *testing.T) {
 	}
 }
 
-// sum is what happened in many runs.
+// sum counts what happened in many runs.
 type sum struct {
 	struck              map[string]int
 	uncertain           int64

@@ -26,7 +26,7 @@ type sender struct {
 	faults   int // replies and entries that differ
 }
 
-// client is what a connection keeps between its commands.
+// client holds what a connection keeps between its commands.
 type client struct{ db, proto int }
 
 // sendAgain ends with a machine that must equal the one that the log has made.

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Exchange is what one client sent at once, with the replies.
+// Exchange holds what one client sent at once, with the replies.
 type Exchange struct {
 	Connection int      // counts from 1
 	SentMS     int64    // the recorder's clock, the same as the node's, before it sent the commands
@@ -74,7 +74,7 @@ func readTranscript(from io.Reader) (all []Exchange, err error) {
 	}
 }
 
-// Facts is what a node reported about itself when its directory was recorded.
+// Facts holds what a node reported about itself when its directory was recorded.
 type Facts struct {
 	Index uint64 // of the last entry that its machine had applied
 	Hash  uint64 // the machine's running hash there

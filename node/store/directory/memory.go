@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// ErrCrashed is what every step returns after a crash.
+// ErrCrashed is returned by every step after a crash.
 var ErrCrashed = errors.New("the process was killed")
 
 // sectorBytes is the unit that a disk writes whole or not at all.

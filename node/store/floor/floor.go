@@ -30,7 +30,7 @@ const (
 	// whole or not at all.
 	magic       = "KVFLOOR1"
 	recordBytes = 20
-	// syncPause is how long further changes are collected before the next sync.
+	// syncPause is the time for which further changes are collected before the next sync.
 	syncPause = time.Second
 )
 

@@ -8,18 +8,18 @@ const (
 	// segmentBytesFirstRelease is the size of the first release's segments, which it fills with
 	// zeros. They are the largest files that are read at once.
 	segmentBytesFirstRelease = 64 << 20
-	// segmentBytes is the size of the smallest segment. segmentBytesSpread is what a server's name
-	// may add to it, so that servers with the same log rotate it at different entries. Segments
+	// segmentBytes is the size of the smallest segment. segmentBytesSpread bounds what a server's
+	// name adds to it, so that servers with the same log rotate it at different entries. Segments
 	// are small enough that a spare is made in a moment.
 	segmentBytes       = 14 << 20
 	segmentBytesSpread = 4 << 20
 	// segmentBytesStep divides every segment size. It is a multiple of the page size.
 	segmentBytesStep = 64 << 10
 
-	// zeroBytes is how much is zeroed by one write: a page.
+	// zeroBytes is the number of bytes that one write zeroes: a page.
 	zeroBytes = 4 << 10
-	// spareChunkBytes is how much of a spare is zeroed and synced at a time. It is small, so that
-	// an entry that is stored meanwhile waits for no more than that.
+	// spareChunkBytes is the amount of a spare that is zeroed and synced at a time. It is small, so
+	// that an entry that is stored meanwhile waits for no more than that.
 	spareChunkBytes = 256 << 10
 	// sparePauseMin and sparePauseShare slow the making of a spare down. After each chunk it
 	// pauses for at least sparePauseMin, and for sparePauseShare times as long as the chunk took.

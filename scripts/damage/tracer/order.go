@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// Deed is what is done at the N-th change.
+// Deed names what is done at the N-th change.
 type Deed string
 
 // The deeds.

@@ -48,7 +48,7 @@ func New(out *os.File) *Screen {
 // Live reports whether pictures are shown.
 func (s *Screen) Live() bool { return s.terminal }
 
-// Width is how many characters fit a line now.
+// Width returns the number of characters that fit a line now.
 func (s *Screen) Width() int { return s.width() }
 
 // Line prints a line that stays.
@@ -105,7 +105,7 @@ func (s *Screen) draw(lines []string) {
 	s.frame = lines
 }
 
-// Style is how text is painted.
+// Style says how text is painted.
 type Style string
 
 // The styles, as the terminal knows them.

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// entry is where a target is reached from other machines. It listens while the target
-// does, and while there is a cut, in which nobody hears a refusal.
+// entry is the place at which a target is reached from other machines. It listens while the
+// target does, and while there is a cut, in which nobody hears a refusal.
 type entry struct {
 	host     int
 	addr     string

@@ -15,7 +15,8 @@ import (
 type Node struct {
 	ID   string
 	Addr string
-	// Wire is where clients of other machines reach it, through the network; "" if there is none.
+	// Wire is the address at which clients of other machines reach it, through the network; "" if
+	// there is none.
 	Wire string
 }
 

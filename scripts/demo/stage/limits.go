@@ -3,7 +3,7 @@ package stage
 import "time"
 
 const (
-	// NodeCount is how many machines a stage plays.
+	// NodeCount is the number of machines that a stage plays.
 	NodeCount = 3
 
 	// peerOffset, peerWireOffset and clientWireOffset are added to the first
@@ -28,15 +28,15 @@ const (
 	// composeUpWithin bounds the first start of the containers, and the build before it.
 	composeUpWithin = 10 * time.Minute
 
-	// wireBytes is how much one direction of a connection holds while it is cut.
+	// wireBytes is the number of bytes that one direction of a connection holds while it is cut.
 	wireBytes = 64 << 10
 	// dialWithin bounds the network's own dials, which stay on this machine.
 	dialWithin = 2 * time.Second
 	// targetPoll is between two looks whether a target that has gone is there again.
 	targetPoll = 5 * time.Millisecond
-	// acceptedFor is how long a target keeps a connection that tells whether it lives.
+	// acceptedFor is the time for which a target keeps a connection that tells whether it lives.
 	acceptedFor = time.Millisecond
 
-	// lastWordsBytesMax is how much of a process's log is shown when it fails.
+	// lastWordsBytesMax bounds how much of a process's log is shown when it fails.
 	lastWordsBytesMax = 2 << 10
 )

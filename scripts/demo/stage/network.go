@@ -9,12 +9,11 @@ import (
 	"sync"
 )
 
-// Network is what lies between the machines of a stage. Machine i has the
-// address 127.0.0.i; whoever reaches it comes through an entry of the network
-// (Expose), and is told apart by the address that it comes from. A cut is
-// silent, as a pulled cable is: what was under way waits, connections stay, new
-// ones are accepted and hear nothing, until Heal. Where nothing listens on a machine
-// that can be reached, its entry refuses, as the machine would.
+// Network connects the machines of a stage. Machine i has the address 127.0.0.i; whoever reaches it
+// comes through an entry of the network (Expose), and is told apart by the address that it comes
+// from. A cut is silent, as a pulled cable is: what was under way waits, connections stay, new ones
+// are accepted and hear nothing, until Heal. Where nothing listens on a machine that can be
+// reached, its entry refuses, as the machine would.
 type Network struct {
 	mu       sync.Mutex
 	isolated map[int]bool
@@ -151,7 +150,7 @@ func (n *Network) part(e *entry, target error, from, to net.Conn) {
 	to.Close()
 }
 
-// pumped is what ended one direction of a connection: nil, nil for the network's own end.
+// pumped holds what ended one direction of a connection: nil, nil for the network's own end.
 type pumped struct{ read, write error }
 
 // pump carries one direction until it ends.

@@ -35,13 +35,13 @@ type redisHost struct {
 type RedisPlan struct {
 	Port    int
 	Network *Network
-	// DownAfter is how long a Sentinel waits for an answer before a master counts as gone.
+	// DownAfter is the time that a Sentinel waits for an answer before a master counts as gone.
 	DownAfter time.Duration
 	// MinReplicas is min-replicas-to-write, with a lag of at most a second; 0: Redis's default, off.
 	MinReplicas int
 }
 
-// masterName is what the Sentinels call the master.
+// masterName is the Sentinels' name for the master.
 const masterName = "kv"
 
 // StartRedis starts all six processes and waits until the replicas are in sync

@@ -28,7 +28,7 @@ type Stage struct {
 	processes []*Process
 }
 
-// parentPipe is where a child finds the pipe: behind stdin, stdout and stderr.
+// parentPipe is the descriptor at which a child finds the pipe: behind stdin, stdout and stderr.
 const parentPipe = 3
 
 // Open makes a stage in a folder that exists.

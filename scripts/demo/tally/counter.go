@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// Verdict is what became of the writes of a run.
+// Verdict says what became of the writes of a run.
 type Verdict struct {
 	Acknowledged int64 // answered with success
 	Found        int64 // writes that the store has in the end

@@ -36,7 +36,7 @@ func (k *Keys) Refused() {
 	k.refused++
 }
 
-// AckedCount is how many writes were answered with success so far.
+// AckedCount returns the number of writes that were answered with success so far.
 func (k *Keys) AckedCount() int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()

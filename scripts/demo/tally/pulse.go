@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Pulse is when writes were acknowledged: how many in each span of time, and
-// the longest time without one.
+// Pulse records when writes were acknowledged: how many in each span of time, and the longest time
+// without one.
 type Pulse struct {
 	span  time.Duration
 	began time.Time
@@ -55,7 +55,7 @@ func (p *Pulse) Longest(now time.Time) time.Duration {
 	return max(p.longest, now.Sub(p.last))
 }
 
-// Last is when a write was last acknowledged.
+// Last returns the time at which a write was last acknowledged.
 func (p *Pulse) Last() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,7 +82,7 @@ func (p *Pulse) PerSecond(now time.Time) int {
 	return int(float64(sum) / (time.Duration(count) * p.span).Seconds())
 }
 
-// Total is how many writes were acknowledged.
+// Total returns the number of writes that were acknowledged.
 func (p *Pulse) Total() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
