@@ -105,7 +105,8 @@ func (s *Service) strangerAt(ctx context.Context, addr string) (server string, a
 	defer cancel()
 	server, a, err := s.endpoint.Ask(ctx, addr, "", peer.Request{Kind: kindHello, Payload: encode(helloQuestion{s.list})})
 	var refusal *peer.Refusal
-	if errors.As(err, &refusal) && refusal.Reason == peer.WrongCluster { // this endpoint names its own cluster in its greeting, once it has one
+	// This endpoint names its own cluster in its greeting, once it has one.
+	if errors.As(err, &refusal) && refusal.Reason == peer.WrongCluster {
 		return refusal.Server, true
 	}
 	var answer helloAnswer

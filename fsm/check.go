@@ -85,7 +85,8 @@ func checkVersion(b *entry.Batch, version uint8) error {
 // checkBody decodes a body that came in parts, and returns its commands if all of them
 // can be run. From version 2 on, a body must hold exactly one command, as nodes send it.
 func checkBody(body []byte, version uint8, name *[nameBytesMax]byte) ([]entry.Command, error) {
-	if version >= 2 && (len(body) == 0 || body[0] != 1) { // refused before decoding, because many commands may take far more memory than their bytes
+	// Refused before it is decoded: many commands may take far more memory than their bytes.
+	if version >= 2 && (len(body) == 0 || body[0] != 1) {
 		return nil, errors.New("it holds other than one command")
 	}
 	commands, err := entry.DecodeBody(body)

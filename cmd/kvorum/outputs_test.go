@@ -128,7 +128,8 @@ func TestSIGQUITEndsANodeWhoeverReadsTheStacks(t *testing.T) {
 			}
 		})
 	}
-	if text, err := os.ReadFile(written); err != nil || !strings.Contains(string(text), "goroutine ") || !strings.Contains(string(text), "main.serve(") {
+	text, err := os.ReadFile(written)
+	if err != nil || !strings.Contains(string(text), "goroutine ") || !strings.Contains(string(text), "main.serve(") {
 		t.Errorf("no stacks were written: %v, %.200s", err, text)
 	}
 }

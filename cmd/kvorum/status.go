@@ -254,7 +254,8 @@ func (c *clusterStatus) remarks() []string {
 			say(n, "of those that answer, it has the latest log: it ends with entry %d, of term %d", n.own.LastIndex, n.own.LastTerm)
 		}
 		if n.Known.clockDiffers() {
-			say(n, "its clock differs by %s from that of %s; let both follow a time server", milliseconds(n.Known.ClockSkewMS), c.asked.name(c.asked.ID))
+			say(n, "its clock differs by %s from that of %s; let both follow a time server",
+				milliseconds(n.Known.ClockSkewMS), c.asked.name(c.asked.ID))
 		}
 	}
 	return remarks

@@ -83,7 +83,10 @@ func FuzzObject(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, key, value []byte, cut uint16, deadlineMS, accessMS int64, keep bool) {
 		at := min(int(cut), len(value))
-		d := Draft{Key: key, Str: bytes.Clone(value[:at]), Tail: value[at:], Keep: keep, Encoding: Embstr, DeadlineMS: deadlineMS, AccessMS: accessMS}
+		d := Draft{
+			Key: key, Str: bytes.Clone(value[:at]), Tail: value[at:], Keep: keep,
+			Encoding: Embstr, DeadlineMS: deadlineMS, AccessMS: accessMS,
+		}
 		checkObject(t, d)
 	})
 }

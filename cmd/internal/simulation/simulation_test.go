@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	debug.SetGCPercent(400) // many short runs: collecting less often saves a sixth of the time
 	if *seeds == 0 {
 		*seeds = 10
 		if testing.Short() {
