@@ -24,7 +24,7 @@ const (
 	kindSettle    peer.Kind = 10 // empty both ways: do not ask by yourself to be made a voter
 	kindDoubt     peer.Kind = 11 // empty both ways: ask whether you still have your place
 	kindVersions  peer.Kind = 12 // answer: oldest and newest known version of the machine, boot, flags, release
-	kindBeat      peer.Kind = 13 // beats.go; payload: the leader's term, and for how many ns its disk has owed an answer; answer: the same of the voter's disk
+	kindBeat      peer.Kind = 13 // beats.go; payload: the leader's term, how long its disk owes (ns); answer: the same of the voter's disk
 	kindSilence   peer.Kind = 14 // beats.go; payload: the asker's term, its last entry's index and term, flags, the leader's name
 
 	kindCapture peer.Kind = 16 // payload: an index; answer: see appendCapture
